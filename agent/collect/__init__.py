@@ -1,0 +1,1 @@
+"""Collectors: one target in, one Snapshot out."""

@@ -1,0 +1,36 @@
+"""Messages of the Kafka protocol that kafka-python lacks, made by its own class factory from `schemas/`.
+
+Importing a response registers it with kafka-python for the whole process, by API key: never subclass one.
+"""
+
+from typing import Any
+
+from kafka.protocol.api_message import ApiMessage
+
+_SCHEMAS = "agent.collect.kafka.schemas"
+
+
+class ConsumerGroupDescribeRequest(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
+    """Asks a coordinator about groups of the consumer protocol (KIP-848): `group_ids`, `include_authorized_operations`.
+
+    DescribeGroups answers Dead for these groups. A group of another kind is GROUP_ID_NOT_FOUND (69) here. One subscribed
+    topic that the caller may not describe fails its whole group with TOPIC_AUTHORIZATION_FAILED (29).
+    """
+
+
+class ConsumerGroupDescribeResponse(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
+    """One entry in `groups` for each group asked for; read `error_code` before anything else.
+
+    `authorized_operations` is a set of ACL operation codes, or None if they were not asked for, as in kafka-python's
+    other responses.
+    """
+
+    @classmethod
+    def json_patch(cls, json: dict[str, Any]) -> dict[str, Any]:
+        # kafka-python's own type for such masks, which the schema of the protocol does not know.
+        groups = next(field for field in json["fields"] if field["name"] == "Groups")
+        next(field for field in groups["fields"] if field["name"] == "AuthorizedOperations")["type"] = "bitfield"
+        return json
+
+
+__all__ = ["ConsumerGroupDescribeRequest", "ConsumerGroupDescribeResponse"]

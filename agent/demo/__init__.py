@@ -1,0 +1,1 @@
+"""What mqcanary shows to people who have no queues yet: a simulated cluster and a story to watch."""
