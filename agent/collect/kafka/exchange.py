@@ -1,0 +1,119 @@
+"""One request, one answer, on a blocking socket that no call keeps past its deadline."""
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+Left = Callable[[], float]  # seconds until the deadline; raises LateError after it
+
+_LARGEST: Final = 4 * 1024 * 1024  # 30,000 brokers in one Metadata answer; "HTTP" read as a size is 1.2 GB
+
+
+class LateError(Exception):
+    """The deadline has passed."""
+
+
+class ClosedError(Exception):
+    """The other side closed the connection instead of answering."""
+
+
+class StrangeError(Exception):
+    """What was answered is not Kafka's protocol; `head` is how it begins."""
+
+    def __init__(self, head: bytes) -> None:
+        super().__init__(head[:64])
+        self.head = head[:64]
+
+
+def countdown(seconds: float, clock: Callable[[], float]) -> Left:
+    end = clock() + seconds
+
+    def left() -> float:
+        remaining = end - clock()
+        if remaining <= 0:
+            raise LateError
+        return remaining
+
+    return left
+
+
+def connect(addresses: Iterable[tuple[Any, ...]], left: Left) -> socket.socket:
+    """To the first of getaddrinfo's addresses that answers; each gets its share of the time, so that a dead one costs only that."""
+    waiting = list(addresses)
+    failure: OSError = TimeoutError()
+    while waiting:
+        try:
+            return _connected(waiting[0], left() / len(waiting))
+        except OSError as error:
+            failure = error
+        del waiting[0]
+    raise failure
+
+
+def _connected(address: tuple[Any, ...], seconds: float) -> socket.socket:
+    family, kind, protocol, _, endpoint = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.settimeout(seconds)
+        sock.connect(endpoint)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class Exchange:
+    def __init__(self, sock: socket.socket, left: Left, client_id: str) -> None:
+        self._sock = sock
+        self._left = left
+        self._client_id = client_id
+        self._buffer = bytearray()
+        self._serial = 0
+
+    def ask(self, request: Any) -> Any:
+        """The decoded answer to one of kafka-python's requests, whose version is set."""
+        self._serial += 1
+        request.with_header(correlation_id=self._serial, client_id=self._client_id)
+        self._send(bytes(request.encode(header=True, framed=True)))
+        try:
+            (size,) = struct.unpack(">i", self._receive(4))
+        except ClosedError:
+            raise StrangeError(bytes(self._buffer)) if self._buffer else ClosedError from None
+        if not 4 <= size <= _LARGEST:
+            raise StrangeError(struct.pack(">i", size) + self._buffer)
+        body = self._receive(size)
+        if body[:4] != struct.pack(">i", self._serial):
+            raise StrangeError(body)
+        try:
+            return request.header.get_response_class().decode(body, header=True)
+        except Exception:  # noqa: BLE001 - a decoder that is fed with another protocol's bytes may raise anything
+            raise StrangeError(body) from None
+
+    def _send(self, data: bytes) -> None:
+        self._sock.settimeout(self._left())
+        try:
+            self._sock.sendall(data)
+        except TimeoutError:
+            raise LateError from None
+        except OSError:
+            return  # who hangs up may have said why before: the answer is read all the same
+
+    def _receive(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._sock.settimeout(self._left())  # anew for each piece, or one byte a second would never be late
+            try:
+                chunk = self._sock.recv(65536)
+            except TimeoutError:
+                raise LateError from None
+            except ssl.SSLError:
+                raise  # an alert that says why
+            except OSError:
+                chunk = b""
+            if not chunk:
+                raise ClosedError
+            self._buffer += chunk
+        piece = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return piece

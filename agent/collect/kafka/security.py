@@ -1,0 +1,171 @@
+"""How to reach a Kafka cluster: with or without TLS, and as whom."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agent.collect.kafka.pem import MARK, as_file, certificates, pem_text, private_key
+from agent.errors import ConfigError
+from agent.secret import Secret
+
+if TYPE_CHECKING:
+    from agent.collect.kafka.client_properties import ClientProperties
+
+
+class Protocol(StrEnum):
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+    @property
+    def tls(self) -> bool:
+        return self in {Protocol.SSL, Protocol.SASL_SSL}
+
+    @property
+    def sasl(self) -> bool:
+        return self in {Protocol.SASL_PLAINTEXT, Protocol.SASL_SSL}
+
+    @classmethod
+    def of(cls, *, tls: bool, sasl: bool) -> "Protocol":
+        return next(protocol for protocol in cls if (protocol.tls, protocol.sasl) == (tls, sasl))
+
+
+class Mechanism(StrEnum):
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+MECHANISMS: Final = ", ".join(Mechanism)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """Certificates are paths of PEM files, or PEM itself; empty means the system's authorities, and no client certificate.
+
+    Secrets and files are read anew by every call, so that what was rotated counts at the next connect.
+    """
+
+    protocol: Protocol = Protocol.PLAINTEXT
+    mechanism: Mechanism | None = None
+    username: str = ""
+    password: Secret | None = None
+    ca: str = ""
+    certificate: str = ""
+    key: Secret | None = None  # without one, the key is looked for beside the certificate
+    key_password: Secret | None = None
+    verify_hostname: bool = True
+
+    def __post_init__(self) -> None:
+        if "PRIVATE KEY-----" in self.ca + self.certificate:
+            raise ConfigError(
+                "a certificate given inline holds a private key: give the key as the client key, a secret"
+            )
+        if not self.protocol.sasl:
+            return
+        if self.mechanism is None:
+            raise ConfigError(
+                f"security.protocol={self.protocol} needs sasl.mechanism: set one of {MECHANISMS}"
+                " (Kafka's own default, GSSAPI, is not supported)"
+            )
+        if not self.username or self.password is None:
+            missing = "password" if self.username else "username"
+            raise ConfigError(f"security.protocol={self.protocol} has no {missing} for {self.mechanism}: set one")
+
+    @staticmethod
+    def from_properties(source: Path | str) -> "ClientProperties":
+        """Read a Java client's (or librdkafka's) client.properties: a path, or the text itself if it has a line or a `=`."""
+        from agent.collect.kafka.client_properties import read_client_properties  # noqa: PLC0415 - it builds on this
+
+        return read_client_properties(source)
+
+    def ssl_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.check_hostname = self.verify_hostname
+        # As Java does: a broker's own certificate or an intermediate authority in the trust store is trusted.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        if self.ca:
+            self._trust(context)
+        else:
+            context.load_default_certs()
+        if self.certificate:
+            self._identify(context)
+        elif self.key is not None:
+            raise ConfigError(f"the client key {_shown(self.key)} has no certificate: set the client certificate, too")
+        return context
+
+    def _trust(self, context: ssl.SSLContext) -> None:
+        shown = _shown(self.ca)
+        if MARK not in self.ca and Path(self.ca).is_dir():  # named by hashes, as `openssl rehash` does
+            context.load_verify_locations(capath=self.ca)
+            return
+        authorities = certificates(pem_text(self.ca, "the CA file"))
+        if not authorities:
+            raise ConfigError(f"the CA file {shown} holds no certificate in PEM form: give the authority's certificate")
+        try:
+            context.load_verify_locations(cadata=authorities)
+        except (ssl.SSLError, ValueError):
+            raise ConfigError(f"the CA file {shown} holds a damaged certificate: export it again in PEM form") from None
+
+    def _identify(self, context: ssl.SSLContext) -> None:
+        """Load the client's certificate and key."""
+        shown = _shown(self.certificate)
+        text = pem_text(self.certificate, "the client certificate")
+        chain = certificates(text)
+        if not chain:
+            raise ConfigError(
+                f"the client certificate {shown} holds no certificate in PEM form: give the PEM file of it"
+            )
+        key = private_key(text if self.key is None else self.key.reveal())
+        place = f"the client key ({shown if self.key is None else _shown(self.key)})"
+        if not key:
+            raise ConfigError(f"{place} holds no private key in PEM form: give the PEM file of the client's key")
+        password = self.key_password.reveal() if self.key_password else ""
+        if not password and "ENCRYPTED" in key:
+            raise ConfigError(f"{place} is encrypted: set the key's password")
+        with as_file(chain + key) as name:
+            try:
+                # Always a password, be it empty: without one OpenSSL would ask at the terminal.
+                context.load_cert_chain(name, password=password)
+            except (ssl.SSLError, ValueError) as error:
+                reason = getattr(error, "reason", None)
+                what = {
+                    "KEY_VALUES_MISMATCH": f"does not belong to the client certificate {shown}: give the key it was made for",
+                    "BAD_DECRYPT": "cannot be decrypted: its password is wrong",
+                }.get(
+                    reason or "", "or its certificate is damaged or of an unknown kind: export both again in PEM form"
+                )
+            else:
+                return
+        # Raised out here, so that the exception of OpenSSL, and what it may quote, is not carried along.
+        raise ConfigError(f"{place} {what}")
+
+    def sasl_options(self) -> Mapping[str, str]:
+        """What kafka-python's mechanism classes want to know. Holds the password: never keep or print it."""
+        if not self.protocol.sasl or self.mechanism is None or self.password is None:
+            return {}
+        username = self.username
+        if self.mechanism is not Mechanism.PLAIN:
+            username = username.replace("=", "=3D").replace(",", "=2C")  # RFC 5802; the library leaves it out
+        return {
+            "sasl_mechanism": str(self.mechanism),
+            "sasl_plain_username": username,
+            "sasl_plain_password": self.password.reveal(),
+        }
+
+    def manager_options(self) -> dict[str, Any]:
+        """What kafka-python's connection manager wants to know. Holds the password: never keep or print it."""
+        context = self.ssl_context() if self.protocol.tls else None
+        return {"security_protocol": str(self.protocol), "ssl_context": context, **self.sasl_options()}
+
+
+def _shown(source: str | Secret) -> str:
+    """A PEM source for a message: its place, never its content."""
+    if isinstance(source, Secret):
+        return source.origin
+    return "(inline PEM)" if MARK in source else source

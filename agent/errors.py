@@ -1,0 +1,30 @@
+"""What goes wrong and is not our fault, told in one line without a traceback; any other exception is a bug of ours.
+
+MqcanaryError        a user's mistake or an outside failure
+├── ConfigError      a setting that cannot be used: names the key, the value and the mend
+├── SnapshotError    a snapshot file that cannot be read
+└── ConnectError     something that cannot be reached or refuses us: names the place, the cause and the mend
+"""
+
+
+class MqcanaryError(Exception):
+    """A user's mistake or an outside failure, told in one line, whatever is quoted in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
+
+
+class ConfigError(MqcanaryError):
+    """A setting that cannot be used."""
+
+
+class SnapshotError(MqcanaryError):
+    """A snapshot file that cannot be read."""
+
+
+class ConnectError(MqcanaryError):
+    """Something that cannot be reached or refuses us; `cause` is one short word for it, for gaps and metrics."""
+
+    def __init__(self, message: str, *, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause

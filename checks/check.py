@@ -1,0 +1,217 @@
+"""What a check is: a generator that reads facts about one resource and yields the problems it can prove."""
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+from functools import cached_property
+
+from checks.facts import Address, Unknown
+
+
+def minutes(n: float) -> timedelta:
+    """Reads as prose in a signature."""
+    return timedelta(minutes=n)
+
+
+class Severity(IntEnum):
+    """Ordered, so that `--fail-on warning` means warning and above."""
+
+    INFO = 1
+    WARNING = 2
+    CRITICAL = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Kind(StrEnum):
+    CONDITION = "condition"
+    """Changes by itself: alerts."""
+    CONFIGURATION = "configuration"
+    """Somebody set it: goes to the audit and the daily digest, never pages."""
+
+
+class Tier(StrEnum):
+    DEFAULT = "default"
+    PEDANTIC = "pedantic"
+    """Runs only when asked for by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One observed fact that a problem rests on, as a check names it. The evaluator adds address and time."""
+
+    field: str
+    """Place below the resource: `leader[3]`, `config.min.insync.replicas`, `committed[orders/0]`."""
+    value: object
+    """A number, a text, a truth value, None, or a tuple of them."""
+    unit: str = ""
+    of: tuple[str, str] | None = None
+    """Kind and name of another resource of the same target that shows it: ("topics", "orders")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An observed fact with its place and time: altering that field in the snapshot alters the finding."""
+
+    address: Address
+    field: str
+    value: object
+    at: float
+    """When it was observed, seconds since the epoch."""
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What to do about it."""
+
+    text: str
+    command: str = ""
+    """To paste into a shell, quoted; empty where no one command does it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    summary: str
+    evidence: tuple[Seen, ...]
+    fix: Fix
+    key: str = ""
+    """Tells two problems of one check on one resource apart; never a measured value."""
+    severity: Severity | None = None
+    """None: the check's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One fact that a check takes, by the annotation of its argument."""
+
+    name: str
+    kind: type
+    takes_unknown: bool
+    """Annotated `T | Unknown`: handed over as it is. Else an Unknown makes the Gap without a call."""
+    takes_none: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSpec:
+    name: str
+    kind: type
+    default: object
+    clear: float | None
+    """What the limit is multiplied by for a problem that already fires; None: the same limit."""
+    age: bool
+    """A duration that the collector asks the log about (ListOffsets by time)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """One rule. Its id is its place: checks/kafka/group_lagging.py is kafka/group-lagging."""
+
+    id: str
+    kind: Kind
+    severity: Severity
+    after: timedelta
+    """Patience before it is told: the alert machine's business."""
+    tier: Tier
+    polls: int
+    """How many polls in a row it needs to speak."""
+    together: bool
+    """Its findings read best as one line for each target with a list under it."""
+    function: Callable[..., Iterator[Problem]]
+    subject: Need
+    needs: tuple[Need, ...]
+    limits: Mapping[str, LimitSpec]
+    names: Callable[..., Iterable[str]] | None = field(repr=False)
+    """From the subject and the limits: topics whose existence must be proven by name, since no list proves absence."""
+    doc: "Doc" = field(repr=False)
+
+    def __call__(self, *args: object, **limits: object) -> Iterator[Problem]:
+        return self.function(*args, **limits)
+
+    @cached_property
+    def defaults(self) -> Mapping[str, object]:
+        return types.MappingProxyType({name: spec.default for name, spec in self.limits.items()})
+
+
+SECTIONS = ("Why", "How", "Limits", "Silent when", "Source")
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """A check's docstring: a title that says what is wrong, then the sections named in SECTIONS."""
+
+    title: str
+    sections: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> "Doc":
+        heads = "|".join(SECTIONS)
+        title, *rest = re.split(rf"^({heads}):\s", inspect.cleandoc(text), flags=re.MULTILINE)
+        return cls(
+            " ".join(title.split()), {k: " ".join(v.split()) for k, v in zip(rest[::2], rest[1::2], strict=True)}
+        )
+
+
+Rule = Callable[..., Iterator[Problem]]
+
+
+def check(
+    *,
+    kind: Kind,
+    severity: Severity,
+    after: timedelta = timedelta(0),
+    tier: Tier = Tier.DEFAULT,
+    polls: int = 1,
+    together: bool = False,
+    clear: Mapping[str, float] | None = None,
+    ages: tuple[str, ...] = (),
+    names: Callable[..., Iterable[str]] | None = None,
+) -> Callable[[Rule], Check]:
+    """Makes a check of a generator function.
+
+    Its first positional argument is the one resource it judges, the other positional ones are facts about it, and
+    keyword-only arguments with defaults are its limits. Types decide: annotate a fact `T` to be called only when
+    it is known, `T | Unknown` to be handed what there is.
+    """
+
+    def build(function: Rule) -> Check:
+        hints = typing.get_type_hints(function)
+        facts: list[Need] = []
+        limits: dict[str, LimitSpec] = {}
+        for name, parameter in inspect.signature(function).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                factor = (clear or {}).get(name)
+                limits[name] = LimitSpec(name, type(parameter.default), parameter.default, factor, name in ages)
+            else:
+                facts.append(_need(name, hints[name]))
+        if not function.__doc__:
+            raise TypeError(f"{function.__module__}: a check explains itself in its docstring")
+        return Check(
+            id="/".join(function.__module__.split(".")[-2:]).replace("_", "-"),
+            kind=kind,
+            severity=severity,
+            after=after,
+            tier=tier,
+            polls=polls,
+            together=together,
+            function=function,
+            subject=facts[0],
+            needs=tuple(facts[1:]),
+            limits=types.MappingProxyType(limits),
+            names=names,
+            doc=Doc.parse(function.__doc__),
+        )
+
+    return build
+
+
+def _need(name: str, hint: object) -> Need:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    (fact,) = (option for option in options if option not in (Unknown, type(None)))
+    return Need(name, typing.cast("type", fact), Unknown in options, type(None) in options)

@@ -1,0 +1,220 @@
+"""Facts in, report out. A fact that was not observed becomes a Gap: never a pass, never a finding."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from checks.check import Check, Evidence, Fix, Kind, Problem, Seen, Severity
+from checks.facts import Address, Facts, Unknown, Unobserved, Why, absence
+from checks.limits import Limits, Ruling
+
+GONE_AFTER = 2
+"""Polls in a row that must answer "not found" by name."""
+
+
+class Fingerprint(NamedTuple):
+    """What makes two findings the same: never a measured value, never the way the target was reached."""
+
+    check: str
+    address: Address
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.check} {self.address}" + (f" {self.key}" if self.key else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    fingerprint: Fingerprint
+    kind: Kind
+    severity: Severity
+    after: timedelta
+    summary: str
+    evidence: tuple[Evidence, ...]
+    fix: Fix
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What could not be judged, and why. With an empty check: a list that may be incomplete."""
+
+    check: str
+    address: Address
+    unknown: Unknown
+
+    @property
+    def standing(self) -> bool:
+        """No right and no second poll closes it; it is told once for each target and never counts as a failure."""
+        return not self.check and self.unknown.why is Why.UNSUPPORTED
+
+
+class Verdict(StrEnum):
+    PROBLEM = "problem"
+    LINGERING = "lingering"
+    """Over the clear limit still, though no longer over the limit."""
+    CLEAR = "clear"
+    UNKNOWN = "unknown"
+    GONE = "gone"
+    OFF = "off"
+
+
+class _Judged(NamedTuple):
+    """One call of one check, kept so that the same inputs need no second call."""
+
+    bound: tuple[object, ...]
+    ruling: Ruling
+    problems: tuple[Problem, ...]
+    unknown: Unknown | None
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What the checks say about one target at one time."""
+
+    target: Address
+    at: float
+    findings: Mapping[Fingerprint, Finding]
+    gaps: Mapping[tuple[str, Address], Gap]
+    lingering: frozenset[Fingerprint]
+    gone: frozenset[Address]
+    judged: Mapping[tuple[str, Address], _Judged] = field(repr=False)
+    off: frozenset[tuple[str, Address]] = field(repr=False)
+
+    def verdict(self, fingerprint: Fingerprint) -> Verdict:
+        """What this report says of one finding of any earlier one."""
+        place = (fingerprint.check, fingerprint.address)
+        if fingerprint in self.findings:
+            return Verdict.PROBLEM
+        if fingerprint.address in self.gone:
+            return Verdict.GONE
+        if place in self.off:
+            return Verdict.OFF
+        if fingerprint in self.lingering:
+            return Verdict.LINGERING
+        if place in self.gaps or place not in self.judged:
+            return Verdict.UNKNOWN
+        return Verdict.CLEAR
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same; how they came to it does not count."""
+        return isinstance(other, Report) and all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("target", "at", "findings", "gaps", "lingering", "gone", "off")
+        )
+
+    __hash__ = object.__hash__
+
+
+def evaluate(
+    facts: Facts,
+    checks: Sequence[Check],
+    limits: Limits,
+    *,
+    firing: AbstractSet[Fingerprint] = frozenset(),
+    previous: Report | None = None,
+) -> Report:
+    """Runs every check on every resource of its kind.
+
+    A result of `previous` is reused when each fact is the very same object and the limits are too. What is in
+    `firing` and no longer a problem is judged once more with its clear limits.
+    """
+    findings: dict[Fingerprint, Finding] = {}
+    gaps: dict[tuple[str, Address], Gap] = {}
+    judged: dict[tuple[str, Address], _Judged] = {}
+    off: set[tuple[str, Address]] = set()
+    lingering: set[Fingerprint] = set()
+    for gap in _list_gaps(facts):
+        gaps["", gap.address] = gap
+    for check in checks:
+        for address in facts.subjects(check.subject.kind):
+            place = (check.id, address)
+            ruling = limits.of(check, address)
+            if ruling.off:
+                off.add(place)
+                continue
+            before = previous.judged.get(place) if previous is not None else None
+            result = judged[place] = _judge(facts, check, address, ruling, before)
+            for problem in result.problems:
+                finding = _finding(check, address, ruling, problem, facts.at)
+                findings[finding.fingerprint] = finding
+            if result.unknown is not None:
+                gaps[place] = Gap(check.id, address, result.unknown)
+    for fingerprint in firing:
+        if fingerprint not in findings and (fingerprint.check, fingerprint.address) in judged:
+            lingering |= _lingering(facts, checks, limits, fingerprint, gaps)
+    absent = {fingerprint.address for fingerprint in firing} | {
+        place[1] for place in (previous.judged if previous else ())
+    }
+    gone = frozenset(a for a in absent if (seen := absence(facts, a)) is not None and seen.polls >= GONE_AFTER)
+    return Report(facts.address, facts.at, findings, gaps, frozenset(lingering), gone, judged, frozenset(off))
+
+
+def _list_gaps(facts: Facts) -> Iterator[Gap]:
+    for kind, listing in facts.listings().items():
+        for unknown in listing.blind[:1]:
+            yield Gap("", facts.address.under(kind, ""), unknown)
+
+
+def _judge(facts: Facts, check: Check, address: Address, ruling: Ruling, before: _Judged | None) -> _Judged:
+    bound = tuple(facts.get(need.kind, address) for need in (check.subject, *check.needs))
+    if (
+        before is not None
+        and before.ruling is ruling
+        and len(before.bound) == len(bound)
+        and all(new is old for new, old in zip(bound, before.bound, strict=True))
+    ):
+        return before
+    problems, unknown = _call(check, bound, ruling.values)
+    return _Judged(bound, ruling, problems, unknown)
+
+
+def _call(
+    check: Check, bound: tuple[object, ...], values: Mapping[str, object]
+) -> tuple[tuple[Problem, ...], Unknown | None]:
+    for need, fact in zip((check.subject, *check.needs), bound, strict=True):
+        if isinstance(fact, Unknown) and not need.takes_unknown:
+            return (), fact
+    # A problem yielded later under the same key is the same one, known better.
+    problems: dict[str, Problem] = {}
+    try:
+        for problem in check.function(*bound, **values):
+            problems[problem.key] = problem
+    except Unobserved as hole:
+        return tuple(problems.values()), hole.unknown
+    return tuple(problems.values()), None
+
+
+def _lingering(
+    facts: Facts,
+    checks: Sequence[Check],
+    limits: Limits,
+    fingerprint: Fingerprint,
+    gaps: dict[tuple[str, Address], Gap],
+) -> set[Fingerprint]:
+    (check,) = (c for c in checks if c.id == fingerprint.check)
+    ruling = limits.of(check, fingerprint.address)
+    bound = tuple(facts.get(need.kind, fingerprint.address) for need in (check.subject, *check.needs))
+    problems, unknown = _call(check, bound, ruling.clear)
+    place = (check.id, fingerprint.address)
+    if unknown is not None:
+        gaps.setdefault(place, Gap(*place, unknown))
+    return {fingerprint} & {Fingerprint(*place, problem.key) for problem in problems}
+
+
+def _finding(check: Check, address: Address, ruling: Ruling, problem: Problem, at: float) -> Finding:
+    return Finding(
+        fingerprint=Fingerprint(check.id, address, problem.key),
+        kind=check.kind,
+        severity=ruling.severity or problem.severity or check.severity,
+        after=ruling.after,
+        summary=problem.summary,
+        evidence=tuple(_evidence(address, seen, at) for seen in problem.evidence),
+        fix=problem.fix,
+    )
+
+
+def _evidence(address: Address, seen: Seen, at: float) -> Evidence:
+    return Evidence(address.under(*seen.of) if seen.of else address, seen.field, seen.value, at, seen.unit)

@@ -1,0 +1,237 @@
+"""What can be known of one Kafka cluster in one cycle.
+
+Offsets come in bulk and are numpy columns with an error code per row. Partitions of a topic are tuples, one
+place per partition: a check reads them one topic at a time, and equal tuples let an unchanged topic stay the
+same object from poll to poll.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from checks.facts.address import Address
+from checks.facts.unknown import Listing, Unknown, Why
+
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int16]
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+
+NEVER = -1
+"""In an offset column: no such offset (nothing committed, nothing that young, not answered)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    id: int
+    host: str
+    port: int
+    rack: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    id: str
+    """The cluster id that the brokers agreed on: the same through every bootstrap address."""
+    controller: int | None
+    brokers: tuple[Broker, ...]
+    """The brokers that are up, by id. One that is down is not here, but still in `Topic.replicas`."""
+    operations: tuple[str, ...] | Unknown
+    """What we may do to the cluster (DESCRIBE, DESCRIBE_CONFIGS, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic and its partitions: place p of each tuple speaks of partition p."""
+
+    name: str
+    id: str
+    """Base64, as Kafka's tools print it; empty where the broker has no topic ids (before 2.8)."""
+    internal: bool
+    leader: tuple[int, ...]
+    """Broker id, or -1: nobody leads the partition, nothing can be written or read."""
+    replicas: tuple[tuple[int, ...], ...]
+    isr: tuple[tuple[int, ...], ...]
+    """In-sync replicas. Of a partition without a leader it is the last known set."""
+    offline: tuple[tuple[int, ...], ...]
+    """Replicas on brokers or disks that are down."""
+    error: tuple[int, ...]
+    """Kafka's error code of each partition's metadata, 0 if none; 5 (LEADER_NOT_AVAILABLE) goes with leader -1."""
+
+    @property
+    def replication_factor(self) -> int:
+        """The smallest number of replicas that any partition has (they can differ after a manual reassignment)."""
+        return min((len(replicas) for replicas in self.replicas), default=0)
+
+
+class Setting(NamedTuple):
+    value: str | None
+    """As the broker writes it; None where it hides the value (sensitive ones)."""
+    source: str
+    """DYNAMIC_TOPIC_CONFIG, DYNAMIC_BROKER_CONFIG, DYNAMIC_DEFAULT_BROKER_CONFIG, STATIC_BROKER_CONFIG, DEFAULT_CONFIG."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    settings: Mapping[str, Setting]
+
+    def value(self, key: str) -> str | Unknown:
+        setting = self.settings.get(key)
+        if setting is None or setting.value is None:
+            return Unknown(Why.UNSUPPORTED, f"the broker does not tell {key}")
+        return setting.value
+
+    def number(self, key: str) -> int | Unknown:
+        value = self.value(key)
+        if isinstance(value, Unknown):
+            return value
+        try:
+            return int(value)
+        except ValueError:
+            return Unknown(Why.UNSUPPORTED, f"{key} is {value!r}, not a whole number")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicConfig(_Settings):
+    """The configuration in force for one topic, wherever each value comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerConfig(_Settings):
+    """The configuration in force on one broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    id: str
+    client_id: str
+    host: str
+    instance_id: str | None
+    """group.instance.id of a static member."""
+    assigned: Mapping[str, tuple[int, ...]] | Unknown
+    """Topic to partitions."""
+    subscribed: tuple[str, ...] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    kind: str
+    """classic, consumer (KIP-848), share, streams."""
+    state: str
+    """Empty, Stable, PreparingRebalance, CompletingRebalance, Assigning, Reconciling, Dead."""
+    protocol_type: str
+    """consumer, connect, ...; empty for a group that only ever committed offsets."""
+    coordinator: int | None
+    members: tuple[Member, ...] | Unknown
+
+    def assigned_topics(self) -> frozenset[str] | Unknown:
+        """The topics that some member owns a partition of."""
+        if isinstance(self.members, Unknown):
+            return self.members
+        topics: set[str] = set()
+        for member in self.members:
+            if isinstance(member.assigned, Unknown):
+                return member.assigned
+            topics.update(topic for topic, partitions in member.assigned.items() if partitions)
+        return frozenset(topics)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Committed:
+    """The committed offsets of one group, a row per partition; the same object while its bytes are the same."""
+
+    topics: tuple[str, ...]
+    topic: Ints
+    """Index into `topics`."""
+    partition: Ints
+    offset: Ints
+    """The first record not yet read, or NEVER."""
+    error: Codes
+    at: float
+    """When they were read: always before the log ends they are compared with."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogEnds:
+    """Offsets of every partition: the rows of topic i are first[i] to first[i + 1], partition p at first[i] + p."""
+
+    topics: tuple[str, ...]
+    first: Ints
+    start: Ints
+    """Log start offset."""
+    end: Ints
+    """Log end offset (high watermark)."""
+    stable: Ints
+    """Last stable offset: below it every transaction is decided."""
+    error: Codes
+    """The first error code that any of the three answered; the columns it concerns hold NEVER."""
+    at: float
+    rows: Mapping[str, slice] = field(init=False)
+    """Topic to its rows."""
+
+    def __post_init__(self) -> None:
+        bounds = self.first.tolist()
+        rows = {topic: slice(bounds[i], bounds[i + 1]) for i, topic in enumerate(self.topics)}
+        object.__setattr__(self, "rows", MappingProxyType(rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookups:
+    """ListOffsets by time: for a partition, the first record that is younger than `age`.
+
+    Exact on the first poll, with DESCRIBE alone: a group whose committed offset lies below that record has
+    something unread that is older.
+    """
+
+    topics: tuple[str, ...]
+    topic: Ints
+    partition: Ints
+    age: Floats
+    """Seconds before `at` that were asked for."""
+    offset: Ints
+    """Of that first record; NEVER where nothing is that young."""
+    timestamp: Ints
+    """Of that record, in ms since the epoch; NEVER where there is none."""
+    error: Codes
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSnapshot:
+    """One cluster, one cycle. Always produced: what failed is Unknown where it failed."""
+
+    target: str
+    at: float
+    cluster: Cluster | Unknown
+    topics: Listing[Topic]
+    topic_configs: Mapping[str, TopicConfig | Unknown]
+    broker_configs: Mapping[str, BrokerConfig | Unknown]
+    groups: Listing[Group]
+    committed: Mapping[str, Committed | Unknown]
+    ends: LogEnds | Unknown
+    lookups: Lookups | Unknown
+
+    @property
+    def address(self) -> Address:
+        return Address("kafka", self.target)
+
+
+def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
+    """The snapshot of a cluster of which nothing could be observed."""
+    return KafkaSnapshot(
+        target=target,
+        at=at,
+        cluster=unknown,
+        topics=Listing({}, (unknown,)),
+        topic_configs={},
+        broker_configs={},
+        groups=Listing({}, (unknown,)),
+        committed={},
+        ends=unknown,
+        lookups=unknown,
+    )

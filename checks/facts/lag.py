@@ -1,0 +1,277 @@
+"""How far a group is behind: derived from committed offsets, log ends, look-ups by time, and history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from checks.facts.codes import refused
+from checks.facts.history import KafkaFrame
+from checks.facts.kafka import NEVER, Codes, Committed, Floats, Group, Ints, KafkaSnapshot, LogEnds, Lookups, Rows
+from checks.facts.unknown import Unknown, Why
+
+_FAILED = -2
+_NOT_ASKED = -3
+
+DRAIN_SPAN = 60.0
+"""Seconds of history below which a falling lag says nothing: consumers commit in steps."""
+
+YOUNG = Unknown(Why.YOUNG, "only one poll so far", "another poll: --samples 3 --every 30s")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Late:
+    """Which rows of a group hold an unread record older than some age."""
+
+    rows: Rows
+    unknown: Unknown | None
+    """Set where some lagging row could not be judged."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lag:
+    """Where one group stands: a row for each partition that it has committed or that is assigned to a member."""
+
+    topics: tuple[str, ...]
+    topic: Ints
+    """Index into `topics`."""
+    partition: Ints
+    committed: Ints
+    """The first record not yet read; NEVER where nothing was committed."""
+    start: Ints
+    end: Ints
+    stable: Ints
+    lag: Ints
+    """Records, end - committed; NEVER where it is not known or nothing was committed."""
+    error: Codes
+    """Kafka's error code of the row, 0 if none."""
+    answers: Mapping[float, Ints]
+    """Age in seconds to, for each row, the offset of the first record younger than it."""
+    remote: Rows
+    """Rows on topics with remote storage, where no look-up by time is made."""
+    at: float
+
+    @property
+    def total(self) -> int:
+        """Records over all rows whose lag is known."""
+        return int(self.lag[self.lag > 0].sum())
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Topic and partition of a row."""
+        return self.topics[self.topic[row]], int(self.partition[row])
+
+    def unknown(self) -> Unknown | None:
+        """Why the lag of some row is not known, if it is not."""
+        failed = np.flatnonzero(self.error)
+        if failed.size:
+            topic, partition = self.place(int(failed[0]))
+            more = f" (and {failed.size - 1} more)" if failed.size > 1 else ""
+            return refused(int(self.error[failed[0]]), f"offsets of {topic}/{partition}{more}")
+        beyond = np.flatnonzero((self.committed > self.end) & (self.end != NEVER))
+        if beyond.size:
+            topic, partition = self.place(int(beyond[0]))
+            return Unknown(Why.UNSUPPORTED, f"the committed offset of {topic}/{partition} is beyond the log end")
+        return None
+
+    def older_than(self, age: float, among: Rows) -> Late:
+        """Which of the rows `among` hold an unread record that is older than `age` seconds.
+
+        An answer for a longer age also proves a shorter one, and the reverse for "no".
+        """
+        lagging = among[(self.lag[among] > 0)]
+        late = np.zeros(lagging.size, dtype=bool)
+        timely = np.zeros(lagging.size, dtype=bool)
+        for asked, offsets in self.answers.items():
+            answer = offsets[lagging]
+            answered = answer >= NEVER
+            older = answered & ((answer == NEVER) | (answer > self.committed[lagging]))
+            if asked >= age:
+                late |= older
+            if asked <= age:
+                timely |= answered & ~older
+        open_rows = lagging[~late & ~timely]
+        return Late(lagging[late], self._why_open(open_rows, age) if open_rows.size else None)
+
+    def _why_open(self, rows: Rows, age: float) -> Unknown:
+        topic, partition = self.place(int(rows[0]))
+        if np.isin(rows[0], self.remote):
+            return Unknown(
+                Why.UNSUPPORTED,
+                f"{topic} has remote storage: a look-up by time can hold up its brokers (KIP-1075), so none is made",
+            )
+        if any(offsets[rows[0]] == _FAILED for offsets in self.answers.values()):
+            return Unknown(Why.UNREACHABLE, f"the look-up by time of {topic}/{partition} was not answered")
+        return Unknown(
+            Why.OFF,
+            f"nobody asked whether {topic}/{partition} holds unread records older than {age:g} s",
+            "observe again with this limit: the question is put to the broker at collection time",
+        )
+
+
+def lag_of(snapshot: KafkaSnapshot, group: Group, answers: Mapping[float, Ints]) -> Lag | Unknown:
+    """The lag of one group; `answers` come from `answers_of()`."""
+    committed = snapshot.committed.get(group.name, _NOT_COLLECTED)
+    if isinstance(committed, Unknown):
+        return committed
+    if isinstance(snapshot.ends, Unknown):
+        return snapshot.ends
+    return _joined(snapshot, group, committed, snapshot.ends, answers)
+
+
+_NOT_COLLECTED = Unknown(Why.UNSUPPORTED, "its committed offsets are not in the snapshot")
+
+
+def _joined(
+    snapshot: KafkaSnapshot, group: Group, committed: Committed, ends: LogEnds, answers: Mapping[float, Ints]
+) -> Lag:
+    topics, topic, partition, offset, error = _with_assigned(group, committed)
+    bounds = [ends.rows.get(name, slice(0, 0)) for name in topics]
+    first = np.array([bound.start for bound in bounds], dtype=np.int64)
+    count = np.array([bound.stop - bound.start for bound in bounds], dtype=np.int64)
+    # A place that the log ends do not have reads the sentinel row that is appended to every column.
+    there = partition < (count[topic] if topic.size else partition)
+    row = np.where(there, (first[topic] if topic.size else partition) + partition, ends.end.size)
+    end, start, stable = (np.append(column, NEVER)[row] for column in (ends.end, ends.start, ends.stable))
+    error = np.where(error != 0, error, np.append(ends.error, np.int16(3))[row]).astype(np.int16)
+    known = (error == 0) & (offset >= 0) & (end >= 0) & (offset <= end)
+    remote = np.array([_is_remote(snapshot, name) for name in topics], dtype=bool)
+    return Lag(
+        topics=topics,
+        topic=topic,
+        partition=partition,
+        committed=offset,
+        start=start,
+        end=end,
+        stable=stable,
+        lag=np.where(known, end - offset, NEVER),
+        error=error,
+        answers={age: np.append(offsets, _NOT_ASKED)[row] for age, offsets in answers.items()},
+        remote=np.flatnonzero(remote[topic]) if topic.size else np.zeros(0, dtype=np.intp),
+        at=ends.at,
+    )
+
+
+def _with_assigned(group: Group, committed: Committed) -> tuple[tuple[str, ...], Ints, Ints, Ints, Codes]:
+    """The committed rows, and behind them those that a member owns and nobody has committed yet."""
+    topics = list(committed.topics)
+    topic, partition, offset, error = committed.topic, committed.partition, committed.offset, committed.error
+    if isinstance(group.members, Unknown):
+        return tuple(topics), topic, partition, offset, error
+    places = {name: i for i, name in enumerate(topics)}
+    seen = set(zip(topic.tolist(), partition.tolist(), strict=True))
+    more: list[tuple[int, int]] = []
+    for member in group.members:
+        if isinstance(member.assigned, Unknown):
+            continue
+        for name, partitions in member.assigned.items():
+            place = places.setdefault(name, len(topics))
+            if place == len(topics):
+                topics.append(name)
+            more += [(place, p) for p in partitions if (place, p) not in seen]
+    if more:
+        added = np.array(sorted(set(more)), dtype=np.int64)
+        topic = np.append(topic, added[:, 0])
+        partition = np.append(partition, added[:, 1])
+        offset = np.append(offset, np.full(len(added), NEVER, dtype=np.int64))
+        error = np.append(error, np.zeros(len(added), dtype=np.int16))
+    return tuple(topics), topic, partition, offset, error
+
+
+def _is_remote(snapshot: KafkaSnapshot, topic: str) -> bool:
+    config = snapshot.topic_configs.get(topic)
+    if config is None or isinstance(config, Unknown):
+        return False
+    setting = config.settings.get("remote.storage.enable")
+    return setting is not None and setting.value == "true"
+
+
+def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
+    """Look-ups by age as columns over the rows of `ends`: offset, NEVER, or that it failed or was not asked."""
+    answers: dict[float, Ints] = {}
+    first = np.array([ends.rows[t].start if t in ends.rows else -1 for t in lookups.topics], dtype=np.int64)
+    for age in np.unique(lookups.age).tolist():
+        chosen = np.flatnonzero(lookups.age == age)
+        chosen = chosen[first[lookups.topic[chosen]] >= 0]
+        column = np.full(ends.end.size, _NOT_ASKED, dtype=np.int64)
+        rows = first[lookups.topic[chosen]] + lookups.partition[chosen]
+        column[rows] = np.where(lookups.error[chosen] == 0, lookups.offset[chosen], _FAILED)
+        answers[age] = column
+    return answers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """How a group moves, from the history of its target."""
+
+    span: float
+    """Seconds between the first poll used and the last."""
+    produced: float
+    """Records per second that arrived on its partitions."""
+    consumed: float
+    """Records per second by which its committed offsets moved."""
+    seconds: Floats
+    """For each row of its Lag: seconds since the oldest unread record arrived; NaN where it is older than history."""
+    bound: Floats
+    """For each row: the oldest unread record arrived at most so many seconds ago; infinite where unknown."""
+    shrinking: bool
+    """The lag fell between the first poll and the last."""
+
+    def draining(self) -> bool | Unknown:
+        """Whether the group is late but gaining."""
+        if self.span < DRAIN_SPAN:
+            return Unknown(
+                Why.YOUNG, f"{self.span:.0f} s of history; a trend needs {DRAIN_SPAN:.0f} s", "--samples 3 --every 30s"
+            )
+        return self.shrinking and self.consumed > self.produced
+
+
+def progress_of(group: str, lag: Lag, frames: Sequence[KafkaFrame]) -> Progress | Unknown:
+    """How one group moved through `frames`, the last of which is now."""
+    usable = [(f.at, f.ends, f.committed[group]) for f in frames if f.ends is not None and group in f.committed]
+    if len(usable) < 2:
+        return YOUNG
+    ends = np.stack([_ends_at(lag, e) for _, e, _ in usable])
+    times = np.array([e.at for _, e, _ in usable])
+    offsets = _offsets_at(lag, usable[0][2])
+    both = (lag.committed >= 0) & (lag.lag >= 0) & (offsets >= 0) & (ends[0] >= 0)
+    span = float(times[-1] - times[0])
+    before = np.where(both, ends[0] - offsets, 0).sum()
+    seconds, bound = _ages(lag.committed, ends, times)
+    return Progress(
+        span=span,
+        produced=float(np.where(both, lag.end - ends[0], 0).sum() / span),
+        consumed=float(np.where(both, lag.committed - offsets, 0).sum() / span),
+        seconds=seconds,
+        bound=bound,
+        shrinking=bool(np.where(both, lag.lag, 0).sum() < before),
+    )
+
+
+def _ends_at(lag: Lag, ends: LogEnds) -> Ints:
+    first = np.array([ends.rows[t].start if t in ends.rows else ends.end.size for t in lag.topics], dtype=np.int64)
+    count = np.array([len(range(*ends.rows[t].indices(ends.end.size))) if t in ends.rows else 0 for t in lag.topics])
+    if not lag.topic.size:
+        return np.zeros(0, dtype=np.int64)
+    row = np.where(lag.partition < count[lag.topic], first[lag.topic] + lag.partition, ends.end.size)
+    column: Ints = np.append(ends.end, NEVER)[row]
+    return column
+
+
+def _offsets_at(lag: Lag, committed: Committed) -> Ints:
+    names = [committed.topics[i] for i in committed.topic.tolist()]
+    then = dict(zip(zip(names, committed.partition.tolist(), strict=True), committed.offset.tolist(), strict=True))
+    return np.array([then.get(lag.place(row), NEVER) for row in range(lag.topic.size)], dtype=np.int64)
+
+
+def _ages(committed: Ints, ends: Ints, times: Floats) -> tuple[Floats, Floats]:
+    """Seconds since the record at `committed` arrived, between the polls around it, and the upper bound."""
+    now = times[-1]
+    seconds = np.full(committed.size, np.nan)
+    bound = np.full(committed.size, np.inf)
+    for k in range(len(times) - 1):
+        low, high = ends[k], ends[k + 1]
+        inside = (low >= 0) & (committed >= low) & (committed < high)
+        share = np.divide(committed - low, high - low, out=np.zeros(committed.size), where=inside)
+        seconds = np.where(inside, now - (times[k] + share * (times[k + 1] - times[k])), seconds)
+        bound = np.where(inside, now - times[k], bound)
+    return seconds, bound

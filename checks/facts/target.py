@@ -1,0 +1,194 @@
+"""The facts of one target: its snapshot, its history, and what is derived from both, computed once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, TypeVar, cast
+
+from checks.facts.address import Address
+from checks.facts.history import History, Snapshot
+from checks.facts.kafka import BrokerConfig, Cluster, Group, Ints, KafkaSnapshot, Topic, TopicConfig
+from checks.facts.lag import Lag, Progress, answers_of, lag_of, progress_of
+from checks.facts.queues import DeadLetterQueue, DeadLettersOf, Depth, RedriveGraph, depth_of
+from checks.facts.sqs import Account, Queue, SqsSnapshot
+from checks.facts.unknown import Absence, Listing, Unknown, Why
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time of the observation, seconds since the epoch: a fact of checks whose verdict ages."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TopicNames:
+    """Which topics exist, as far as lists and questions by name can tell."""
+
+    listing: Listing[Topic]
+
+    def exists(self, name: str) -> bool | Unknown:
+        return self.listing.exists(name)
+
+
+class Facts(Protocol):
+    """What the evaluator asks. Speaks of one target; every answer is computed at most once."""
+
+    @property
+    def address(self) -> Address: ...
+    @property
+    def at(self) -> float: ...
+    def subjects(self, kind: type) -> Iterator[Address]:
+        """The resources of this kind, known or not."""
+        ...
+
+    def get(self, kind: type[T], at: Address) -> T | Unknown:
+        """One fact about one resource."""
+        ...
+
+    def listings(self) -> Mapping[str, Listing[object]]:
+        """The lists by kind of address: `topics`, `groups`, `queues`."""
+        ...
+
+
+def facts_of(snapshot: Snapshot, history: History) -> Facts:
+    """The facts of the target that `snapshot` shows. `history` has it as its newest frame."""
+    return KafkaFacts(snapshot, history) if isinstance(snapshot, KafkaSnapshot) else SqsFacts(snapshot, history)
+
+
+class _Base:
+    """Answers from a table of providers, one for each kind of fact; remembers each answer."""
+
+    SUBJECTS: Mapping[type, str]
+    snapshot: Snapshot
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[type, str], object] = {}
+        self._now = Now(self.snapshot.at)
+
+    @property
+    def address(self) -> Address:
+        return self.snapshot.address
+
+    @property
+    def at(self) -> float:
+        return self.snapshot.at
+
+    def providers(self) -> Mapping[type, Callable[[str], object]]:
+        raise NotImplementedError
+
+    def listings(self) -> Mapping[str, Listing[object]]:
+        raise NotImplementedError
+
+    def subjects(self, kind: type) -> Iterator[Address]:
+        place = self.SUBJECTS.get(kind)
+        if place is None:
+            return
+        if not place:
+            yield self.address
+            return
+        for name in self.listings()[place].items:
+            yield self.address.under(place, name)
+
+    def get(self, kind: type[T], at: Address) -> T | Unknown:
+        key = (kind, at.name)
+        if key not in self._told:
+            self._told[key] = self._table[kind](at.name) if kind in self._table else _not_here(kind)
+        return cast("T | Unknown", self._told[key])
+
+    @cached_property
+    def _table(self) -> Mapping[type, Callable[[str], object]]:
+        return {Now: lambda _: self._now, **self.providers()}
+
+
+class KafkaFacts(_Base):
+    SUBJECTS: Mapping[type, str] = {Cluster: "", Topic: "topics", Group: "groups"}
+    snapshot: KafkaSnapshot
+
+    def __init__(self, snapshot: KafkaSnapshot, history: History) -> None:
+        self.snapshot = snapshot
+        super().__init__()
+        self._frames = history.kafka(snapshot.target)
+        self._names = TopicNames(snapshot.topics)
+
+    def providers(self) -> Mapping[type, Callable[[str], object]]:
+        s = self.snapshot
+        return {
+            Cluster: lambda _: s.cluster,
+            Topic: lambda name: s.topics.items.get(name, _missing("topic", name)),
+            TopicConfig: lambda name: s.topic_configs.get(name, _missing("configuration of topic", name)),
+            BrokerConfig: lambda name: s.broker_configs.get(name, _missing("configuration of broker", name)),
+            Group: lambda name: s.groups.items.get(name, _missing("group", name)),
+            TopicNames: lambda _: self._names,
+            Lag: self._lag,
+            Progress: self._progress,
+        }
+
+    def listings(self) -> Mapping[str, Listing[object]]:
+        return {
+            "topics": cast("Listing[object]", self.snapshot.topics),
+            "groups": cast("Listing[object]", self.snapshot.groups),
+        }
+
+    @cached_property
+    def _answers(self) -> Mapping[float, Ints]:
+        ends, lookups = self.snapshot.ends, self.snapshot.lookups
+        return {} if isinstance(ends, Unknown) or isinstance(lookups, Unknown) else answers_of(ends, lookups)
+
+    def _lag(self, name: str) -> Lag | Unknown:
+        group = self.get(Group, self.address.under("groups", name))
+        return group if isinstance(group, Unknown) else lag_of(self.snapshot, group, self._answers)
+
+    def _progress(self, name: str) -> Progress | Unknown:
+        lag = self.get(Lag, self.address.under("groups", name))
+        return lag if isinstance(lag, Unknown) else progress_of(name, lag, self._frames)
+
+
+class SqsFacts(_Base):
+    SUBJECTS: Mapping[type, str] = {Account: "", Queue: "queues"}
+    snapshot: SqsSnapshot
+
+    def __init__(self, snapshot: SqsSnapshot, history: History) -> None:
+        self.snapshot = snapshot
+        super().__init__()
+        self._frames = history.sqs(snapshot.target)
+
+    def providers(self) -> Mapping[type, Callable[[str], object]]:
+        s = self.snapshot
+        return {
+            Account: lambda _: s.account,
+            Queue: lambda name: s.queues.items.get(name, _missing("queue", name)),
+            DeadLettersOf: self._about(self._graph.sources),
+            DeadLetterQueue: self._about(self._graph.target),
+            Depth: self._about(lambda queue: depth_of(queue, self._frames)),
+        }
+
+    def listings(self) -> Mapping[str, Listing[object]]:
+        return {"queues": cast("Listing[object]", self.snapshot.queues)}
+
+    @cached_property
+    def _graph(self) -> RedriveGraph:
+        return RedriveGraph(self.snapshot)
+
+    def _about(self, derive: Callable[[Queue], object]) -> Callable[[str], object]:
+        def provider(name: str) -> object:
+            queue = self.get(Queue, self.address.under("queues", name))
+            return queue if isinstance(queue, Unknown) else derive(queue)
+
+        return provider
+
+
+def absence(facts: Facts, at: Address) -> Absence | None:
+    """Whether the resource was asked for by name and not found."""
+    listing = facts.listings().get(at.kind)
+    return None if listing is None else listing.absent.get(at.name)
+
+
+def _missing(what: str, name: str) -> Unknown:
+    return Unknown(Why.UNSUPPORTED, f"{what} {name} is not in the snapshot")
+
+
+def _not_here(kind: type) -> Unknown:
+    return Unknown(Why.UNSUPPORTED, f"no target of this kind tells {kind.__name__}")

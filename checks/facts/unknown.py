@@ -1,0 +1,89 @@
+"""A fact that could not be observed is a value of its own: never a zero, never an empty list, never a pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, NamedTuple, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+
+class Why(StrEnum):
+    """Why a fact is not known."""
+
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+    UNSUPPORTED = "unsupported"
+    DEADLINE = "deadline"
+    YOUNG = "young"
+    """Not observed for long enough yet: another poll closes it."""
+    OFF = "off"
+    """Not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A fact that was not observed.
+
+    Its truth value raises, so that `if fact:` can't mistake it for a value.
+    """
+
+    why: Why
+    detail: str
+    close: str = ""
+    """What a person does to make it known, as a sentence or a command."""
+    last: object = None
+    """The last good value, for pages and metrics, never for checks."""
+    last_at: float | None = None
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"an Unknown is neither true nor false ({self.why}: {self.detail}); ask known() first")
+
+
+class Unobserved(Exception):  # noqa: N818 - not an error of ours: it becomes a Gap
+    """Raised by `known()`; the evaluator turns it into a Gap."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        super().__init__(unknown.detail)
+        self.unknown = unknown
+
+
+def known(value: T | Unknown) -> T:
+    """The value, where there is one: the only way out of `T | Unknown`.
+
+    Raises:
+        Unobserved: there is none.
+    """
+    if isinstance(value, Unknown):
+        raise Unobserved(value)
+    return value
+
+
+class Absence(NamedTuple):
+    """Asked for by name, and answered "not found"."""
+
+    since: float
+    """When that was first answered, in seconds since the epoch."""
+    polls: int
+    """How many polls in a row answered so. One can be a stale answer; two prove that it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """What a list call and the calls by name have shown."""
+
+    items: Mapping[str, T | Unknown]
+    blind: tuple[Unknown, ...] = ()
+    """Not empty: the list may leave things out, and absence from `items` proves nothing."""
+    absent: Mapping[str, Absence] = field(default_factory=dict)
+    """Names that were asked for one by one and are not there."""
+    excluded: int = 0
+    """How many were seen and left out, because the configuration says so."""
+
+    def exists(self, name: str) -> bool | Unknown:
+        """Whether there is one of this name; Unknown where only a blind list speaks against it."""
+        if name in self.items:
+            return True
+        if name in self.absent or not self.blind:
+            return False
+        return self.blind[0]

@@ -1,0 +1,124 @@
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from checks.check import Fix, Kind, Problem, Seen, Severity, check
+from checks.facts import Group, Lag, Progress, TopicNames, Unknown, Why, known
+from checks.wording import count, listed, shell, shown
+
+PATTERNS = (
+    "{topic}.dlq",
+    "{topic}-dlq",
+    "{topic}_dlq",
+    "{topic}.DLQ",
+    "{topic}-DLQ",
+    "{topic}.dlt",
+    "{topic}-dlt",
+    "{topic}.DLT",
+    "{topic}-DLT",
+    "{topic}.dead-letter",
+    "{topic}-dead-letter",
+    "dlq.{topic}",
+    "dlq-{topic}",
+    "{group}.dlq",
+    "{group}-dlq",
+    "{topic}.{group}.dlq",
+    "{topic}-{group}-dlq",
+)
+"""Spring Kafka writes `-dlt` (`.DLT` before 3.0); the others are what teams write by hand."""
+
+RETRY = ("*-retry", "*.retry", "*-retry-*", "*.retry.*", "*_retry")
+
+
+def _candidates(group: Group, *, patterns: tuple[str, ...]) -> Iterable[str]:
+    for topic in _topics(group, patterns):
+        for pattern in patterns:
+            yield _filled(pattern, topic, group.name)
+
+
+def _filled(pattern: str, topic: str, group: str) -> str:
+    return pattern.replace("{topic}", topic).replace("{group}", group)
+
+
+def _topics(group: Group, patterns: tuple[str, ...]) -> list[str]:
+    """What a live group reads, less the dead-letter and retry topics that it drains; empty where that is not known."""
+    if isinstance(group.members, Unknown) or not group.members or group.name.startswith("connect-"):
+        return []
+    owned = group.assigned_topics()
+    if isinstance(owned, Unknown):
+        return []
+    drained = (*(_filled(pattern, "*", "*") for pattern in patterns), *RETRY)
+    return sorted(t for t in owned if not t.startswith("__") and not any(fnmatchcase(t, glob) for glob in drained))
+
+
+@check(kind=Kind.CONFIGURATION, severity=Severity.INFO, together=True, names=_candidates)
+def dlq_missing(
+    group: Group,
+    topics: TopicNames,
+    lag: Lag | Unknown,
+    progress: Progress | Unknown,
+    *,
+    patterns: tuple[str, ...] = PATTERNS,
+) -> Iterator[Problem]:
+    """A consumer group reads a topic that has no dead-letter topic.
+
+    Why: Kafka has no dead-letter queue of its own. Without one, a record that can't be processed either blocks its
+        partition for ever or is skipped without a trace.
+    How: for each topic that a member is assigned, no topic is named as one of `patterns` says; each such name is
+        asked for by name, because a topic list leaves out what one may not see.
+    Limits: `patterns`, with {topic} and {group}. A warning where the group has also stood still with unread records.
+    Silent when: nobody is in the group; the topic is a dead-letter or retry topic itself. Dead letters kept in a
+        database and groups that may skip records are declared by turning the check off for them. Groups named
+        connect-*: a Gap, because Connect knows its dead-letter topic and is not read yet.
+    Source: article S496, "not setting up a dead letter strategy for Kafka"; Spring Kafka and Kafka Connect defaults.
+    """
+    members = known(group.members)
+    if not members:
+        return
+    if group.name.startswith("connect-"):
+        known(Unknown(Why.OFF, "Kafka Connect names the dead-letter topic of its sinks itself, and is not read"))
+    known(group.assigned_topics())
+    missing: list[str] = []
+    hole: Unknown | None = None
+    for topic in _topics(group, patterns):
+        found = [topics.exists(_filled(pattern, topic, group.name)) for pattern in patterns]
+        if any(answer is True for answer in found):
+            continue
+        hidden = [answer for answer in found if isinstance(answer, Unknown)]
+        if hidden:
+            hole = hidden[0]
+        else:
+            missing.append(topic)
+    if missing:
+        yield _problem(group, missing, patterns, None)
+        if isinstance(lag, Unknown) or lag.total:
+            stuck = _stuck(known(lag), known(progress))
+            yield _problem(group, missing, patterns, Severity.WARNING if stuck else None)
+    if hole is not None:
+        known(hole)
+
+
+def _stuck(lag: Lag, progress: Progress) -> bool:
+    known(progress.draining())  # the same span of history is needed to call it still
+    return lag.total > 0 and progress.consumed == 0
+
+
+def _problem(group: Group, missing: list[str], patterns: tuple[str, ...], severity: Severity | None) -> Problem:
+    members = group.members if not isinstance(group.members, Unknown) else ()
+    owner = {t: i for i, m in enumerate(members) if not isinstance(m.assigned, Unknown) for t in m.assigned}
+    wanted = _filled(patterns[0], missing[0], group.name)
+    still = " and has stood still with unread records" if severity is Severity.WARNING else ""
+    return Problem(
+        summary=f"group {shown(group.name)} reads {count(len(missing), 'topic')} without a dead-letter topic: "
+        f"{listed(missing)}{still}",
+        evidence=(
+            *(Seen(f"members[{owner[t]}].assigned[{shown(t)}]", True, "assigned") for t in missing[:3]),
+            Seen("absent", True, "not found by name", ("topics", wanted)),
+        ),
+        severity=severity,
+        fix=Fix(
+            f"Create {shown(wanted)} with a longer retention than its source, and let the consumer send there what it "
+            "can't process, before it commits; or turn this check off for the group where skipping is intended.",
+            f"kafka-topics.sh --bootstrap-server $BOOTSTRAP --create --topic {shell(wanted)} "
+            "--config retention.ms=1209600000",
+        ),
+    )

@@ -1,0 +1,103 @@
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+
+from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
+from checks.facts import Group, Lag, Progress, Unknown, Why, known
+from checks.facts.kafka import Rows
+from checks.wording import count, listed, shell, shown, span
+
+
+@check(kind=Kind.CONDITION, severity=Severity.WARNING, after=minutes(15), clear={"slo": 0.8}, ages=("slo",))
+def group_lagging(
+    group: Group, lag: Lag, progress: Progress | Unknown, *, slo: timedelta = minutes(3)
+) -> Iterator[Problem]:
+    """A consumer group is further behind, in time, than its service level allows.
+
+    Why: whoever waits for what the group produces waits that long; and a group that keeps falling behind loses
+        records when retention catches up with it.
+    How: for every lagging partition the broker is asked for the first record younger than `slo` (ListOffsets by
+        time); if the committed offset lies below it, something unread is older. Exact on the first poll, with
+        DESCRIBE alone. How many seconds, and whether the group is gaining (then it is only info), come from the
+        polls before.
+    Limits: `slo`, 3 minutes by default; clears below 0.8 of it. Told after 15 minutes. Records are never a limit.
+    Silent when: the topic is idle and read to its end; a stable group has nobody assigned to the topic any more (an
+        old subscription); history shows that the records arrived later than their timestamps say (backfills,
+        mirrors). On topics with remote storage no look-up is made: a Gap.
+    Source: KIP-32 and KIP-79 (offsets by timestamp); article S494-496: consumer lag is the metric to watch.
+    """
+    lagging = np.flatnonzero(lag.lag > 0)
+    if lagging.size and group.state == "Stable":
+        owned = known(group.assigned_topics())
+        lagging = lagging[np.isin(lag.topic[lagging], [i for i, name in enumerate(lag.topics) if name in owned])]
+    late = lag.older_than(slo.total_seconds(), lagging)
+    rows = late.rows
+    if not isinstance(progress, Unknown):
+        rows = rows[progress.bound[rows] >= slo.total_seconds()]
+    if rows.size:
+        yield _problem(group, lag, rows, slo)
+        yield from _sharper(group, lag, rows, slo, known(progress))
+    for hole in (late.unknown, lag.unknown()):
+        if hole is not None:
+            known(hole)
+
+
+def _sharper(group: Group, lag: Lag, rows: Rows, slo: timedelta, progress: Progress) -> Iterator[Problem]:
+    """The same problem with what history adds to it, as far as history reaches."""
+    seconds = progress.seconds[rows]
+    oldest = None if np.isnan(seconds).any() else float(seconds.max())
+    draining = progress.draining()
+    if oldest is not None or not isinstance(draining, Unknown):
+        yield _problem(group, lag, rows, slo, oldest, None if isinstance(draining, Unknown) else draining, progress)
+    known(draining)
+    if oldest is None:
+        known(Unknown(Why.YOUNG, f"its oldest unread record is older than {progress.span:.0f} s of history"))
+
+
+def _problem(
+    group: Group,
+    lag: Lag,
+    rows: Rows,
+    slo: timedelta,
+    seconds: float | None = None,
+    draining: bool | None = None,
+    progress: Progress | None = None,
+) -> Problem:
+    topics = sorted({lag.place(row)[0] for row in rows.tolist()})
+    behind = f"more than {span(slo)}" if seconds is None else span(seconds)
+    records = int(lag.lag[rows].sum())
+    trend = ""
+    if draining is not None and progress is not None:
+        rate = f"{progress.consumed:,.1f} records/s read, {progress.produced:,.1f} written"
+        trend = f"; gaining ({rate})" if draining else f"; not gaining ({rate})"
+        if draining:
+            trend += f", caught up in about {span(records / (progress.consumed - progress.produced))}"
+    return Problem(
+        summary=f"group {shown(group.name)} is {behind} behind on {listed(topics)}: "
+        f"{count(records, 'unread record')} in {count(rows.size, 'partition')}{trend}",
+        evidence=tuple(seen for row in _worst(lag, rows) for seen in _evidence(lag, row, slo)),
+        severity=Severity.INFO if draining else None,
+        fix=Fix(
+            "No member is running: start the consumers of this group."
+            if group.state == "Empty"
+            else "See whether its members are busy, blocked or failing (their logs, the service they call); if they "
+            "are busy, add members up to the number of partitions.",
+            f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --group {shell(group.name)}",
+        ),
+    )
+
+
+def _worst(lag: Lag, rows: Rows) -> list[int]:
+    order = np.argsort(-lag.lag[rows], kind="stable")
+    return [int(row) for row in rows[order][:2]]
+
+
+def _evidence(lag: Lag, row: int, slo: timedelta) -> Iterator[Seen]:
+    topic, partition = lag.place(row)
+    yield Seen(f"committed[{topic}/{partition}]", int(lag.committed[row]), "offset")
+    yield Seen(f"end[{partition}]", int(lag.end[row]), "offset", ("topics", topic))
+    for age in sorted(a for a in lag.answers if a >= slo.total_seconds())[:1]:
+        first = int(lag.answers[age][row])
+        unit = f"offset of the first record younger than {age:g} s, -1: there is none"
+        yield Seen(f"lookups[{partition}@{age:g}]", first, unit, ("topics", topic))

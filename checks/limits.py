@@ -1,0 +1,114 @@
+"""Limits of checks, and who overrides them: an ordered list, later wins, key by key."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from checks.check import Check, Severity
+from checks.facts import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Globs for each component of an address: `kafka://*/groups/batch-*`. A pattern without a name means the target."""
+
+    scheme: str = "*"
+    target: str = "*"
+    kind: str = "*"
+    name: str = "*"
+
+    @classmethod
+    def parse(cls, text: str) -> "Pattern":
+        """Reads `kafka://TARGET/KIND/NAME`, or `kafka://TARGET` for the whole target; parts are globs.
+
+        Raises:
+            ValueError: the text has another form.
+        """
+        scheme, colon, rest = text.partition("://")
+        parts = rest.split("/", 2)
+        if not colon or len(parts) == 2 or not all((scheme, *parts)):
+            raise ValueError("write kafka://TARGET/groups/NAME, kafka://TARGET/topics/NAME or sqs://TARGET/queues/NAME")
+        return cls(scheme, *parts)
+
+    def matches(self, address: Address) -> bool:
+        return all(fnmatchcase(part, glob) for part, glob in zip(address, self._globs(), strict=True))
+
+    def _globs(self) -> tuple[str, str, str, str]:
+        return (self.scheme, self.target, self.kind, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One entry of `limits:` in the configuration."""
+
+    resources: Pattern
+    checks: str
+    """Glob of check ids."""
+    values: Mapping[str, object] = field(default_factory=dict)
+    """Limits by name; a check that has no limit of that name is left alone."""
+    off: bool | None = None
+    severity: Severity | None = None
+    after: timedelta | None = None
+    origin: str = ""
+    """Where it was written, as `mqcanary.yaml:12`."""
+
+    def applies(self, check: Check, address: Address) -> bool:
+        return fnmatchcase(check.id, self.checks) and self.resources.matches(address)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ruling:
+    """What is in force for one check on one resource. The same object for all that the same overrides reach."""
+
+    values: Mapping[str, object]
+    clear: Mapping[str, object]
+    """The limits for a problem that already fires: it ends only when these are met."""
+    off: bool
+    severity: Severity | None
+    after: timedelta
+    origins: Mapping[str, str]
+    """Limit name to where its value was written; a default has no entry."""
+
+
+class Limits:
+    """The overrides, compiled: asked for each check and resource, answers with a shared `Ruling`."""
+
+    def __init__(self, overrides: Sequence[Override] = ()) -> None:
+        self._overrides = tuple(overrides)
+        self._rulings: dict[tuple[str, tuple[int, ...]], Ruling] = {}
+        self._per_check: dict[str, tuple[int, ...]] = {}
+
+    def of(self, check: Check, address: Address) -> Ruling:
+        candidates = self._per_check.get(check.id)
+        if candidates is None:
+            matching = (i for i, o in enumerate(self._overrides) if fnmatchcase(check.id, o.checks))
+            candidates = self._per_check.setdefault(check.id, tuple(matching))
+        chosen = tuple(i for i in candidates if self._overrides[i].resources.matches(address))
+        ruling = self._rulings.get((check.id, chosen))
+        if ruling is None:
+            ruling = self._rulings.setdefault((check.id, chosen), self._compile(check, chosen))
+        return ruling
+
+    def _compile(self, check: Check, chosen: tuple[int, ...]) -> Ruling:
+        values = dict(check.defaults)
+        origins: dict[str, str] = {}
+        off, severity, after = False, None, check.after
+        for override in (self._overrides[i] for i in chosen):
+            for name in override.values.keys() & values.keys():
+                values[name] = override.values[name]
+                origins[name] = override.origin
+            off = off if override.off is None else override.off
+            severity = override.severity or severity
+            after = after if override.after is None else override.after
+        clear = {name: _clear(value, check.limits[name].clear) for name, value in values.items()}
+        return Ruling(
+            MappingProxyType(values), MappingProxyType(clear), off, severity, after, MappingProxyType(origins)
+        )
+
+
+def _clear(value: object, factor: float | None) -> object:
+    if factor is None or not isinstance(value, (int, float, timedelta)):
+        return value
+    return type(value)(value * factor) if isinstance(value, int) else value * factor

@@ -1,0 +1,1 @@
+"""Checks of SQS queues: one file each."""

@@ -1,0 +1,49 @@
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from checks.check import Fix, Kind, Problem, Seen, Severity, check
+from checks.facts import DeadLettersOf, Queue, Unknown, Why, known
+from checks.facts.queues import DEAD_LETTER_NAMES
+from checks.wording import shell, shown
+
+
+@check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
+def dlq_missing(
+    queue: Queue, users: DeadLettersOf, *, patterns: tuple[str, ...] = DEAD_LETTER_NAMES
+) -> Iterator[Problem]:
+    """A queue has no dead-letter queue.
+
+    Why: a message that can't be processed is received again and again until its retention ends, and is then deleted
+        without a trace; meanwhile it takes the consumers' time.
+    How: no RedrivePolicy, and no queue's redrive policy names it as its target.
+    Limits: `patterns` of names that mean a dead-letter queue, in any case.
+    Silent when: the queue is the dead-letter queue of another queue. Its name is one of a dead-letter queue: a Gap,
+        because SNS, Lambda and EventBridge use such queues too and are not read yet.
+    Source: Amazon SQS developer guide, "Using dead-letter queues"; article S236.
+    """
+    if known(queue.redrive) is not None or users.queues:
+        return
+    name = queue.name.removesuffix(".fifo").lower()
+    if any(fnmatchcase(name, pattern.lower()) for pattern in patterns):
+        known(
+            Unknown(
+                Why.OFF,
+                "its name is that of a dead-letter queue; whether SNS, Lambda or EventBridge use it is not read",
+            )
+        )
+    if users.others is not None:
+        known(users.others)
+    suffix = ".fifo" if queue.fifo else ""
+    arn = f"{queue.arn.removesuffix('.fifo')}-dlq{suffix}"
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "5"})
+    attributes = shell(json.dumps({"RedrivePolicy": policy}))
+    yield Problem(
+        summary=f"queue {shown(queue.name)} has no dead-letter queue",
+        evidence=(Seen("redrive", None, "RedrivePolicy"),),
+        fix=Fix(
+            f"Create {shown(arn.rpartition(':')[2])} with a retention of 14 days, and let {shown(queue.name)} redrive to "
+            "it after 5 receives.",
+            f"aws sqs set-queue-attributes --queue-url {shell(queue.url)} --attributes {attributes}",
+        ),
+    )

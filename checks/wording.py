@@ -1,0 +1,48 @@
+"""Words that every check and every report uses: names made safe to show, spans of time, counts, shell words."""
+
+import shlex
+from collections.abc import Sequence
+from datetime import timedelta
+
+
+def shown(name: str) -> str:
+    """A name as it can be put on a terminal or into a message: what is not printable is escaped, as in Python."""
+    if name.isprintable() and name == name.strip() and name:
+        return name
+    return "'" + "".join(c if c.isprintable() else _escaped(c) for c in name) + "'"
+
+
+def shell(word: str) -> str:
+    """One word of a POSIX shell; with control characters, of bash ($'...')."""
+    if word.isprintable():
+        return shlex.quote(word)
+    plain = word.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(c if c.isprintable() else _escaped(c) for c in plain) + "'"
+
+
+def _escaped(c: str) -> str:
+    return repr(c)[1:-1] if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+
+
+def count(number: int, thing: str) -> str:
+    """`1 record`, `12,345 records`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """`a, b, c and 4 more`; the names are made safe to show."""
+    head = ", ".join(shown(name) for name in names[:most])
+    return head if len(names) <= most else f"{head} and {len(names) - most:,} more"
+
+
+def span(time: float | timedelta) -> str:
+    """A length of time in the two units that matter: `45 s`, `3 min`, `2 h 5 min`, `4 d`."""
+    seconds = round(time.total_seconds() if isinstance(time, timedelta) else time)
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    for place, (size, unit) in enumerate(units):
+        if seconds >= size:
+            whole, rest = divmod(seconds, size)
+            below = units[place + 1] if place + 1 < len(units) else (1, "")
+            part = rest // below[0]
+            return f"{whole} {unit}" + (f" {part} {below[1]}" if part and below[1] else "")
+    return "0 s"

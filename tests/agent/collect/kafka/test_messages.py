@@ -1,0 +1,76 @@
+"""The bytes of messages that we describe ourselves, spelt out by hand from the protocol."""
+
+import uuid
+import warnings
+
+import pytest
+
+with warnings.catch_warnings():
+    # kafka-python reads schemas with a function that Python 3.11 deprecates and 3.13 takes back.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from agent.collect.kafka.messages import ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse
+
+TOPIC = uuid.UUID(int=0x0102)
+
+
+def short(text: str) -> bytes:
+    """A compact string of less than 127 bytes."""
+    return bytes([len(text) + 1]) + text.encode()
+
+
+def assignment(*partitions: int) -> bytes:
+    numbers = b"".join(partition.to_bytes(4, "big") for partition in partitions)
+    return b"\x02" + TOPIC.bytes + short("t") + bytes([len(partitions) + 1]) + numbers + b"\0" + b"\0"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_request(version: int) -> None:
+    request = ConsumerGroupDescribeRequest(group_ids=["g", "hh"], include_authorized_operations=True)
+    assert bytes(request.encode(version=version)) == b"\x03" + short("g") + short("hh") + b"\x01" + b"\0"
+    assert request.API_KEY == 69
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_response(version: int) -> None:
+    member = short("m") + b"\0" + short("rack") + (5).to_bytes(4, "big") + short("client") + short("/10.0.0.1")
+    member += (
+        b"\x02" + short("t") + b"\0" + assignment(0, 1) + assignment(0, 1, 2) + (b"\x01" if version else b"") + b"\0"
+    )
+    group = b"\0\0" + b"\0" + short("g") + short("Reconciling") + (7).to_bytes(4, "big") + (6).to_bytes(4, "big")
+    group += short("uniform") + b"\x02" + member + (0b1_0000_1000).to_bytes(4, "big") + b"\0"
+    refused = (
+        (30).to_bytes(2, "big")
+        + short("no")
+        + short("h")
+        + short("")
+        + bytes(8)
+        + short("")
+        + b"\x01"
+        + b"\x80\0\0\0"
+        + b"\0"
+    )
+    response = ConsumerGroupDescribeResponse.decode(bytes(4) + b"\x03" + group + refused + b"\0", version=version)
+
+    seen, denied = response.groups
+    assert (seen.error_code, seen.error_message, seen.group_id, seen.group_state) == (0, None, "g", "Reconciling")
+    assert (seen.group_epoch, seen.assignment_epoch, seen.assignor_name, seen.authorized_operations) == (
+        7,
+        6,
+        "uniform",
+        {3, 8},
+    )
+    (member,) = seen.members
+    assert (member.member_id, member.instance_id, member.rack_id, member.member_epoch) == ("m", None, "rack", 5)
+    assert (member.client_id, member.client_host, member.subscribed_topic_names) == ("client", "/10.0.0.1", ["t"])
+    assert member.subscribed_topic_regex is None
+    assert [row.partitions for row in member.assignment.topic_partitions] == [[0, 1]]
+    assert [(row.topic_id, row.topic_name, row.partitions) for row in member.target_assignment.topic_partitions] == [
+        (TOPIC, "t", [0, 1, 2])
+    ]
+    assert member.member_type == (1 if version else -1)
+    assert (denied.error_code, denied.error_message, denied.members, denied.authorized_operations) == (
+        30,
+        "no",
+        [],
+        None,
+    )

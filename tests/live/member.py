@@ -1,0 +1,158 @@
+"""A live member of a consumer group, on a thread of its own, that commits only what a test tells it to."""
+
+import collections
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from tests.live.process import until
+
+Partition = tuple[str, int]
+
+
+class Member:
+    """In a `with` block it has joined and has at least `partitions` partitions; it leaves at the end.
+
+    It polls all the time, so that it stays in the group and answers rebalances, and keeps what it got for `consume`.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        group: str,
+        *topics: str,
+        protocol: str = "classic",
+        partitions: int = 1,
+        config: Mapping[str, Any] | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self.group = group
+        self._wanted = partitions
+        self._timeout = timeout
+        self._bootstrap = bootstrap
+        self._topics = topics
+        self._config: dict[str, Any] = {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "group.protocol": protocol,
+            "client.id": "live-member",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "log_level": 0,
+            **(config or {}),
+        }
+        self._lock = threading.Lock()
+        self._got: collections.deque[Message] = collections.deque()
+        self._assigned: frozenset[Partition] = frozenset()
+        self._errors: list[str] = []
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"member of {group}", daemon=True)
+        self._consumer: Consumer | None = None
+
+    # ── for tests ──
+
+    @property
+    def assignment(self) -> frozenset[Partition]:
+        with self._lock:
+            return self._assigned
+
+    @property
+    def member_id(self) -> str:
+        assert self._consumer is not None
+        return str(self._consumer.memberid())
+
+    def wait_assigned(self, partitions: int) -> None:
+        """Until a rebalance has left it with exactly so many."""
+        self._until(lambda: len(self.assignment) == partitions, f"has {partitions} partitions")
+
+    def commit(self, offsets: Mapping[Partition, int], *, metadata: str = "") -> None:
+        assert self._consumer is not None
+        rows = [TopicPartition(*place, offset, metadata=metadata) for place, offset in offsets.items()]
+        for row in self._consumer.commit(offsets=rows, asynchronous=False):
+            if row.error:
+                raise KafkaException(row.error)
+
+    def consume(self, n: int, *, commit: bool = True) -> list[Message]:
+        """The next `n` messages, and the offsets after them committed."""
+        taken: list[Message] = []
+
+        def enough() -> bool:
+            with self._lock:
+                while self._got and len(taken) < n:
+                    taken.append(self._got.popleft())
+            return len(taken) == n
+
+        self._until(enough, f"gets {n} messages")
+        if commit:
+            self.commit(_after(taken))
+        return taken
+
+    # ── life ──
+
+    def __enter__(self) -> Self:
+        self._consumer = Consumer(self._config)
+        self._thread.start()
+        try:
+            self._until(self._joined, f"has joined with at least {self._wanted} partitions")
+        except BaseException:
+            self.leave()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        self._leave.set()
+        self._thread.join(30)
+
+    def _joined(self) -> bool:
+        if self._wanted:
+            return len(self.assignment) >= self._wanted
+        # A member may have no partition to read: then only the coordinator can say that it is in.
+        client = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
+        group = client.describe_consumer_groups([self.group])[self.group].result(10)
+        return self.member_id in {member.member_id for member in group.members}
+
+    def _until(self, probe: Callable[[], bool], what: str) -> None:
+        def watched() -> bool:
+            if not self._thread.is_alive():
+                raise RuntimeError(f"a member of {self.group} is gone: {self._errors}")
+            return probe()
+
+        until(watched, f"a member of {self.group} {what}; errors: {self._errors}", timeout=self._timeout)
+
+    def _run(self) -> None:
+        consumer = self._consumer
+        assert consumer is not None
+        try:
+            consumer.subscribe(list(self._topics))
+            while not self._leave.is_set():
+                message = consumer.poll(0.05)
+                places = frozenset((row.topic, row.partition) for row in consumer.assignment())
+                with self._lock:
+                    if places != self._assigned:
+                        self._assigned = places
+                        self._got = collections.deque(m for m in self._got if (m.topic(), m.partition()) in places)
+                    if message is not None and message.error():
+                        self._errors.append(str(message.error()))
+                    elif message is not None:
+                        self._got.append(message)
+        except KafkaException as failure:
+            self._errors.append(str(failure))
+        finally:
+            consumer.close()
+
+
+def _after(messages: list[Message]) -> dict[Partition, int]:
+    result: dict[Partition, int] = {}
+    for message in messages:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None
+        assert partition is not None
+        assert offset is not None
+        result[topic, partition] = max(result.get((topic, partition), 0), offset + 1)
+    return result

@@ -1,0 +1,66 @@
+"""Kafka's own command says what is true: what it prints about groups, as rows."""
+
+import subprocess
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.live.broker import java
+
+_MAIN = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
+
+
+class Row(NamedTuple):
+    committed: int | None
+    end: int | None
+    lag: int | None
+
+
+class MemberRow(NamedTuple):
+    group: str
+    consumer_id: str
+    host: str
+    client_id: str
+    partitions: int
+
+
+def offsets(bootstrap: str, *groups: str) -> dict[tuple[str, str, int], Row]:
+    """{(group, topic, partition): (committed, end, lag)} of these groups, or of all."""
+    result = {}
+    for row in _table(_run(bootstrap, groups), "CURRENT-OFFSET"):
+        if row["PARTITION"] == "-":
+            continue  # a member without partitions
+        numbers = (row["CURRENT-OFFSET"], row["LOG-END-OFFSET"], row["LAG"])
+        key = (row["GROUP"], row["TOPIC"], int(row["PARTITION"]))
+        result[key] = Row(*(None if number == "-" else int(number) for number in numbers))
+    return result
+
+
+def members(bootstrap: str, *groups: str) -> list[MemberRow]:
+    rows = _table(_run(bootstrap, groups, "--members"), "#PARTITIONS")
+    return [
+        MemberRow(row["GROUP"], row["CONSUMER-ID"], row["HOST"], row["CLIENT-ID"], int(row["#PARTITIONS"]))
+        for row in rows
+    ]
+
+
+def _run(bootstrap: str, groups: tuple[str, ...], *options: str) -> str:
+    which = [part for group in groups for part in ("--group", group)] or ["--all-groups"]
+    argv = java(_MAIN, "--bootstrap-server", bootstrap, "--describe", *which, *options, heap="96m")
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    # The command tells some errors with exit code 0, on standard output.
+    if done.returncode or "Error:" in done.stdout or "Error:" in done.stderr:
+        raise RuntimeError(f"Kafka's group command ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def _table(text: str, column: str) -> Iterator[dict[str, str]]:
+    """The rows below each head that has this column; a table a group, prose between them."""
+    head: list[str] = []
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] == ["GROUP"] and column in words:
+            head = words
+        elif head and len(words) == len(head):
+            yield dict(zip(head, words, strict=True))
+        elif not words:
+            head = []
