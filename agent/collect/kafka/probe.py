@@ -79,11 +79,11 @@ def probe(
     """
     secrets = security.sasl_options()
     context = security.ssl_context() if security.protocol.tls else None
-    visit = _Visit(host, port, security, countdown(seconds, clock), seconds)
+    visit = Visit(host, port, security, countdown(seconds, clock), seconds)
     return visit.look(context, secrets)
 
 
-class _Visit:
+class Visit:
     """One probe: where, how, until when, and what it is doing."""
 
     def __init__(self, host: str, port: int, security: Security, left: Left, seconds: float) -> None:
@@ -96,13 +96,18 @@ class _Visit:
         self.doing = ""
 
     def look(self, context: ssl.SSLContext | None, secrets: Mapping[str, str]) -> Probed:
+        with self.named(), closing(self.reach()) as sock, self.talk(sock, context) as exchange:
+            versions = self.greet(exchange)
+            self.check(versions)
+            if secrets:
+                self.authenticate(exchange, secrets)
+            return self.survey(exchange, versions)
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Gives what goes wrong on the way in its cause."""
         try:
-            with closing(self.reach()) as sock, self.talk(sock, context) as exchange:
-                versions = self.greet(exchange)
-                self.check(versions)
-                if secrets:
-                    self.authenticate(exchange, secrets)
-                return self.survey(exchange, versions)
+            yield
         except LateError:
             raise self.error(
                 Cause.TIMED_OUT,

@@ -1,0 +1,237 @@
+"""One cluster, one cycle: a snapshot, always."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from agent.collect.kafka.groups import Listed, describe, fetch_committed, find_coordinators, list_groups
+from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
+from agent.collect.kafka.security import Security
+from agent.collect.kafka.topics import (
+    TOPIC_LIST_BLIND,
+    Metadata,
+    read_broker_configs,
+    read_metadata,
+    read_topic_configs,
+)
+from agent.collect.kafka.wire import Endpoint, UnreachableError, Wire, wired
+from checks.facts import (
+    Absence,
+    Address,
+    Cluster,
+    Group,
+    KafkaSnapshot,
+    Lag,
+    Listing,
+    Lookups,
+    Topic,
+    Unknown,
+    Why,
+    unseen_kafka,
+)
+from checks.facts.lag import lag_of
+from checks.platform import GROUPS, TOPICS
+from checks.questions import Questions
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which names are judged: globs. What the platform itself makes is left out unless `include` names it."""
+
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    platform: tuple[str, ...] = ()
+
+    def has(self, name: str) -> bool:
+        if any(fnmatchcase(name, glob) for glob in self.exclude):
+            return False
+        if any(fnmatchcase(name, glob) for glob in self.include if glob != "*"):
+            return True
+        return "*" in self.include and not any(fnmatchcase(name, glob) for glob in self.platform)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    bootstrap: tuple[Endpoint, ...]
+    name: str = ""
+    """Empty: the cluster id, so that every bootstrap broker leads to the same target."""
+    security: Security = field(default_factory=Security)
+    topics: Choice = Choice(platform=TOPICS)
+    groups: Choice = Choice(platform=GROUPS)
+
+    @property
+    def place(self) -> str:
+        """What to call it before its cluster id is known."""
+        return self.name or ",".join(f"{host}:{port}" for host, port in self.bootstrap)
+
+
+class KafkaCollector:
+    """Asks one broker after the other. `questions` says what the checks need to have asked."""
+
+    def __init__(self, settings: KafkaSettings, questions: Questions, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._questions = questions
+        self._clock = clock
+
+    @property
+    def place(self) -> str:
+        return self._settings.place
+
+    def unseen(self, unknown: Unknown) -> KafkaSnapshot:
+        return unseen_kafka(self.place, self._clock(), unknown)
+
+    def collect(self, previous: KafkaSnapshot | None, deadline: float) -> KafkaSnapshot:
+        """Never raises for what is outside; `deadline` in seconds."""
+        try:
+            with wired(self._settings.bootstrap, self._settings.security, deadline) as wire:
+                return self._look(wire, previous)
+        except UnreachableError as error:
+            return self.unseen(error.unknown)
+
+    def _look(self, wire: Wire, previous: KafkaSnapshot | None) -> KafkaSnapshot:
+        at = self._clock()
+        metadata = read_metadata(wire)
+        if isinstance(metadata, Unknown):
+            return self.unseen(metadata)
+        cluster = metadata.cluster
+        wire.know({b.id: (b.host, b.port) for b in cluster.brokers})
+        target = self._settings.name or cluster.id or self.place
+        address = Address("kafka", target)
+        broker_ids = [b.id for b in cluster.brokers]
+
+        listed = list_groups(wire, broker_ids)
+        chosen = {name: g for name, g in listed.groups.items() if self._settings.groups.has(name)}
+        chosen |= self._missed(wire, previous, listed.groups)
+        described, gone = describe(wire, chosen.values())
+        committed = fetch_committed(wire, [g for g in chosen.values() if g.name in described])
+        groups = Listing(
+            items={name: described[name] for name in sorted(described)},
+            blind=(*_group_blindness(cluster), *listed.holes),
+            absent=_absences(gone, previous.groups if previous else None, at),
+            excluded=sum(not self._settings.groups.has(name) for name in listed.groups),
+        )
+
+        known = {name: topic for name, topic in metadata.topics.items() if not isinstance(topic, Unknown)}
+        read = {t for c in committed.values() if not isinstance(c, Unknown) for t in c.topics}
+        judged = {name: topic for name, topic in metadata.topics.items() if self._settings.topics.has(name)}
+        wanted = {name: topic for name, topic in known.items() if name in judged or name in read}
+        ends = read_ends(wire, wanted)
+        if moved(ends):
+            fresh = read_metadata(wire, sorted(wanted))
+            if not isinstance(fresh, Unknown):
+                wire.know({b.id: (b.host, b.port) for b in fresh.cluster.brokers})
+                wanted |= {n: t for n, t in fresh.topics.items() if not isinstance(t, Unknown)}
+                ends = read_ends(wire, wanted)
+        configs = read_topic_configs(wire, wanted)
+        snapshot = KafkaSnapshot(
+            target=target,
+            at=at,
+            cluster=cluster,
+            topics=self._topics(wire, metadata, judged, groups, address, previous, at),
+            topic_configs=configs,
+            broker_configs=read_broker_configs(wire, broker_ids),
+            groups=groups,
+            committed=committed,
+            ends=ends,
+            lookups=Unknown(Why.OFF, "nothing was asked by time"),
+        )
+        return replace(snapshot, lookups=self._lookups(wire, snapshot, wanted))
+
+    def _missed(self, wire: Wire, previous: KafkaSnapshot | None, listed: Mapping[str, Listed]) -> dict[str, Listed]:
+        """Groups seen before and not listed now: asked for by name, since a list proves nothing."""
+        if previous is None:
+            return {}
+        names = sorted((previous.groups.items.keys() | previous.groups.absent.keys()) - listed.keys())
+        missed: dict[str, Listed] = {}
+        for name, node in (find_coordinators(wire, names) if names else {}).items():
+            before = previous.groups.items.get(name)
+            kind = before.kind if isinstance(before, Group) else "classic"
+            if not isinstance(node, Unknown):
+                missed[name] = Listed(name, kind, "", "", node)
+        return missed
+
+    def _topics(
+        self,
+        wire: Wire,
+        metadata: Metadata,
+        judged: Mapping[str, Topic | Unknown],
+        groups: Listing[Group],
+        address: Address,
+        previous: KafkaSnapshot | None,
+        at: float,
+    ) -> Listing[Topic]:
+        """The topics to judge, with the names that had to be asked for one by one."""
+        before = previous.topics if previous else None
+        doubtful = set(before.items.keys() | before.absent.keys()) if before else set()
+        for name, group in groups.items.items():
+            if not isinstance(group, Unknown):
+                doubtful |= self._questions.topics(address.under("groups", name), group)
+        doubtful -= metadata.topics.keys()
+        items = dict(judged)
+        absent: frozenset[str] = frozenset()
+        if doubtful:
+            named = read_metadata(wire, sorted(name for name in doubtful if _possible(name)))
+            if isinstance(named, Unknown):
+                items |= dict.fromkeys((before.items.keys() if before else set()) & doubtful, named)
+            else:
+                # A name that may not be described is a topic that may or may not be there: no resource to judge.
+                items |= {n: t for n, t in named.topics.items() if not isinstance(t, Unknown)}
+                absent = named.absent | {name for name in doubtful if not _possible(name)}
+        return Listing(
+            items={name: items[name] for name in sorted(items)},
+            blind=(TOPIC_LIST_BLIND,),
+            absent=_absences(absent, before, at),
+            excluded=len(metadata.topics) - len(judged),
+        )
+
+    def _lookups(self, wire: Wire, snapshot: KafkaSnapshot, topics: Mapping[str, Topic]) -> Lookups | Unknown:
+        """Puts the checks' ages to the brokers, for lagging partitions alone, and not where storage is remote."""
+        ages: dict[float, set[Place]] = {}
+        for name, group in snapshot.groups.items.items():
+            asked = self._questions.ages(snapshot.address.under("groups", name))
+            if isinstance(group, Unknown) or not asked:
+                continue
+            lag = lag_of(snapshot, group, {})
+            if isinstance(lag, Unknown):
+                continue
+            places = _lagging(lag, topics)
+            for age in asked:
+                ages.setdefault(age, set()).update(places)
+        return read_lookups(wire, topics, ages)
+
+
+def _lagging(lag: Lag, topics: Mapping[str, Topic]) -> list[Place]:
+    rows = np.setdiff1d(np.flatnonzero(lag.lag > 0), lag.remote)
+    return [place for place in (lag.place(row) for row in rows.tolist()) if place[0] in topics]
+
+
+def _possible(name: str) -> bool:
+    """Whether a broker takes this for a topic's name at all; it refuses the whole request otherwise."""
+    return (
+        0 < len(name) <= 249
+        and name not in (".", "..")
+        and all(c.isascii() and (c.isalnum() or c in "._-") for c in name)
+    )
+
+
+def _absences(names: frozenset[str], before: Listing[Topic] | Listing[Group] | None, at: float) -> dict[str, Absence]:
+    earlier = before.absent if before else {}
+    return {
+        name: Absence(earlier[name].since, earlier[name].polls + 1) if name in earlier else Absence(at, 1)
+        for name in sorted(names)
+    }
+
+
+def _group_blindness(cluster: Cluster) -> tuple[Unknown, ...]:
+    close = (
+        "grant DESCRIBE on the cluster: kafka-acls.sh --bootstrap-server $BOOTSTRAP --add --allow-principal User:NAME "
+    )
+    close += "--operation Describe --cluster"
+    if isinstance(cluster.operations, Unknown):
+        return (Unknown(Why.UNSUPPORTED, "whether all groups are listed is not known: the broker tells no rights"),)
+    if "DESCRIBE" in cluster.operations:
+        return ()
+    return (Unknown(Why.DENIED, "without DESCRIBE on the cluster only the groups one may describe are listed", close),)

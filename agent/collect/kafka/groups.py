@@ -1,0 +1,276 @@
+"""Consumer groups: which there are, who is in them, and what they have committed."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agent.collect.kafka.wire import Wire
+from checks.facts import Committed, Group, Member, Unknown, Why
+from checks.facts.codes import COORDINATOR_NOT_AVAILABLE, GROUP_NOT_FOUND, NOT_COORDINATOR, refused
+
+_BATCH = 100
+_MOVED = {NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE}
+_GONE = "gone"
+_NO_ASSIGNMENT = Unknown(Why.UNSUPPORTED, "a classic group shows its assignments only while it is Stable")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    name: str
+    kind: str
+    state: str
+    protocol_type: str
+    broker: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupList:
+    groups: Mapping[str, Listed]
+    holes: tuple[Unknown, ...]
+    """Brokers that did not answer: their groups are missing."""
+
+
+def list_groups(wire: Wire, brokers: Iterable[int]) -> GroupList:
+    """The groups of every broker, each once: while a coordinator moves, two brokers may tell the same group."""
+    from kafka.protocol.admin import ListGroupsRequest  # noqa: PLC0415 - the import costs 0.4 s
+
+    groups: dict[str, Listed] = {}
+    holes: list[Unknown] = []
+    for broker in brokers:
+        answer = wire.ask(broker, ListGroupsRequest, 5, states_filter=[], types_filter=[])
+        if not isinstance(answer, Unknown) and answer.error_code:
+            answer = refused(answer.error_code, f"the groups of broker {broker}")
+        if isinstance(answer, Unknown):
+            holes.append(
+                Unknown(answer.why, f"groups of broker {broker} are not listed: {answer.detail}", answer.close)
+            )
+            continue
+        for group in answer.groups:
+            listed = Listed(
+                group.group_id,
+                (getattr(group, "group_type", None) or "classic").lower(),
+                getattr(group, "group_state", None) or "",
+                group.protocol_type or "",
+                broker,
+            )
+            known = groups.get(listed.name)
+            if known is None or known.state in ("", "Dead", "Unknown"):
+                groups[listed.name] = listed
+    return GroupList(groups, tuple(holes))
+
+
+def describe(wire: Wire, listed: Iterable[Listed]) -> tuple[dict[str, Group | Unknown], frozenset[str]]:
+    """The groups with their members, and the names that their coordinator says do not exist."""
+    told = _at_coordinators(wire, listed, _describe_some)
+    gone = frozenset(name for name, group in told.items() if group is _GONE)
+    return {name: group for name, group in told.items() if name not in gone}, gone
+
+
+def fetch_committed(wire: Wire, listed: Iterable[Listed]) -> dict[str, Committed | Unknown]:
+    """The committed offsets of each group. Read them before the log ends, or lag goes below zero."""
+    return _at_coordinators(wire, listed, _fetch_some)
+
+
+def find_coordinators(wire: Wire, names: Sequence[str]) -> dict[str, int | Unknown]:
+    from kafka.protocol.metadata import FindCoordinatorRequest  # noqa: PLC0415 - as above
+
+    found: dict[str, int | Unknown] = {}
+    if wire.version(None, FindCoordinatorRequest.API_KEY) >= 4:
+        answer = wire.ask(None, FindCoordinatorRequest, 4, key_type=0, coordinator_keys=list(names))
+        if isinstance(answer, Unknown):
+            return dict.fromkeys(names, answer)
+        for entry in answer.coordinators:
+            found[entry.key] = (
+                refused(entry.error_code, f"coordinator of {entry.key}") if entry.error_code else entry.node_id
+            )
+        return found
+    for name in names:
+        answer = wire.ask(None, FindCoordinatorRequest, 3, key=name, key_type=0)
+        if isinstance(answer, Unknown):
+            found[name] = answer
+        else:
+            found[name] = refused(answer.error_code, f"coordinator of {name}") if answer.error_code else answer.node_id
+    return found
+
+
+class _Moved(Exception):  # noqa: N818 - a signal within this module
+    """The broker asked is not the coordinator any more."""
+
+
+def _at_coordinators(
+    wire: Wire, listed: Iterable[Listed], ask: Callable[[Wire, int, Sequence[Listed]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Asks each broker about its groups; those it no longer coordinates are looked up once and asked again."""
+    told: dict[str, Any] = {}
+    moved: dict[str, Listed] = {}
+    for broker, groups in _by_broker(listed).items():
+        for start in range(0, len(groups), _BATCH):
+            batch = groups[start : start + _BATCH]
+            for name, result in ask(wire, broker, batch).items():
+                told[name] = result
+                if isinstance(result, Unknown) and isinstance(result.last, _Moved):
+                    moved[name] = next(g for g in batch if g.name == name)
+    if moved:
+        again: list[Listed] = []
+        for name, node in find_coordinators(wire, sorted(moved)).items():
+            if isinstance(node, Unknown):
+                told[name] = node
+            else:
+                g = moved[name]
+                again.append(Listed(g.name, g.kind, g.state, g.protocol_type, node))
+        for broker, groups in _by_broker(again).items():
+            told.update(ask(wire, broker, groups))
+    return {name: Unknown(r.why, r.detail, r.close) if isinstance(r, Unknown) else r for name, r in told.items()}
+
+
+def _by_broker(listed: Iterable[Listed]) -> dict[int, list[Listed]]:
+    brokers: dict[int, list[Listed]] = {}
+    for group in listed:
+        brokers.setdefault(group.broker, []).append(group)
+    return brokers
+
+
+def _failed(code: int, what: str, name: str) -> Unknown:
+    unknown = refused(code, what, f"grant DESCRIBE on group {name}" if code == 30 else "")
+    return Unknown(unknown.why, unknown.detail, unknown.close, last=_Moved() if code in _MOVED else None)
+
+
+def _describe_some(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    newer = [group for group in listed if group.kind == "consumer"]
+    if newer:
+        told.update(_describe_consumer(wire, broker, newer))
+    # A group that was another kind when it was listed answers GROUP_ID_NOT_FOUND or Dead there.
+    classic = [g for g in listed if g.kind == "classic" or told.get(g.name) is _GONE]
+    if classic:
+        told.update(_describe_classic(wire, broker, classic))
+    for group in listed:
+        if group.name not in told:
+            told[group.name] = Unknown(Why.UNSUPPORTED, f"{group.kind} groups are not read yet")
+    return told
+
+
+def _describe_classic(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, Any]:
+    from kafka.protocol.admin import DescribeGroupsRequest  # noqa: PLC0415 - as above
+
+    names = [group.name for group in listed]
+    answer = wire.ask(broker, DescribeGroupsRequest, 5, groups=names, include_authorized_operations=False)
+    if isinstance(answer, Unknown):
+        return dict.fromkeys(names, answer)
+    told: dict[str, Any] = {}
+    for group in answer.groups:
+        if group.error_code == GROUP_NOT_FOUND or (not group.error_code and group.group_state == "Dead"):
+            told[group.group_id] = _GONE
+        elif group.error_code:
+            told[group.group_id] = _failed(group.error_code, f"group {group.group_id}", group.group_id)
+        else:
+            settled = group.group_state in ("Stable", "Empty")
+            members = tuple(_classic_member(m, group.protocol_type, settled=settled) for m in group.members)
+            told[group.group_id] = Group(
+                group.group_id, "classic", group.group_state, group.protocol_type or "", broker, members
+            )
+    return told
+
+
+def _classic_member(member: Any, protocol_type: str, *, settled: bool) -> Member:
+    from kafka.protocol.consumer.metadata import (  # noqa: PLC0415 - as above
+        ConsumerProtocolAssignment,
+        ConsumerProtocolSubscription,
+    )
+
+    assigned: Mapping[str, tuple[int, ...]] | Unknown = _NO_ASSIGNMENT
+    subscribed: tuple[str, ...] | Unknown = _NO_ASSIGNMENT
+    if protocol_type != "consumer":
+        assigned = subscribed = Unknown(
+            Why.UNSUPPORTED, f"members of a {protocol_type} group have a protocol of their own"
+        )
+    elif settled:
+        try:
+            blob = member.member_assignment
+            parts = ConsumerProtocolAssignment.decode(blob).assigned_partitions if blob else ()
+            assigned = {topic: tuple(sorted(partitions)) for topic, partitions in parts}
+            blob = member.member_metadata
+            subscribed = tuple(sorted(ConsumerProtocolSubscription.decode(blob).topics)) if blob else ()
+        except Exception:  # noqa: BLE001 - bytes that any client may have written
+            assigned = subscribed = Unknown(Why.UNSUPPORTED, "its assignment is not in the consumer protocol's form")
+    return Member(
+        member.member_id,
+        member.client_id or "",
+        member.client_host or "",
+        getattr(member, "group_instance_id", None),
+        assigned,
+        subscribed,
+    )
+
+
+def _describe_consumer(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, Any]:
+    from agent.collect.kafka.messages import ConsumerGroupDescribeRequest  # noqa: PLC0415 - as above
+
+    names = [group.name for group in listed]
+    answer = wire.ask(broker, ConsumerGroupDescribeRequest, 1, group_ids=names, include_authorized_operations=False)
+    if isinstance(answer, Unknown):
+        return dict.fromkeys(names, answer)
+    told: dict[str, Any] = {}
+    for group in answer.groups:
+        if group.error_code == GROUP_NOT_FOUND:
+            told[group.group_id] = _GONE
+        elif group.error_code:
+            told[group.group_id] = _failed(group.error_code, f"group {group.group_id}", group.group_id)
+        else:
+            members = tuple(_consumer_member(m) for m in group.members)
+            told[group.group_id] = Group(group.group_id, "consumer", group.group_state, "consumer", broker, members)
+    return told
+
+
+def _consumer_member(member: Any) -> Member:
+    assigned = {t.topic_name: tuple(sorted(t.partitions)) for t in member.assignment.topic_partitions}
+    subscribed = tuple(sorted(member.subscribed_topic_names or ()))
+    return Member(
+        member.member_id, member.client_id or "", member.client_host or "", member.instance_id, assigned, subscribed
+    )
+
+
+def _fetch_some(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, Any]:
+    from kafka.protocol.consumer import OffsetFetchRequest  # noqa: PLC0415 - as above
+
+    names = [group.name for group in listed]
+    at = time.time()
+    told: dict[str, Any] = {}
+    # Version 10 names topics by id: 9 is as much as is needed. Below 8 there is one group in a request.
+    if wire.version(broker, OffsetFetchRequest.API_KEY) >= 8:
+        request = OffsetFetchRequest.OffsetFetchRequestGroup
+        groups = [request(group_id=name, member_id=None, member_epoch=-1, topics=None) for name in names]
+        answer = wire.ask(broker, OffsetFetchRequest, 9, groups=groups, require_stable=False)
+        if isinstance(answer, Unknown):
+            return dict.fromkeys(names, answer)
+        for group in answer.groups:
+            told[group.group_id] = _committed(group, group.group_id, at)
+        return told
+    for name in names:
+        answer = wire.ask(broker, OffsetFetchRequest, 7, group_id=name, topics=None, require_stable=False)
+        told[name] = answer if isinstance(answer, Unknown) else _committed(answer, name, at)
+    return told
+
+
+def _committed(answer: Any, name: str, at: float) -> Committed | Unknown:
+    if answer.error_code:
+        return _failed(answer.error_code, f"committed offsets of {name}", name)
+    topics = sorted(answer.topics, key=lambda topic: str(topic.name))
+    rows = [
+        (i, p.partition_index, p.committed_offset, p.error_code)
+        for i, topic in enumerate(topics)
+        for p in sorted(topic.partitions, key=lambda p: int(p.partition_index))
+        if p.committed_offset >= 0 or p.error_code
+    ]
+    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 4)
+    return Committed(
+        topics=tuple(topic.name for topic in topics),
+        topic=columns[:, 0].copy(),
+        partition=columns[:, 1].copy(),
+        offset=columns[:, 2].copy(),
+        error=columns[:, 3].astype(np.int16),
+        at=at,
+    )

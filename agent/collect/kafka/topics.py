@@ -1,0 +1,177 @@
+"""Metadata and configurations: which brokers and topics there are, and how they are set."""
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.collect.kafka.wire import Wire
+from checks.facts import Broker, BrokerConfig, Cluster, Setting, Topic, TopicConfig, Unknown, Why
+from checks.facts.codes import UNKNOWN_TOPIC, refused
+
+_OPERATIONS = {3: "READ", 4: "WRITE", 5: "CREATE", 6: "DELETE", 7: "ALTER", 8: "DESCRIBE"}
+_OPERATIONS |= {9: "CLUSTER_ACTION", 10: "DESCRIBE_CONFIGS", 11: "ALTER_CONFIGS", 12: "IDEMPOTENT_WRITE"}
+_SOURCES = {1: "DYNAMIC_TOPIC_CONFIG", 2: "DYNAMIC_BROKER_CONFIG", 3: "DYNAMIC_DEFAULT_BROKER_CONFIG"}
+_SOURCES |= {4: "STATIC_BROKER_CONFIG", 5: "DEFAULT_CONFIG", 6: "DYNAMIC_BROKER_LOGGER_CONFIG"}
+
+TOPIC_KEYS = (
+    "cleanup.policy",
+    "compression.type",
+    "flush.messages",
+    "flush.ms",
+    "max.message.bytes",
+    "message.timestamp.type",
+    "min.insync.replicas",
+    "remote.storage.enable",
+    "retention.bytes",
+    "retention.ms",
+    "segment.bytes",
+    "segment.ms",
+    "unclean.leader.election.enable",
+)
+"""An allow-list: what is not named here never enters a snapshot."""
+BROKER_KEYS = (
+    "auto.create.topics.enable",
+    "broker.rack",
+    "default.replication.factor",
+    "log.flush.interval.messages",
+    "log.flush.interval.ms",
+    "log.message.timestamp.type",
+    "log.retention.ms",
+    "min.insync.replicas",
+    "num.partitions",
+    "offsets.retention.minutes",
+    "offsets.topic.replication.factor",
+    "transaction.state.log.replication.factor",
+    "unclean.leader.election.enable",
+)
+
+TOPIC_LIST_BLIND = Unknown(
+    Why.UNSUPPORTED, "Kafka lists only the topics one may describe, and does not say whether there are others"
+)
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    cluster: Cluster
+    topics: Mapping[str, Topic | Unknown]
+    """Those that exist, as far as they are shown."""
+    absent: frozenset[str]
+    """Those asked for by name that do not exist."""
+
+
+def read_metadata(wire: Wire, names: Sequence[str] | None = None) -> Metadata | Unknown:
+    """All topics that may be seen, or those of `names`. Never creates one."""
+    from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - the import costs 0.4 s
+
+    # Version 10 is the last that tells cluster rights; nothing newer is needed here.
+    topics = None if names is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
+    answer = wire.ask(
+        None,
+        MetadataRequest,
+        10,
+        topics=topics,
+        allow_auto_topic_creation=False,
+        include_cluster_authorized_operations=True,
+        include_topic_authorized_operations=False,
+    )
+    if isinstance(answer, Unknown):
+        return answer
+    found: dict[str, Topic | Unknown] = {}
+    absent: set[str] = set()
+    for topic in answer.topics:
+        if topic.error_code == UNKNOWN_TOPIC:
+            absent.add(topic.name)
+        elif topic.error_code and not topic.partitions:
+            close = f"grant DESCRIBE on topic {topic.name}"
+            found[topic.name] = refused(topic.error_code, f"topic {topic.name}", close)
+        else:
+            found[topic.name] = _topic(topic)
+    return Metadata(_cluster(answer), found, frozenset(absent))
+
+
+def _cluster(answer: Any) -> Cluster:
+    brokers = sorted((Broker(b.node_id, b.host, b.port, b.rack or None) for b in answer.brokers), key=lambda b: b.id)
+    allowed = getattr(answer, "cluster_authorized_operations", None)
+    operations = None if allowed is None else tuple(sorted(_OPERATIONS.get(code, str(code)) for code in allowed))
+    return Cluster(
+        id=answer.cluster_id or "",
+        controller=answer.controller_id if answer.controller_id >= 0 else None,
+        brokers=tuple(brokers),
+        operations=Unknown(Why.UNSUPPORTED, "the broker tells no rights (needs Kafka 2.3: KIP-430)")
+        if operations is None
+        else operations,
+    )
+
+
+def _topic(topic: Any) -> Topic:
+    partitions = sorted(topic.partitions, key=lambda p: p.partition_index)
+    identity = getattr(topic, "topic_id", None)
+    return Topic(
+        name=topic.name,
+        id=base64.urlsafe_b64encode(identity.bytes).decode().rstrip("=") if identity and identity.int else "",
+        internal=bool(topic.is_internal),
+        leader=tuple(p.leader_id for p in partitions),
+        replicas=tuple(tuple(p.replica_nodes) for p in partitions),
+        isr=tuple(tuple(p.isr_nodes) for p in partitions),
+        offline=tuple(tuple(p.offline_replicas or ()) for p in partitions),
+        error=tuple(p.error_code for p in partitions),
+    )
+
+
+def read_topic_configs(wire: Wire, names: Iterable[str]) -> dict[str, TopicConfig | Unknown]:
+    configs: dict[str, TopicConfig | Unknown] = {}
+    for batch in _batches(sorted(names)):
+        close = "grant DESCRIBE_CONFIGS on the topics"
+        for name, told in _configs(wire, None, 2, batch, TOPIC_KEYS, close).items():
+            configs[name] = told if isinstance(told, Unknown) else TopicConfig(told)
+    return configs
+
+
+def read_broker_configs(wire: Wire, brokers: Iterable[int]) -> dict[str, BrokerConfig | Unknown]:
+    """Each broker tells its own, by its id as text."""
+    configs: dict[str, BrokerConfig | Unknown] = {}
+    for broker in brokers:
+        told = _configs(wire, broker, 4, [str(broker)], BROKER_KEYS, "grant DESCRIBE_CONFIGS on the cluster")[
+            str(broker)
+        ]
+        configs[str(broker)] = told if isinstance(told, Unknown) else BrokerConfig(told)
+    return configs
+
+
+def _configs(
+    wire: Wire, node: int | None, kind: int, names: Sequence[str], keys: Sequence[str], close: str
+) -> dict[str, Mapping[str, Setting] | Unknown]:
+    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
+
+    resource = DescribeConfigsRequest.DescribeConfigsResource
+    answer = wire.ask(
+        node,
+        DescribeConfigsRequest,
+        4,
+        resources=[resource(resource_type=kind, resource_name=name, configuration_keys=list(keys)) for name in names],
+        include_synonyms=False,
+        include_documentation=False,
+    )
+    if isinstance(answer, Unknown):
+        return dict.fromkeys(names, answer)
+    missing = Unknown(Why.UNREACHABLE, "its configuration was not answered")
+    told: dict[str, Mapping[str, Setting] | Unknown] = dict.fromkeys(names, missing)
+    for result in answer.results:
+        if result.error_code:
+            told[result.resource_name] = refused(result.error_code, f"configuration of {result.resource_name}", close)
+        else:
+            told[result.resource_name] = {
+                c.name: Setting(
+                    None if c.is_sensitive else c.value, _SOURCES.get(c.config_source, str(c.config_source))
+                )
+                for c in result.configs
+                if c.name in keys
+            }
+    return told
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), _BATCH):
+        yield names[start : start + _BATCH]

@@ -1,0 +1,208 @@
+"""Connections to the brokers of one cluster, for one cycle: one request after another, each with its own deadline.
+
+It stands on kafka-python's message and SASL classes and on sockets of our own: its connection manager loses an answer
+that is followed at once by end of file, and can't be told a deadline that covers TLS handshakes.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+from agent.collect.kafka.exchange import ClosedError, Exchange, LateError, StrangeError
+from agent.collect.kafka.probe import Cause, Visit
+from agent.collect.kafka.security import Security
+from agent.errors import ConfigError, ConnectError
+from checks.facts import Unknown, Why
+
+Endpoint = tuple[str, int]
+
+ALLOWED = frozenset({2, 3, 9, 10, 15, 16, 17, 18, 32, 36, 69})
+"""API keys that may be sent: reading ones alone. A test on the wire holds collectors to it."""
+
+_WHY = {
+    Cause.TIMED_OUT: Why.DEADLINE,
+    Cause.WRONG_CREDENTIALS: Why.DENIED,
+    Cause.SASL_REQUIRED: Why.DENIED,
+    Cause.CLIENT_CERTIFICATE_REQUIRED: Why.DENIED,
+    Cause.CLIENT_CERTIFICATE_REFUSED: Why.DENIED,
+    Cause.UNSUPPORTED_BROKER: Why.UNSUPPORTED,
+}
+
+
+class Patience:
+    """Seconds left: of the whole cycle, and of the request that is under way."""
+
+    def __init__(self, seconds: float, each: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+        self._each = each
+        self._request_end = self._end
+
+    def begin(self) -> None:
+        self._request_end = min(self._end, self._clock() + self._each)
+
+    def __call__(self) -> float:
+        left = self._request_end - self._clock()
+        if left <= 0:
+            raise LateError
+        return left
+
+    @property
+    def over(self) -> bool:
+        return self._clock() >= self._end
+
+
+class Connection:
+    """One broker, greeted and authenticated."""
+
+    def __init__(self, endpoint: Endpoint, security: Security, patience: Patience) -> None:
+        self.endpoint = endpoint
+        self._patience = patience
+        self._stack = ExitStack()
+        patience.begin()
+        visit = Visit(*endpoint, security, patience, round(patience(), 1))
+        try:
+            with visit.named():
+                secrets = security.sasl_options()
+                context = security.ssl_context() if security.protocol.tls else None
+                sock = self._stack.enter_context(closing(visit.reach()))
+                self._exchange: Exchange = self._stack.enter_context(visit.talk(sock, context))
+                self.versions: Mapping[int, tuple[int, int]] = visit.greet(self._exchange)
+                visit.check(self.versions)
+                if secrets:
+                    visit.authenticate(self._exchange, secrets)
+                visit.survey(self._exchange, self.versions)
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, kind: Any, most: int, **fields: Any) -> Any:
+        """The answer to one request, in the highest version that both sides speak, but not above `most`."""
+        key = kind.API_KEY
+        if key not in ALLOWED:
+            raise AssertionError(f"API {key} is not one that only reads")
+        lowest, highest = self.versions.get(key, (0, -1))
+        version = min(highest, most)
+        if version < lowest:
+            raise UnsupportedError(kind.__name__)
+        self._patience.begin()
+        return self._exchange.ask(kind(version=version, **fields))
+
+    def version(self, key: int) -> int:
+        """The highest version of an API that the broker speaks, -1 if it does not know it."""
+        return self.versions.get(key, (0, -1))[1]
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+class UnsupportedError(Exception):
+    """The broker is too old for the request."""
+
+
+class Wire:
+    """The brokers of one cluster. A broker that failed once is not asked again in this cycle."""
+
+    def __init__(self, bootstrap: Sequence[Endpoint], security: Security, patience: Patience) -> None:
+        self._security = security
+        self.patience = patience
+        self._links: dict[Endpoint, Connection | Unknown] = {}
+        self._endpoints: dict[int, Endpoint] = {}
+        self._seed = self._first(bootstrap)
+
+    def _first(self, bootstrap: Sequence[Endpoint]) -> Endpoint:
+        causes: list[Unknown] = []
+        for endpoint in bootstrap:
+            link = self._link(endpoint)
+            if not isinstance(link, Unknown):
+                return endpoint
+            causes.append(link)
+        # A refusal by a broker that answered says more than a host that does not.
+        raise UnreachableError(min(causes, key=lambda cause: cause.why is not Why.DENIED))
+
+    def know(self, brokers: Mapping[int, Endpoint]) -> None:
+        """Where the brokers are, as they advertise it."""
+        self._endpoints = dict(brokers)
+
+    def ask(self, node: int | None, kind: Any, most: int, **fields: Any) -> Any:
+        """The answer of one broker (None: the one we came in by), or Unknown: never raises for what is outside."""
+        endpoint = self._seed if node is None else self._endpoints.get(node)
+        if endpoint is None:
+            return Unknown(Why.UNREACHABLE, f"broker {node} is down")
+        link = self._link(endpoint)
+        if isinstance(link, Unknown):
+            return link
+        place = f"{endpoint[0]}:{endpoint[1]}"
+        name = kind.__name__.removesuffix("Request")
+        try:
+            return link.ask(kind, most, **fields)
+        except UnsupportedError:
+            return Unknown(Why.UNSUPPORTED, f"{place} is too old for {name}")
+        except LateError:
+            failure = Unknown(Why.DEADLINE, f"{place} did not answer {name} in time")
+        except (ClosedError, OSError):
+            failure = Unknown(Why.UNREACHABLE, f"{place} closed the connection instead of answering {name}")
+        except StrangeError:
+            failure = Unknown(Why.UNREACHABLE, f"{place} answered {name} with something that is not Kafka's protocol")
+        link.close()
+        self._links[endpoint] = failure
+        return failure
+
+    def version(self, node: int | None, key: int) -> int:
+        endpoint = self._seed if node is None else self._endpoints.get(node)
+        link = None if endpoint is None else self._link(endpoint)
+        return link.version(key) if isinstance(link, Connection) else -1
+
+    def _link(self, endpoint: Endpoint) -> Connection | Unknown:
+        if endpoint not in self._links:
+            try:
+                self._links[endpoint] = Connection(endpoint, self._security, self.patience)
+            except ConnectError as error:
+                self._links[endpoint] = Unknown(_WHY.get(Cause(error.cause), Why.UNREACHABLE), *split(str(error)))
+            except ConfigError as error:
+                self._links[endpoint] = Unknown(Why.OFF, str(error))
+            except LateError:
+                self._links[endpoint] = Unknown(
+                    Why.DEADLINE, f"no time was left to connect to {endpoint[0]}:{endpoint[1]}"
+                )
+            except (ClosedError, OSError, ssl.SSLError):
+                self._links[endpoint] = Unknown(Why.UNREACHABLE, f"{endpoint[0]}:{endpoint[1]} closed the connection")
+        return self._links[endpoint]
+
+    def close(self) -> None:
+        for link in self._links.values():
+            if isinstance(link, Connection):
+                link.close()
+
+
+class UnreachableError(Exception):
+    """No bootstrap broker could be used; `unknown` says why."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        super().__init__(unknown.detail)
+        self.unknown = unknown
+
+
+def split(message: str) -> tuple[str, str]:
+    """What happened, and what to do: our errors put a colon or a semicolon between."""
+    for mark in ("; ", ": "):
+        head, found, tail = message.rpartition(mark)
+        if found:
+            return head, tail
+    return message, ""
+
+
+@contextmanager
+def wired(bootstrap: Sequence[Endpoint], security: Security, seconds: float) -> Iterator[Wire]:
+    """Connections for one cycle of at most `seconds`; a request may take a third of it.
+
+    Raises:
+        UnreachableError: no bootstrap broker can be used.
+    """
+    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3))
+    try:
+        yield wire
+    finally:
+        wire.close()
