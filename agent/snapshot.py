@@ -89,6 +89,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(dataclasses.is_dataclass, lambda kind: _dataclass_in(converter, kind))
     converter.register_unstructure_hook_factory(dataclasses.is_dataclass, lambda kind: _dataclass_out(converter, kind))
     converter.register_unstructure_hook(Unknown, _unknown_out)
+    converter.register_structure_hook(Unknown, lambda value, _: _unknown_in(value))
     return converter
 
 
@@ -109,9 +110,13 @@ def _unknown_out(value: Unknown) -> dict[str, str]:
     return {"unknown": value.why.value, "detail": value.detail} | ({"close": value.close} if value.close else {})
 
 
+def _unknown_in(value: Mapping[str, Any]) -> Unknown:
+    return Unknown(Why(value["unknown"]), str(value.get("detail", "")), str(value.get("close", "")))
+
+
 def _fact_in(converter: cattrs.Converter, value: object, kind: object) -> object:
     if isinstance(value, dict) and "unknown" in value:
-        return Unknown(Why(value["unknown"]), str(value.get("detail", "")), str(value.get("close", "")))
+        return _unknown_in(value)
     options = [option for option in typing.get_args(kind) if option is not Unknown]
     if value is None and types.NoneType in options:
         return None

@@ -93,7 +93,7 @@ def read_metadata(wire: Wire, names: Sequence[str] | None = None) -> Metadata | 
 
 def _cluster(answer: Any) -> Cluster:
     brokers = sorted((Broker(b.node_id, b.host, b.port, b.rack or None) for b in answer.brokers), key=lambda b: b.id)
-    allowed = getattr(answer, "cluster_authorized_operations", None)
+    allowed = answer.authorized_operations
     operations = None if allowed is None else tuple(sorted(_OPERATIONS.get(code, str(code)) for code in allowed))
     return Cluster(
         id=answer.cluster_id or "",

@@ -1,0 +1,96 @@
+"""The audit: snapshots in, one report for each target out. Everything in it comes from the snapshots, the time too."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from agent.errors import ConfigError
+from checks import all_checks
+from checks.check import Check, Severity, Tier
+from checks.evaluate import Gap, Report, evaluate
+from checks.facts import History, KafkaSnapshot, Snapshot, Unknown, Why, facts_of
+from checks.limits import Limits
+
+FINDINGS, USAGE, UNSEEN = 1, 2, 3
+"""Exit codes; 0 when there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One target: its newest snapshot and what the checks say of it."""
+
+    snapshot: Snapshot
+    report: Report
+    samples: int
+
+    @property
+    def unseen(self) -> Unknown | None:
+        """Why the whole target could not be observed, if so."""
+        if isinstance(self.snapshot, KafkaSnapshot):
+            return self.snapshot.cluster if isinstance(self.snapshot.cluster, Unknown) else None
+        blind = self.snapshot.queues.blind
+        return (
+            blind[0]
+            if blind and not self.snapshot.queues.items and isinstance(self.snapshot.account, Unknown)
+            else None
+        )
+
+
+def chosen_checks(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Check, ...]:
+    """The checks to run: globs of ids. Pedantic ones run when a glob of `only` names them.
+
+    Raises:
+        ConfigError: a glob matches no check.
+    """
+    checks = all_checks()
+    for glob in (*only, *skip):
+        if not any(fnmatchcase(check.id, glob) for check in checks):
+            raise ConfigError(f"{glob!r} matches no check; see: mqcanary checks list")
+    return tuple(
+        check
+        for check in checks
+        if (any(fnmatchcase(check.id, g) for g in only) if only else check.tier is Tier.DEFAULT)
+        and not any(fnmatchcase(check.id, g) for g in skip)
+    )
+
+
+def audit(snapshots: Iterable[Snapshot], checks: Sequence[Check], limits: Limits) -> list[Audited]:
+    """Folds the samples of each target and judges the newest, in the order in which targets first appear."""
+    history = History()
+    newest: dict[tuple[str, str], Snapshot] = {}
+    samples: dict[tuple[str, str], int] = {}
+    for snapshot in snapshots:
+        key = (snapshot.address.scheme, snapshot.target)
+        history.append(snapshot)
+        newest[key] = snapshot
+        samples[key] = samples.get(key, 0) + 1
+    return [
+        Audited(snapshot, evaluate(facts_of(snapshot, history), checks, limits), samples[key])
+        for key, snapshot in newest.items()
+    ]
+
+
+def needs_another_poll(audited: Iterable[Audited], checks: Sequence[Check]) -> bool:
+    """Whether a check that speaks after several polls is waiting for the next."""
+    patient = {check.id: check.polls for check in checks if check.polls > 1}
+    return any(
+        gap.unknown.why is Why.YOUNG and gap.check in patient and one.samples < patient[gap.check]
+        for one in audited
+        for gap in one.report.gaps.values()
+    )
+
+
+def exit_code(audited: Sequence[Audited], fail_on: Severity | None, *, fail_on_gap: bool = False) -> int:
+    """Findings at or above `fail_on` win over a target that could not be seen; single gaps count only if asked."""
+    findings = [finding for one in audited for finding in one.report.findings.values()]
+    gaps = [gap for one in audited for gap in one.report.gaps.values() if counts(gap)]
+    if fail_on is not None and any(finding.severity >= fail_on for finding in findings):
+        return FINDINGS
+    if any(one.unseen is not None for one in audited):
+        return UNSEEN
+    return FINDINGS if fail_on_gap and gaps else 0
+
+
+def counts(gap: Gap) -> bool:
+    """Whether a gap is one that somebody could close now: not a young one, not one that Kafka leaves to everybody."""
+    return gap.unknown.why is not Why.YOUNG and not gap.standing

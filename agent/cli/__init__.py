@@ -1,0 +1,65 @@
+"""The command line: one command a file, imported when it is called, so that `--help` costs next to nothing."""
+
+import sys
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "audit": "say what is wrong with clusters and queues, why, and what to do",
+    "snapshot": "write what can be observed as JSON, to audit it later",
+    "lag": "show how far every consumer group is behind",
+    "checks": "list the checks, or explain one",
+    "config": "start, check or describe the configuration file",
+    "demo": "audit a simulated cluster and local queues",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"agent.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        # The commands themselves stay unloaded: their one line stands here.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from agent import VERSION  # noqa: PLC0415 - the look-up costs as much as all of --help
+
+        click.echo(f"mqcanary {VERSION}")
+        ctx.exit()
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+def cli() -> None:
+    r"""Watches Kafka and SQS as a good on-call engineer would. It only reads.
+
+    \b
+    mqcanary audit --kafka 127.0.0.1:9092
+    mqcanary audit --sqs us-east-1
+    mqcanary lag --kafka 127.0.0.1:9092
+    """
+
+
+def main() -> None:
+    """Entry point: what is the user's to mend is one line and exit code 2."""
+    from agent.errors import MqcanaryError  # noqa: PLC0415 - as cheap as it gets
+
+    try:
+        cli(prog_name="mqcanary")
+    except MqcanaryError as error:
+        click.echo(f"mqcanary: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # `| head` has read enough
+        sys.stdout = None
+        sys.exit(0)

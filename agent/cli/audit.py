@@ -1,0 +1,120 @@
+"""mqcanary audit."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent import audit as auditing
+from agent import snapshot as files
+from agent.audit import Audited
+from agent.cli.targets import Seconds, aim, look, target_options
+from agent.errors import ConfigError
+from agent.report import json as as_json
+from agent.report import text as as_text
+from checks.check import Severity
+from checks.limits import Limits
+
+_SECOND_LOOK = 5.0
+"""Seconds to the poll that the audit adds by itself where a check needs two."""
+
+
+@click.command("audit")
+@target_options
+@click.option("--from", "source", type=click.Path(path_type=Path), help="Judge a snapshot file instead of looking.")
+@click.option("--save", type=click.Path(path_type=Path), help="Also write what was seen, for --from.")
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 1000),
+    help="How often to look; trends need 3. By default once, and a second time where a check needs it.",
+)
+@click.option("--every", type=Seconds(), default="30s", show_default=True, help="Time between samples.")
+@click.option("--only", multiple=True, metavar="GLOB", help="Run only checks of these ids.")
+@click.option("--skip", multiple=True, metavar="GLOB", help="Leave out checks of these ids.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["info", "warning", "critical", "never"]),
+    default="warning",
+    show_default=True,
+    help="Exit with 1 if there is a finding this severe.",
+)
+@click.option("--fail-on-gap", is_flag=True, help="Exit with 1 also if something could not be judged.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file.")
+def command(
+    *,
+    source: Path | None,
+    save: Path | None,
+    samples: int | None,
+    every: float,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    fail_on: str,
+    fail_on_gap: bool,
+    form: str,
+    output: Path | None,
+    **targets: Any,
+) -> None:
+    r"""Say what is wrong, why, and what to do.
+
+    It only reads: no record, no message is touched, no topic created. What could not be seen is listed as such and
+    never counts as fine.
+
+    \b
+    mqcanary audit --kafka kafka-1:9092,kafka-2:9092
+    mqcanary audit --kafka kafka-1:9093 --kafka-properties client.properties
+    mqcanary audit --sqs us-east-1 --format json
+    mqcanary audit --from snapshot.json
+
+    Exit codes: 0 nothing at or above --fail-on; 1 findings (or gaps with --fail-on-gap); 2 wrong usage or
+    configuration; 3 a whole target could not be observed.
+    """
+    checks = auditing.chosen_checks(only, skip)
+    if source is not None:
+        if targets["kafka"] or targets["sqs"]:
+            raise ConfigError("--from judges a file: leave out --kafka and --sqs")
+        limits = Limits()
+        snapshots = list(files.load(source))
+        audited = auditing.audit(snapshots, checks, limits)
+    else:
+        target = aim(**targets)
+        limits = target.limits
+        snapshots = look(target, samples or 1, every)
+        audited = auditing.audit(snapshots, checks, limits)
+        if samples is None and auditing.needs_another_poll(audited, checks):
+            latest = dict(enumerate(snapshots[-len(target.collectors) :]))
+            snapshots += look(target, 1, min(every, _SECOND_LOOK), latest)
+            audited = auditing.audit(snapshots, checks, limits)
+    if save is not None:
+        _write(save, files.dumps(snapshots))
+    _print(audited, form, output)
+    threshold = None if fail_on == "never" else Severity[fail_on.upper()]
+    sys.exit(auditing.exit_code(audited, threshold, fail_on_gap=fail_on_gap))
+
+
+def _print(audited: list[Audited], form: str, output: Path | None) -> None:
+    terminal = output is None and sys.stdout.isatty()
+    width = max(60, min(120, shutil.get_terminal_size().columns)) if terminal else 80
+    report = as_json.render(audited) if form == "json" else as_text.render(audited, width)
+    if output is not None:
+        _write(output, click.unstyle(report) if form == "text" else report)
+    else:
+        click.echo(report, nl=False, color=_colour())
+
+
+def _colour() -> bool | None:
+    """NO_COLOR wins; else click decides by whether it writes to a terminal."""
+    import os  # noqa: PLC0415 - one look
+
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} can't be written: {error.strerror}") from None

@@ -1,0 +1,61 @@
+"""Several targets at once, each in its own thread with its own deadline: one that hangs delays and blinds nobody else."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from checks.facts import Snapshot, Unknown, Why
+
+GRACE = 2.0
+"""Seconds beyond its deadline after which a collector is given up; name look-ups can't be interrupted."""
+
+
+class Collector(Protocol):
+    """One target. `collect` never raises for what is outside, and keeps its deadline as far as the system lets it."""
+
+    @property
+    def place(self) -> str:
+        """How to call the target before it has told its name."""
+        ...
+
+    def collect(self, previous: Any, deadline: float) -> Snapshot: ...
+    def unseen(self, unknown: Unknown) -> Snapshot: ...
+
+
+def observe(
+    collectors: Sequence[Collector],
+    previous: Mapping[int, Snapshot],
+    deadline: float,
+    done: Callable[[Collector, Snapshot], None] = lambda _collector, _snapshot: None,
+) -> list[Snapshot]:
+    """One snapshot for each collector, in their order; `previous` by index. `done` is told as they come in."""
+    results: dict[int, Snapshot] = {}
+    arrived = threading.Condition()
+    end = time.monotonic() + deadline + GRACE
+
+    def run(index: int, collector: Collector) -> None:
+        try:
+            snapshot = collector.collect(previous.get(index), deadline)
+        except Exception as error:  # noqa: BLE001 - a bug in one collector must not blind the others
+            detail = f"mqcanary failed: {type(error).__name__}: {error} (please report this)"
+            snapshot = collector.unseen(Unknown(Why.UNSUPPORTED, " ".join(detail.split())))
+        with arrived:
+            results.setdefault(index, snapshot)
+            arrived.notify()
+
+    for index, collector in enumerate(collectors):
+        threading.Thread(target=run, args=(index, collector), name=f"collect {collector.place}", daemon=True).start()
+    told: set[int] = set()
+    while len(told) < len(collectors):
+        with arrived:
+            arrived.wait_for(lambda: len(results) > len(told), timeout=max(0.0, end - time.monotonic()))
+            if time.monotonic() >= end:
+                for index, collector in enumerate(collectors):
+                    late = Unknown(Why.DEADLINE, f"{collector.place} was not observed within {deadline:g} s")
+                    results.setdefault(index, collector.unseen(late))
+            fresh = sorted(results.keys() - told)
+        for index in fresh:
+            done(collectors[index], results[index])
+        told.update(fresh)
+    return [results[index] for index in range(len(collectors))]
