@@ -49,7 +49,7 @@ def loads(text: str, source: str = "snapshot") -> tuple[Snapshot, ...]:
     try:
         return tuple(_decode(part) for part in document["snapshots"])
     except (cattrs.BaseValidationError, LookupError, TypeError, ValueError) as error:
-        where = cattrs.transform_error(error, path="snapshots")[0] if isinstance(error, Exception) else str(error)
+        where = cattrs.transform_error(error, path="snapshots")[0]
         raise SnapshotError(f"{source} is damaged: {where}") from None
 
 

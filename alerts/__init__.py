@@ -1,1 +1,1 @@
-"""placeholder."""
+"""What is told to people, and when: the alert machine comes here."""

@@ -42,13 +42,13 @@ def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 def cli() -> None:
-    r"""Watches Kafka and SQS as a good on-call engineer would. It only reads.
+    """Watches Kafka and SQS as a good on-call engineer would. It only reads.
 
     \b
     mqcanary audit --kafka 127.0.0.1:9092
     mqcanary audit --sqs us-east-1
     mqcanary lag --kafka 127.0.0.1:9092
-    """
+    """  # noqa: D301 - \b is click's own mark
 
 
 def main() -> None:

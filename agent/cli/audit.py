@@ -59,7 +59,7 @@ def command(
     output: Path | None,
     **targets: Any,
 ) -> None:
-    r"""Say what is wrong, why, and what to do.
+    """Say what is wrong, why, and what to do.
 
     It only reads: no record, no message is touched, no topic created. What could not be seen is listed as such and
     never counts as fine.
@@ -72,7 +72,7 @@ def command(
 
     Exit codes: 0 nothing at or above --fail-on; 1 findings (or gaps with --fail-on-gap); 2 wrong usage or
     configuration; 3 a whole target could not be observed.
-    """
+    """  # noqa: D301 - \b is click's own mark
     checks = auditing.chosen_checks(only, skip)
     if source is not None:
         if targets["kafka"] or targets["sqs"]:

@@ -34,12 +34,12 @@ def list_checks() -> None:
 @click.argument("check_id", metavar="ID")
 @click.argument("resource", required=False)
 def explain(check_id: str, resource: str | None) -> None:
-    r"""Say what a check looks at, and which limits are in force for a resource.
+    """Say what a check looks at, and which limits are in force for a resource.
 
     \b
     mqcanary checks explain kafka/group-lagging
     mqcanary checks explain kafka/group-lagging kafka://prod/groups/order-processor
-    """
+    """  # noqa: D301 - \b is click's own mark
     by_id = {check.id: check for check in all_checks()}
     if check_id not in by_id:
         near = get_close_matches(check_id, by_id, 1)

@@ -30,7 +30,7 @@ _COLUMNS = ("group", "topic", "partition", "committed_offset", "log_end_offset",
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
 )
 def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
-    r"""Show how far every consumer group, or one, is behind.
+    """Show how far every consumer group, or one, is behind.
 
     A row for each partition that is committed or assigned. What was never committed has no lag and shows "-"; what
     could not be read is "?" in text and null in JSON.
@@ -38,7 +38,7 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     \b
     mqcanary lag --kafka kafka-1:9092
     mqcanary lag order-processor --kafka kafka-1:9092 --by topic
-    """
+    """  # noqa: D301 - \b is click's own mark
     if targets.pop("sqs"):
         raise MqcanaryError("lag is of Kafka's groups: leave out --sqs")
     snapshots = [s for s in look(aim(**targets, platform=False), 1, 0) if isinstance(s, KafkaSnapshot)]

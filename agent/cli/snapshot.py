@@ -13,10 +13,10 @@ from agent.cli.targets import Seconds, aim, look, target_options
 @click.option("--samples", type=click.IntRange(1, 1000), default=1, show_default=True, help="How often to look.")
 @click.option("--every", type=Seconds(), default="30s", show_default=True, help="Time between samples.")
 def command(*, samples: int, every: float, **targets: Any) -> None:
-    r"""Write what can be observed as JSON to standard output: no records, no message bodies, no secrets.
+    """Write what can be observed as JSON to standard output: no records, no message bodies, no secrets.
 
     \b
     mqcanary snapshot --kafka kafka-1:9092 > s.json
     mqcanary audit --from s.json
-    """
+    """  # noqa: D301 - \b is click's own mark
     click.echo(files.dumps(look(aim(**targets), samples, every)), nl=False)

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import Cluster, Topic
-from checks.wording import shell, shown
+from checks.wording import shown
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
@@ -28,7 +28,7 @@ def replication_factor_low(topic: Topic, cluster: Cluster, *, target: int = 3) -
         fix=Fix(
             f"Give every partition {possible} replicas: list the wanted brokers for each partition in a JSON file "
             "and let Kafka copy them, throttled.",
-            f"""echo '{{"version":1,"topics":[{{"topic":"'{shell(topic.name)}'"}}]}}' > topics.json && """
+            f"""echo '{{"version":1,"topics":[{{"topic":"{topic.name}"}}]}}' > topics.json && """
             "kafka-reassign-partitions.sh --bootstrap-server $BOOTSTRAP --topics-to-move-json-file topics.json "
             f"--broker-list {','.join(str(b.id) for b in cluster.brokers)} --generate",
         ),

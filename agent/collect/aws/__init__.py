@@ -1,0 +1,1 @@
+"""What AWS shows: SQS queues."""

@@ -1,0 +1,58 @@
+"""The attributes of a queue, typed. What the server leaves out is Unknown, never a default."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from checks.facts import Queue, RedrivePolicy, Unknown, Why
+from checks.facts.sqs import ABSENT_ATTRIBUTE
+
+T = TypeVar("T")
+
+
+def typed(name: str, url: str, attributes: Mapping[str, str], at: float) -> Queue:
+    """The queue that GetQueueAttributes described at `at`.
+
+    Raises:
+        KeyError: there is no QueueArn.
+        ValueError: a number is none.
+    """
+
+    def told(key: str, read: Callable[[str], T]) -> T | Unknown:
+        return read(attributes[key]) if key in attributes else ABSENT_ATTRIBUTE
+
+    return Queue(
+        name=name,
+        url=url,
+        arn=attributes["QueueArn"],
+        fifo=name.endswith(".fifo"),
+        visible=told("ApproximateNumberOfMessages", int),
+        in_flight=told("ApproximateNumberOfMessagesNotVisible", int),
+        delayed=told("ApproximateNumberOfMessagesDelayed", int),
+        retention=told("MessageRetentionPeriod", float),
+        visibility_timeout=told("VisibilityTimeout", float),
+        receive_wait=told("ReceiveMessageWaitTimeSeconds", float),
+        delay=told("DelaySeconds", float),
+        max_bytes=told("MaximumMessageSize", int),
+        created=told("CreatedTimestamp", float),
+        modified=told("LastModifiedTimestamp", float),
+        redrive=_redrive(attributes.get("RedrivePolicy")),
+        redrive_allow=attributes.get("RedriveAllowPolicy"),
+        sse_sqs=told("SqsManagedSseEnabled", lambda text: text == "true"),
+        kms_key=attributes.get("KmsMasterKeyId"),
+        policy=attributes.get("Policy"),
+        deduplication_scope=attributes.get("DeduplicationScope"),
+        throughput_limit=attributes.get("FifoThroughputLimit"),
+        tags=Unknown(Why.OFF, "tags were not asked for"),
+        at=at,
+    )
+
+
+def _redrive(text: str | None) -> RedrivePolicy | Unknown | None:
+    if not text:
+        return None
+    try:
+        policy = json.loads(text)
+        return RedrivePolicy(str(policy["deadLetterTargetArn"]), int(policy["maxReceiveCount"]))
+    except (ValueError, KeyError, TypeError):
+        return Unknown(Why.UNSUPPORTED, f"its RedrivePolicy can't be read: {text[:80]!r}")

@@ -1,0 +1,299 @@
+"""The queues of one account and region, one cycle: a snapshot, always. It never receives a message."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from agent.collect.aws.queue import typed
+from checks.facts import Absence, Account, Listing, Queue, SqsSnapshot, Unknown, Why, unseen_sqs
+
+_PAGE = 1000
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_BAD_KEYS = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
+_NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+
+
+@dataclass(frozen=True, slots=True)
+class SqsSettings:
+    region: str
+    name: str = ""
+    """Empty: account and region."""
+    prefix: str = ""
+    queues: tuple[str, ...] = ()
+    """Explicit names; then nothing is listed."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Only queues that carry all of them."""
+    endpoint_url: str | None = None
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    threads: int = 8
+
+    def has(self, name: str) -> bool:
+        wanted = any(fnmatchcase(name, glob) for glob in self.include)
+        return wanted and not any(fnmatchcase(name, glob) for glob in self.exclude)
+
+    @property
+    def partial(self) -> bool:
+        """Whether there may be queues that are not looked at by intent."""
+        return bool(self.prefix or self.queues or self.tags or self.exclude or self.include != ("*",))
+
+
+class SqsCollector:
+    """Asks for every queue's attributes, several at once; one queue's failure stays with that queue."""
+
+    def __init__(self, settings: SqsSettings, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    @property
+    def place(self) -> str:
+        return self._settings.name or self._settings.region
+
+    def unseen(self, unknown: Unknown) -> SqsSnapshot:
+        return unseen_sqs(self.place, self._clock(), unknown)
+
+    def collect(self, previous: SqsSnapshot | None, deadline: float) -> SqsSnapshot:
+        """Never raises for what is outside; `deadline` in seconds."""
+        try:
+            session = _session(self._settings, deadline)
+        except Exception as error:  # noqa: BLE001 - botocore has no common ancestor for profiles, roles and endpoints
+            return self.unseen(reason(error, "AWS credentials"))
+        return _Look(self._settings, session, self._clock, deadline).snapshot(previous, self)
+
+
+class _Look:
+    """One cycle."""
+
+    def __init__(self, settings: SqsSettings, session: "_Session", clock: Callable[[], float], deadline: float) -> None:
+        self.settings = settings
+        self.session = session
+        self.sqs = session.client("sqs")
+        self.clock = clock
+        self.end = time.monotonic() + deadline
+
+    def snapshot(self, previous: SqsSnapshot | None, collector: SqsCollector) -> SqsSnapshot:
+        at = self.clock()
+        names, blind, missing = self.discover()
+        if blind and not names and not missing and (previous is None or not previous.queues.items):
+            return collector.unseen(blind[0])
+        chosen = {name: url for name, url in names.items() if self.settings.has(name)}
+        for name in self.missed(previous, names):
+            url = self.url(name)
+            if url is None:
+                missing.add(name)
+            elif isinstance(url, str) and not self.settings.tags:
+                chosen[name] = url
+        items, gone = self.attributes(chosen)
+        missing |= gone
+        account = self.account(items.values())
+        before = previous.queues.absent if previous else {}
+        absent = {
+            name: Absence(before[name].since, before[name].polls + 1) if name in before else Absence(at, 1)
+            for name in sorted(missing)
+        }
+        target = self.settings.name or (
+            self.settings.region if isinstance(account, Unknown) else f"{account.id}.{account.region}"
+        )
+        queues = Listing(
+            {name: items[name] for name in sorted(items)}, blind, absent, sum(not self.settings.has(n) for n in names)
+        )
+        return SqsSnapshot(target, at, account, queues, self.others(items, account), self.sources(queues))
+
+    # ── which queues there are ──
+
+    def discover(self) -> tuple[dict[str, str], tuple[Unknown, ...], set[str]]:
+        """Name to URL; why the list may be incomplete; names that were asked for and are not there."""
+        if self.settings.queues:
+            found, missing, holes = {}, set(), []
+            for name in self.settings.queues:
+                url = self.url(name)
+                if url is None:
+                    missing.add(name)
+                elif isinstance(url, Unknown):
+                    holes.append(url)
+                else:
+                    found[name] = url
+            return found, tuple(holes[:1]), missing
+        if self.settings.tags:
+            return (*self.tagged(), set())
+        try:
+            pages = self.sqs.get_paginator("list_queues").paginate(
+                QueueNamePrefix=self.settings.prefix, PaginationConfig={"PageSize": _PAGE}
+            )
+            urls = [url for page in pages for url in page.get("QueueUrls", ())]
+        except Exception as error:  # noqa: BLE001 - as above
+            return {}, (reason(error, "the list of queues", "sqs:ListQueues on *"),), set()
+        return {url.rpartition("/")[2]: url for url in urls}, (), set()
+
+    def tagged(self) -> tuple[dict[str, str], tuple[Unknown, ...]]:
+        filters = [{"Key": key, "Values": [value]} for key, value in self.settings.tags.items()]
+        try:
+            pages = (
+                self.session.client("resourcegroupstaggingapi")
+                .get_paginator("get_resources")
+                .paginate(TagFilters=filters, ResourceTypeFilters=["sqs"], PaginationConfig={"PageSize": 100})
+            )
+            arns = [entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]]
+        except Exception as error:  # noqa: BLE001 - as above
+            return {}, (reason(error, "the queues by tag", "tag:GetResources on *"),)
+        urls = {arn.rpartition(":")[2]: self.url(arn.rpartition(":")[2]) for arn in arns}
+        holes = [url for url in urls.values() if isinstance(url, Unknown)]
+        return {name: url for name, url in urls.items() if isinstance(url, str)}, tuple(holes[:1])
+
+    def url(self, name: str) -> str | Unknown | None:
+        """None: there is no queue of this name."""
+        try:
+            return str(self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+        except Exception as error:  # noqa: BLE001 - as above
+            return None if code(error) in _NO_QUEUE else reason(error, f"queue {name}", f"sqs:GetQueueUrl on {name}")
+
+    def missed(self, previous: SqsSnapshot | None, names: Mapping[str, str]) -> list[str]:
+        """Queues seen before and not listed now: a list can be late, so they are asked for by name."""
+        if previous is None:
+            return []
+        return sorted((previous.queues.items.keys() | previous.queues.absent.keys()) - names.keys())
+
+    # ── what they are ──
+
+    def attributes(self, urls: Mapping[str, str]) -> tuple[dict[str, Queue | Unknown], set[str]]:
+        with ThreadPoolExecutor(self.settings.threads) as pool:
+            told = dict(zip(urls, pool.map(lambda item: self.read(*item), urls.items()), strict=True))
+        gone = {name for name, queue in told.items() if queue is None}
+        return {name: queue for name, queue in told.items() if queue is not None}, gone
+
+    def read(self, name: str, url: str) -> Queue | Unknown | None:
+        """None: it was deleted since it was listed."""
+        if time.monotonic() >= self.end:
+            return Unknown(Why.DEADLINE, f"queue {name} was not read in time", "a longer --deadline")
+        try:
+            answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        except Exception as error:  # noqa: BLE001 - as above
+            if code(error) in _NO_QUEUE:
+                return None
+            return reason(error, f"queue {name}", f"sqs:GetQueueAttributes on {name}")
+        try:
+            return typed(name, url, answer.get("Attributes", {}), self.clock())
+        except (KeyError, ValueError) as error:
+            return Unknown(Why.UNSUPPORTED, f"queue {name} has attributes that can't be read: {error}")
+
+    def others(self, items: Mapping[str, Queue | Unknown], account: Account | Unknown) -> dict[str, Queue | Unknown]:
+        """Redrive targets that were not chosen: read where they are ours, known but unseen where they are not."""
+        queues = [queue for queue in items.values() if not isinstance(queue, Unknown)]
+        arns = {
+            q.redrive.dead_letter_arn for q in queues if q.redrive is not None and not isinstance(q.redrive, Unknown)
+        }
+        others: dict[str, Queue | Unknown] = {}
+        for arn in sorted(arns - {queue.arn for queue in queues}):
+            _, _, _, region, owner, name = (arn.split(":", 5) + [""] * 6)[:6]
+            if isinstance(account, Unknown) or (region, owner) != (account.region, account.id):
+                others[arn] = Unknown(
+                    Why.OFF, f"{name} belongs to account {owner} in {region}, which is not looked at here"
+                )
+                continue
+            if isinstance(items.get(name), Unknown):
+                others[arn] = items[name]
+                continue
+            url = self.url(name)
+            found = self.read(name, url) if isinstance(url, str) else url
+            others[arn] = (
+                Unknown(Why.UNSUPPORTED, f"the dead-letter queue {name} does not exist") if found is None else found
+            )
+        return others
+
+    def sources(self, queues: Listing[Queue]) -> dict[str, tuple[str, ...] | Unknown]:
+        """Who redrives into a queue, asked only where the policies seen can't prove that nobody does."""
+        seen = [queue for queue in queues.items.values() if not isinstance(queue, Unknown)]
+        whole = not self.settings.partial and not queues.blind and len(seen) == len(queues.items)
+        if whole and not any(isinstance(queue.redrive, Unknown) for queue in seen):
+            return {}
+        policies = [q.redrive for q in seen if q.redrive is not None and not isinstance(q.redrive, Unknown)]
+        targets = {policy.dead_letter_arn for policy in policies}
+        return {q.name: self.sources_of(q) for q in seen if q.redrive is None and q.arn not in targets}
+
+    def sources_of(self, queue: Queue) -> tuple[str, ...] | Unknown:
+        try:
+            pages = self.sqs.get_paginator("list_dead_letter_source_queues").paginate(
+                QueueUrl=queue.url, PaginationConfig={"PageSize": _PAGE}
+            )
+            return tuple(sorted(url.rpartition("/")[2] for page in pages for url in page.get("queueUrls", ())))
+        except Exception as error:  # noqa: BLE001 - as above
+            return reason(error, f"the sources of {queue.name}", f"sqs:ListDeadLetterSourceQueues on {queue.name}")
+
+    def account(self, queues: Iterable[Queue | Unknown]) -> Account | Unknown:
+        for queue in queues:
+            if not isinstance(queue, Unknown):
+                parts = queue.arn.split(":")
+                if len(parts) == 6:
+                    return Account(parts[4], self.settings.region)
+        try:
+            return Account(str(self.session.client("sts").get_caller_identity()["Account"]), self.settings.region)
+        except Exception as error:  # noqa: BLE001 - as above
+            return reason(error, "the account")
+
+
+class _Session:
+    """Clients of one set of credentials."""
+
+    def __init__(self, session: Any, settings: SqsSettings, deadline: float) -> None:
+        from botocore.config import Config  # noqa: PLC0415 - slow to load
+
+        self._session = session
+        self._endpoint = settings.endpoint_url
+        self._config = Config(
+            retries={"mode": "standard", "max_attempts": 2},
+            connect_timeout=min(3, deadline),
+            read_timeout=min(10, deadline),
+            max_pool_connections=settings.threads,
+            user_agent="mqcanary",
+        )
+
+    def client(self, service: str) -> Any:
+        return self._session.client(service, endpoint_url=self._endpoint, config=self._config)
+
+
+def _session(settings: SqsSettings, deadline: float) -> _Session:
+    import boto3  # noqa: PLC0415 - slow to load
+
+    session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
+    own = _Session(session, settings, deadline)
+    if settings.role_arn is None:
+        return own
+    extra = {} if settings.external_id is None else {"ExternalId": settings.external_id}
+    role = own.client("sts").assume_role(RoleArn=settings.role_arn, RoleSessionName="mqcanary", **extra)["Credentials"]
+    assumed = boto3.Session(role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"], settings.region)
+    return _Session(assumed, settings, deadline)
+
+
+def code(error: Exception) -> str:
+    """AWS's code of an error; empty if it did not come from AWS."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def reason(error: Exception, what: str, right: str = "") -> Unknown:
+    """Why something was not observed. What AWS says may quote identities, never secrets."""
+    response = getattr(error, "response", None)
+    kind, aws = type(error).__name__, code(error)
+    if isinstance(response, dict):
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if aws in _EXPIRED:
+            return Unknown(Why.DENIED, f"{what}: the AWS session token has expired", "log in again, or renew the token")
+        if aws in _BAD_KEYS:
+            return Unknown(Why.DENIED, f"{what}: AWS does not know these credentials ({aws})", "check the access key")
+        if status == 403 or "AccessDenied" in aws:
+            return Unknown(Why.DENIED, f"{what}: access denied", f"allow {right}" if right else "")
+        return Unknown(Why.UNREACHABLE, f"{what}: {aws or 'error'} ({status})")
+    if kind in ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"):
+        close = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        return Unknown(Why.DENIED, f"{what}: no usable AWS credentials ({kind})", close)
+    if "Timeout" in kind:
+        return Unknown(Why.DEADLINE, f"{what}: AWS did not answer in time")
+    return Unknown(
+        Why.UNREACHABLE, f"{what}: {' '.join(str(error).split()) or kind}", "check region, endpoint and network"
+    )
