@@ -60,7 +60,7 @@ class RedriveGraph:
         told = self._snapshot.sources.get(queue.name)
         if isinstance(told, tuple):
             return DeadLettersOf(tuple(sorted(proven.union(told))), None)
-        return DeadLettersOf(tuple(sorted(proven)), self._unproven if told is None or self._unproven is None else told)
+        return DeadLettersOf(tuple(sorted(proven)), self._unproven if told is None else told)
 
     def target(self, queue: Queue) -> DeadLetterQueue | Unknown | None:
         """Where `queue` redrives to, None if nowhere."""

@@ -90,9 +90,12 @@ def dlq_missing(
             missing.append(topic)
     if missing:
         yield _problem(group, missing, patterns, None)
-        if isinstance(lag, Unknown) or lag.total:
-            stuck = _stuck(known(lag), known(progress))
-            yield _problem(group, missing, patterns, Severity.WARNING if stuck else None)
+        position = known(lag)
+        if position.total:
+            yield _problem(group, missing, patterns, Severity.WARNING if _stuck(position, known(progress)) else None)
+        unread = position.unknown()
+        if unread is not None:
+            known(unread)
     if hole is not None:
         known(hole)
 

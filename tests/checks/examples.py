@@ -1,0 +1,250 @@
+"""Snapshots from few words, for examples of checks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from checks.check import Check
+from checks.evaluate import Finding, Report, evaluate
+from checks.facts import (
+    NEVER,
+    Absence,
+    Account,
+    Address,
+    Broker,
+    Cluster,
+    Committed,
+    Group,
+    History,
+    KafkaSnapshot,
+    Listing,
+    LogEnds,
+    Lookups,
+    Member,
+    Queue,
+    RedrivePolicy,
+    Setting,
+    Snapshot,
+    SqsSnapshot,
+    Topic,
+    TopicConfig,
+    Unknown,
+    Why,
+    facts_of,
+)
+from checks.limits import Limits
+
+AT = 1_800_000_000.0
+BLIND = Unknown(Why.UNSUPPORTED, "a topic list is always blind")
+ACCOUNT = "111122223333"
+
+
+@dataclass(frozen=True)
+class Example:
+    name: str
+    snapshots: tuple[Snapshot, ...]
+    limits: Limits = field(default_factory=Limits)
+
+
+def judge(check: Check, example: Example, previous: Report | None = None) -> Report:
+    history = History()
+    for snapshot in example.snapshots:
+        history.append(snapshot)
+    return evaluate(facts_of(example.snapshots[-1], history), [check], example.limits, previous=previous)
+
+
+def only(report: Report) -> Finding:
+    (finding,) = report.findings.values()
+    return finding
+
+
+def topic(
+    name: str,
+    partitions: int = 1,
+    rf: int = 3,
+    *,
+    leaderless: Sequence[int] = (),
+    config: Mapping[str, str] | None = None,
+) -> tuple[Topic, TopicConfig]:
+    replicas = tuple(tuple((p + i) % 3 + 1 for i in range(rf)) for p in range(partitions))
+    made = Topic(
+        name=name,
+        id="",
+        internal=False,
+        leader=tuple(-1 if p in leaderless else replicas[p][0] for p in range(partitions)),
+        replicas=replicas,
+        isr=replicas,
+        offline=((),) * partitions,
+        error=tuple(5 if p in leaderless else 0 for p in range(partitions)),
+    )
+    return made, TopicConfig({k: Setting(v, "DYNAMIC_TOPIC_CONFIG") for k, v in (config or {}).items()})
+
+
+def member(name: str, owns: Mapping[str, tuple[int, ...]]) -> Member:
+    return Member(name, name, "/127.0.0.1", None, dict(owns), tuple(owns))
+
+
+def group(name: str, members: Sequence[Member] = (), *, state: str = "", kind: str = "classic") -> Group:
+    return Group(name, kind, state or ("Stable" if members else "Empty"), "consumer", 1, tuple(members))
+
+
+def kafka(
+    topics: Sequence[tuple[Topic, TopicConfig]] = (),
+    groups: Sequence[Group] = (),
+    *,
+    committed: Mapping[str, Mapping[tuple[str, int], int]] | None = None,
+    ends: Mapping[tuple[str, int], int] | None = None,
+    lookups: Mapping[tuple[str, int, float], int] | None = None,
+    absent: Sequence[str] = (),
+    brokers: int = 3,
+    at: float = AT,
+) -> KafkaSnapshot:
+    """`ends` gives log ends, 100 where left out; `lookups` the first offset younger than an age, by (topic, partition, age)."""
+    names = sorted(t.name for t, _ in topics)
+    parts = {t.name: len(t.leader) for t, _ in topics}
+    places = [(name, p) for name in names for p in range(parts[name])]
+    end = np.array([(ends or {}).get(place, 100) for place in places], dtype=np.int64)
+    asked = sorted(lookups or {})
+    looked = sorted({name for name, _, _ in asked})
+    return KafkaSnapshot(
+        target="prod",
+        at=at,
+        cluster=Cluster("c1", 1, tuple(Broker(i, f"b{i}", 9092) for i in range(1, brokers + 1)), ("DESCRIBE",)),
+        topics=Listing({t.name: t for t, _ in topics}, (BLIND,), {name: Absence(at, 1) for name in absent}),
+        topic_configs={t.name: c for t, c in topics},
+        broker_configs={},
+        groups=Listing({g.name: g for g in groups}),
+        committed={g.name: _committed((committed or {}).get(g.name, {}), at) for g in groups},
+        ends=LogEnds(
+            tuple(names),
+            np.cumsum([0, *(parts[n] for n in names)]).astype(np.int64),
+            np.zeros_like(end),
+            end,
+            end.copy(),
+            np.zeros(end.size, dtype=np.int16),
+            at,
+        ),
+        lookups=Lookups(
+            tuple(looked),
+            np.array([looked.index(name) for name, _, _ in asked], dtype=np.int64),
+            np.array([p for _, p, _ in asked], dtype=np.int64),
+            np.array([age for _, _, age in asked], dtype=np.float64),
+            np.array([(lookups or {})[key] for key in asked], dtype=np.int64),
+            np.array([0 if (lookups or {})[key] != NEVER else NEVER for key in asked], dtype=np.int64),
+            np.zeros(len(asked), dtype=np.int16),
+            at,
+        ),
+    )
+
+
+def _committed(offsets: Mapping[tuple[str, int], int], at: float) -> Committed:
+    names = sorted({name for name, _ in offsets})
+    rows = sorted(offsets)
+    return Committed(
+        tuple(names),
+        np.array([names.index(name) for name, _ in rows], dtype=np.int64),
+        np.array([p for _, p in rows], dtype=np.int64),
+        np.array([offsets[row] for row in rows], dtype=np.int64),
+        np.zeros(len(rows), dtype=np.int16),
+        at,
+    )
+
+
+def arn(name: str) -> str:
+    return f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
+
+
+def queue(
+    name: str, *, redrive: str = "", visible: int = 0, retention: float = 345600.0, at: float = AT, **more: Any
+) -> Queue:
+    return Queue(
+        name=name,
+        url=f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{name}",
+        arn=arn(name),
+        fifo=name.endswith(".fifo"),
+        visible=visible,
+        in_flight=0,
+        delayed=0,
+        retention=retention,
+        visibility_timeout=30.0,
+        receive_wait=0.0,
+        delay=0.0,
+        max_bytes=262144,
+        created=AT - 1e6,
+        modified=AT - 1e6,
+        redrive=more.pop("policy", RedrivePolicy(arn(redrive), 5) if redrive else None),
+        redrive_allow=None,
+        sse_sqs=True,
+        kms_key=None,
+        policy=None,
+        deduplication_scope=None,
+        throughput_limit=None,
+        tags=Unknown(Why.OFF, "not asked for"),
+        at=at,
+    )
+
+
+def sqs(
+    *queues: Queue,
+    others: Mapping[str, Queue | Unknown] | None = None,
+    sources: Mapping[str, tuple[str, ...] | Unknown] | None = None,
+    unseen: Sequence[str] = (),
+    at: float = AT,
+) -> SqsSnapshot:
+    denied = Unknown(Why.DENIED, "access denied", "allow sqs:GetQueueAttributes")
+    items: dict[str, Queue | Unknown] = {q.name: q for q in queues} | dict.fromkeys(unseen, denied)
+    return SqsSnapshot(
+        "prod", at, Account(ACCOUNT, "us-east-1"), Listing(items), dict(others or {}), dict(sources or {})
+    )
+
+
+def altered(snapshot: Snapshot, address: Address, field_: str, value: object) -> Snapshot:
+    """The snapshot with one field of its JSON document changed, as a finding's evidence names it."""
+    from agent import snapshot as files  # noqa: PLC0415 - only here
+
+    document = json.loads(files.dumps([snapshot]))
+    _alter(document["snapshots"][0], address, field_, value)
+    (again,) = files.loads(json.dumps(document))
+    return again
+
+
+def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
+    part: dict[str, Any], address: Address, place: str, value: object
+) -> None:
+    name, _, index = place.partition("[")
+    index, _, rest = index.partition("]")
+    if name == "absent":
+        del part["topics"]["absent"][address.name]
+    elif name == "committed":
+        rows = part["committed"][address.name]
+        wanted, _, partition = index.rpartition("/")
+        row = next(
+            i
+            for i, (t, p) in enumerate(zip(rows["topic"], rows["partition"], strict=True))
+            if (rows["topics"][t], p) == (wanted, int(partition))
+        )
+        rows["offset"][row] = value
+    elif name == "end":
+        first = part["ends"]["first"][part["ends"]["topics"].index(address.name)]
+        part["ends"]["end"][first + int(index)] = value
+    elif name == "lookups":
+        rows = part["lookups"]
+        partition, _, age = index.partition("@")
+        for row, (t, p, a) in enumerate(zip(rows["topic"], rows["partition"], rows["age"], strict=True)):
+            if (rows["topics"][t], p, a) == (address.name, int(partition), float(age)):
+                rows["offset"][row] = value
+    elif name.startswith("config."):
+        part["topic_configs"][address.name]["settings"][name.removeprefix("config.")][0] = value
+    elif name == "members":
+        owned = part["groups"]["items"][address.name]["members"][int(index)]["assigned"]
+        if rest.startswith(".assigned["):
+            del owned[rest.removeprefix(".assigned[").removesuffix("]")]
+        else:
+            owned["elsewhere"] = [0]
+    elif index:
+        part[address.kind]["items"][address.name][name][int(index)] = value
+    else:
+        part[address.kind]["items"][address.name][name] = value

@@ -1,0 +1,88 @@
+from datetime import timedelta
+
+from checks.check import Severity
+from checks.facts import NEVER, Address, Why
+from checks.kafka.group_lagging import group_lagging as check
+from checks.limits import Limits, Override, Pattern
+from checks.questions import Questions
+from tests.checks.examples import AT, Example, group, judge, kafka, member, only, topic
+
+APP = group("app", [member("m1", {"orders": (0, 1)})])
+T = [topic("orders", 2)]
+LATE = {"app": {("orders", 0): 40, ("orders", 1): 100}}
+
+
+def poll(seconds: float, committed: int, end: int, answer: int = 60) -> object:
+    return kafka(
+        T,
+        [APP],
+        committed={"app": {("orders", 0): committed, ("orders", 1): 100}},
+        ends={("orders", 0): end},
+        lookups={("orders", 0, 180.0): answer},
+        at=AT + seconds,
+    )
+
+
+FIRING = (
+    Example(
+        "the record at 40 is older than 3 min", (kafka(T, [APP], committed=LATE, lookups={("orders", 0, 180.0): 60}),)
+    ),
+    Example("nothing that young", (kafka(T, [APP], committed=LATE, lookups={("orders", 0, 180.0): NEVER}),)),
+    Example("nobody runs", (kafka(T, [group("app")], committed=LATE, lookups={("orders", 0, 180.0): 60}),)),
+    Example("proven by a longer age", (kafka(T, [APP], committed=LATE, lookups={("orders", 0, 600.0): 60}),)),
+    Example("draining", (poll(0, 40, 100), poll(60, 60, 101, 90), poll(120, 80, 102, 90))),  # type: ignore[arg-type]
+    Example("growing, arrival known", (poll(0, 40, 40), poll(200, 40, 90), poll(500, 41, 300, 90))),  # type: ignore[arg-type]
+)
+SILENT = (
+    Example("read to the end", (kafka(T, [APP], committed={"app": {("orders", 0): 100, ("orders", 1): 100}}),)),
+    Example("young records only", (kafka(T, [APP], committed=LATE, lookups={("orders", 0, 180.0): 40}),)),
+    Example(
+        "an old subscription",
+        (kafka([*T, topic("old")], [APP], committed={"app": {("old", 0): 1}}, lookups={("old", 0, 180.0): NEVER}),),
+    ),
+    Example("arrived just now with old timestamps", (poll(0, 40, 40), poll(60, 40, 100), poll(61, 40, 100))),  # type: ignore[arg-type]
+)
+
+
+def test_first_poll_says_late_and_that_seconds_need_history() -> None:
+    report = judge(check, FIRING[0])
+    assert only(report).summary == "group app is more than 3 min behind on orders: 60 unread records in 1 partition"
+    assert only(report).after == timedelta(minutes=15)
+    assert [gap.unknown.why for gap in report.gaps.values() if gap.check] == [Why.YOUNG]
+
+
+def test_nobody_runs_says_so() -> None:
+    assert "start the consumers" in only(judge(check, FIRING[2])).fix.text
+
+
+def test_draining_is_info_with_when() -> None:
+    finding = only(judge(check, FIRING[4]))
+    assert finding.severity is Severity.INFO
+    assert "gaining" in finding.summary
+    assert "caught up in about" in finding.summary
+
+
+def test_history_gives_the_seconds() -> None:
+    finding = only(judge(check, FIRING[5]))
+    assert finding.summary.startswith("group app is 8 min 16 s behind"), finding.summary
+    assert "not gaining" in finding.summary
+
+
+def test_remote_storage_is_a_gap() -> None:
+    tiered = topic("orders", 2, config={"remote.storage.enable": "true"})
+    report = judge(check, Example("tiered", (kafka([tiered], [APP], committed=LATE),)))
+    assert not report.findings
+    assert any("KIP-1075" in gap.unknown.detail for gap in report.gaps.values())
+
+
+def test_beyond_the_end_is_unknown_and_not_zero() -> None:
+    report = judge(check, Example("beyond", (kafka(T, [APP], committed={"app": {("orders", 0): 101}}),)))
+    assert not report.findings
+    assert any("beyond the log end" in gap.unknown.detail for gap in report.gaps.values())
+
+
+def test_the_age_asked_is_the_limit_in_force() -> None:
+    limits = Limits([Override(Pattern.parse("kafka://*/groups/batch-*"), "kafka/*", {"slo": timedelta(minutes=30)})])
+    questions = Questions([check], limits)
+    assert questions.ages(Address("kafka", "prod", "groups", "batch-1")) == {1800.0}
+    assert questions.ages(Address("kafka", "prod", "groups", "app")) == {180.0}

@@ -1,0 +1,167 @@
+"""Laws 1 and 2 over every check and every example, and that none is without examples."""
+
+import dataclasses
+import importlib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from checks import all_checks
+from checks.check import SECTIONS, Check
+from checks.evaluate import Finding, Fingerprint, Report
+from checks.facts import Listing, Snapshot, Unknown, Why
+from tests.checks.examples import Example, altered, judge
+
+HOLE = Unknown(Why.UNREACHABLE, "a hole of the test")
+
+
+def examples(check: Check, kind: str) -> tuple[Example, ...]:
+    module = importlib.import_module(f"tests.checks.{check.id.replace('/', '.test_').replace('-', '_')}")
+    found: tuple[Example, ...] = getattr(module, kind)
+    return found
+
+
+CASES = [
+    (check, example) for check in all_checks() for kind in ("FIRING", "SILENT") for example in examples(check, kind)
+]
+IDS = [f"{check.id}: {example.name}" for check, example in CASES]
+FIRING = [(check, example) for check in all_checks() for example in examples(check, "FIRING")]
+
+
+def holes(value: Any, hint: Any = None) -> Iterator[Any]:  # noqa: C901, PLR0912 - one branch for each shape of a fact
+    """The value with one thing in it not observed, for each thing that can be so."""
+    if isinstance(hint, types.UnionType) and Unknown in typing.get_args(hint):
+        if not isinstance(value, Unknown):
+            yield HOLE
+        (hint, *_) = [h for h in typing.get_args(hint) if h not in (Unknown, types.NoneType)]
+    if isinstance(value, Unknown) or value is None:
+        return
+    if isinstance(value, Listing):
+        inner = typing.get_args(hint)[0] | Unknown
+        for name, item in value.items.items():
+            for hole in holes(item, inner):
+                yield dataclasses.replace(value, items={**value.items, name: hole})
+            rest = {n: i for n, i in value.items.items() if n != name}
+            yield dataclasses.replace(value, items=rest, blind=(HOLE,))
+        for name in value.absent:
+            rest_absent = {n: a for n, a in value.absent.items() if n != name}
+            yield dataclasses.replace(value, absent=rest_absent, blind=(HOLE,))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        hints = typing.get_type_hints(type(value))
+        for field in dataclasses.fields(value):
+            if field.init:
+                for hole in holes(getattr(value, field.name), hints[field.name]):
+                    yield dataclasses.replace(value, **{field.name: hole})
+        if hasattr(value, "error") and isinstance(value.error, np.ndarray):
+            for row in range(value.error.size):
+                yield _failed(value, row)
+    elif isinstance(value, Mapping) and typing.get_args(hint):
+        for name, item in value.items():
+            for hole in holes(item, typing.get_args(hint)[1]):
+                yield {**value, name: hole}
+    elif isinstance(value, tuple) and typing.get_args(hint)[1:] == (...,):
+        for i, item in enumerate(value):
+            for hole in holes(item, typing.get_args(hint)[0]):
+                yield (*value[:i], hole, *value[i + 1 :])
+
+
+def _failed(columns: Any, row: int) -> Any:
+    """One row answered with an error code."""
+    told = {"error": columns.error.copy()}
+    told["error"][row] = 13
+    for name in ("offset", "end", "start", "stable", "timestamp"):
+        if hasattr(columns, name):
+            told[name] = getattr(columns, name).copy()
+            told[name][row] = -1
+    return dataclasses.replace(columns, **told)
+
+
+def said(report: Report) -> dict[Fingerprint, tuple[object, ...]]:
+    return {mark: (f.severity, f.summary, f.fix) for mark, f in report.findings.items()}
+
+
+def gap_beside(report: Report, mark: Fingerprint) -> bool:
+    """A gap of the check on the resource, or of the list that the resource may have been left out of."""
+    root = mark.address.root
+    return (mark.check, mark.address) in report.gaps or any(
+        not gap.check and gap.address == root.under(mark.address.kind, "") for gap in report.gaps.values()
+    )
+
+
+@pytest.mark.parametrize(("check", "example"), CASES, ids=IDS)
+def test_law_1_an_unknown_never_passes(check: Check, example: Example) -> None:
+    whole = said(judge(check, example))
+    *before, last = example.snapshots
+    tried = 0
+    for hole in holes(last):
+        report = judge(check, Example("holed", (*before, hole), example.limits))
+        now = said(report)
+        for mark in whole.keys() | now.keys():
+            if whole.get(mark) != now.get(mark):
+                assert gap_beside(report, mark), f"{mark}: {whole.get(mark)} became {now.get(mark)} without a gap"
+        tried += 1
+    assert tried
+
+
+@pytest.mark.parametrize(("check", "example"), CASES, ids=IDS)
+def test_law_1_without_history(check: Check, example: Example) -> None:
+    whole, report = said(judge(check, example)), judge(check, Example("young", example.snapshots[-1:], example.limits))
+    now = said(report)
+    for mark in whole.keys() | now.keys():
+        if whole.get(mark) != now.get(mark):
+            assert gap_beside(report, mark)
+
+
+@pytest.mark.parametrize(("check", "example"), CASES, ids=IDS)
+def test_law_2_reuse_never_changes_a_result(check: Check, example: Example) -> None:
+    first = judge(check, example)
+    assert judge(check, example, previous=first) == first
+    *before, last = example.snapshots
+    for hole in holes(last):
+        holed = Example("holed", (*before, hole), example.limits)
+        assert judge(check, holed, previous=first) == judge(check, holed)
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)
+def test_every_check_is_whole(check: Check) -> None:
+    assert set(check.doc.sections) == set(SECTIONS)
+    assert all(check.doc.sections.values())
+    for example in examples(check, "FIRING"):
+        assert judge(check, example).findings, example.name
+    for example in examples(check, "SILENT"):
+        report = judge(check, example)
+        assert not report.findings, example.name
+        assert all(not gap.check or check.id == "sqs/dlq-missing" for gap in report.gaps.values()), example.name
+
+
+def _other(value: object) -> list[object]:
+    if isinstance(value, bool) or value is None:
+        return [None]
+    if isinstance(value, int | float):
+        return [value + 1, 0, 10**7]
+    return [[1, 2, 3, 4]] if isinstance(value, tuple) else [f"{value}9", "2"]
+
+
+@pytest.mark.parametrize(("check", "example"), FIRING, ids=[f"{c.id}: {e.name}" for c, e in FIRING])
+def test_altering_the_evidence_alters_the_finding(check: Check, example: Example) -> None:
+    *before, last = example.snapshots
+    for mark, finding in judge(check, example).findings.items():
+        for seen in finding.evidence:
+            assert any(_differs(check, (*before, s), example, mark, finding) for s in _alterations(last, seen)), seen
+
+
+def _alterations(last: Snapshot, seen: Any) -> Iterator[Snapshot]:
+    values = [{"dead_letter_arn": "arn:x", "max_receive_count": 5}] if seen.field == "redrive" else _other(seen.value)
+    for value in values:
+        yield altered(last, seen.address, seen.field, value)
+
+
+def _differs(
+    check: Check, snapshots: tuple[Snapshot, ...], example: Example, mark: Fingerprint, finding: Finding
+) -> bool:
+    now = judge(check, Example("altered", snapshots, example.limits)).findings.get(mark)
+    return now is None or now.summary != finding.summary
