@@ -17,7 +17,8 @@ def shell(word: str) -> str:
     if word.isprintable():
         return shlex.quote(word)
     plain = word.replace("\\", "\\\\").replace("'", "\\'")
-    return "$'" + "".join(c if c.isprintable() else _escaped(c) for c in plain) + "'"
+    # bash takes \xNN for a byte, but \uNNNN for a character
+    return "$'" + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in plain) + "'"
 
 
 def _escaped(c: str) -> str:

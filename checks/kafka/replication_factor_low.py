@@ -22,8 +22,9 @@ def replication_factor_low(topic: Topic, cluster: Cluster, *, target: int = 3) -
     if not low:
         return
     factor = topic.replication_factor
+    some = "" if len(low) == len(topic.replicas) else f" in {len(low)} of {len(topic.replicas)} partitions"
     yield Problem(
-        summary=f"topic {shown(topic.name)} has replication factor {factor}, below {possible}",
+        summary=f"topic {shown(topic.name)} has replication factor {factor}, below {possible}{some}",
         evidence=tuple(Seen(f"replicas[{p}]", topic.replicas[p], "broker ids") for p in low[:3]),
         fix=Fix(
             f"Give every partition {possible} replicas: list the wanted brokers for each partition in a JSON file "

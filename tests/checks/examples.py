@@ -211,7 +211,7 @@ def altered(snapshot: Snapshot, address: Address, field_: str, value: object) ->
     return again
 
 
-def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
+def _alter(  # noqa: C901 - one branch for each form of a field
     part: dict[str, Any], address: Address, place: str, value: object
 ) -> None:
     name, _, index = place.partition("[")
