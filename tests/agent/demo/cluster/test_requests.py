@@ -53,7 +53,7 @@ def test_a_long_list_is_recorded_as_its_length(cluster: SimulatedCluster, ask: C
 
 
 def test_waiting_gives_up(cluster: SimulatedCluster) -> None:
-    assert not cluster.wait_for(lambda requests: bool(requests), timeout=0.01)
+    assert not cluster.wait_for(bool, timeout=0.01)
 
 
 def test_connections_are_counted(cluster: SimulatedCluster, wire: Callable[..., Any]) -> None:

@@ -1,0 +1,195 @@
+"""The audit as a user runs it: the real command against the simulated cluster and moto."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import jsonschema
+import pytest
+
+from agent.demo.cluster import Rights, SimulatedCluster
+from agent.demo.estate import cluster_model
+from agent.report.json import schema
+from tests.agent.conftest import Run
+from tests.live.sqs import REGION, SqsServer
+
+FOUND = {
+    "kafka/offline-partition kafka://simulated-cluster-0001/topics/clicks",
+    "kafka/group-lagging kafka://simulated-cluster-0001/groups/order-processor",
+    "kafka/replication-factor-low kafka://simulated-cluster-0001/topics/audit-log",
+    "kafka/min-insync-unsafe kafka://simulated-cluster-0001/topics/clicks",
+    "kafka/idle-members kafka://simulated-cluster-0001/groups/payments-app",
+    "kafka/dlq-missing kafka://simulated-cluster-0001/groups/order-processor",
+}
+
+
+@pytest.fixture
+def cluster() -> Iterator[SimulatedCluster]:
+    with SimulatedCluster(cluster_model(time.time)) as running:
+        yield running
+
+
+def found(text: str) -> set[str]:
+    return {finding["fingerprint"] for finding in json.loads(text)["findings"]}
+
+
+def test_finds_what_is_wrong_and_a_snapshot_says_the_same(
+    cluster: SimulatedCluster, mqcanary: Run, tmp_path: object
+) -> None:
+    saved = f"{tmp_path}/s.json"
+    live = mqcanary("audit", "--kafka", cluster.bootstrap, "--format", "json", "--save", saved)
+    assert live.returncode == 1, live.stderr
+    assert live.stderr == ""
+    assert found(live.stdout) == FOUND
+    jsonschema.validate(json.loads(live.stdout), schema())
+    assert mqcanary("audit", "--from", saved, "--format", "json").stdout == live.stdout
+    assert mqcanary("audit", "--from", saved, "--fail-on", "never").returncode == 0
+    assert mqcanary("audit", "--from", saved, "--only", "kafka/idle*").returncode == 0
+    assert mqcanary("audit", "--from", saved, "--only", "kafka/idle*", "--fail-on", "info").returncode == 1
+
+
+def test_every_bootstrap_broker_leads_to_the_same_fingerprints(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    for broker in cluster.bootstrap.split(","):
+        assert found(mqcanary("audit", "--kafka", broker, "--format", "json").stdout) == FOUND
+
+
+def test_text_is_right_in_a_pipe(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    text = mqcanary("audit", "--kafka", cluster.bootstrap).stdout
+    assert "\x1b" not in text
+    assert all(len(line) <= 80 or line.lstrip().startswith("$ ") for line in text.splitlines())
+    assert text.index("critical") < text.index("warning") < text.index("Could not be judged")
+    assert "1 critical" in text.splitlines()[-1] or "1 critical" in text.splitlines()[-2]
+
+
+def test_a_denied_group_and_a_hidden_list_are_gaps(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    with cluster.fault(api=9, group="order-processor", error=30):
+        done = mqcanary("audit", "--kafka", cluster.bootstrap, "--format", "json")
+    gaps = {(gap["check"], gap["why"]) for gap in json.loads(done.stdout)["gaps"]}
+    assert ("kafka/group-lagging", "denied") in gaps
+    assert not any("group-lagging" in mark for mark in found(done.stdout))
+    assert "Traceback" not in done.stderr
+
+
+def test_a_blind_group_list_says_so(mqcanary: Run) -> None:
+    model = cluster_model(time.time)
+    model.rights = {"ANONYMOUS": Rights(cluster=False, more=False)}
+    with SimulatedCluster(model) as cluster:
+        done = mqcanary(
+            "audit", "--kafka", cluster.bootstrap, "--fail-on", "never", "--fail-on-gap", "--format", "json"
+        )
+    (gap,) = [g for g in json.loads(done.stdout)["gaps"] if g["resource"].endswith("/groups/")]
+    assert gap["why"] == "denied"
+    assert "--operation Describe --cluster" in gap["close"]
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("api", [16, 15, 9, 2, 32])
+@pytest.mark.parametrize("fault", [{"drop": True}, {"cut": 5}, {"error": -1}], ids=["dropped", "cut", "server error"])
+def test_one_bad_broker_makes_gaps_and_no_false_finding(
+    cluster: SimulatedCluster, mqcanary: Run, api: int, fault: dict[str, object]
+) -> None:
+    with cluster.fault(api=api, broker=2, **fault):
+        done = mqcanary("audit", "--kafka", cluster.bootstrap, "--format", "json", "--deadline", "5s")
+    assert done.stderr == ""
+    assert done.returncode in {0, 1}
+    assert found(done.stdout) <= FOUND
+    assert json.loads(done.stdout)["summary"]["gaps"] > 0 or found(done.stdout) == FOUND
+
+
+def test_a_silent_cluster_ends_at_the_deadline_and_the_other_goes_on(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    with SimulatedCluster(cluster_model(time.time)) as silent, silent.fault(stall=True):
+        begun = time.monotonic()
+        done = mqcanary(
+            "audit",
+            "--kafka",
+            silent.bootstrap.split(",")[0],
+            "--kafka",
+            cluster.bootstrap,
+            "--deadline",
+            "2s",
+            "--format",
+            "json",
+        )
+        assert time.monotonic() - begun < 8
+    document = json.loads(done.stdout)
+    assert found(done.stdout) == FOUND
+    assert [target["unseen"] and target["unseen"]["why"] for target in document["targets"]] == ["deadline", None]
+    assert done.returncode == 1
+
+
+def test_no_request_may_create_a_topic_and_all_only_read(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    mqcanary("audit", "--kafka", cluster.bootstrap)
+    asked = {request.api for request in cluster.requests}
+    assert asked <= {2, 3, 9, 10, 15, 16, 18, 32, 69}
+    metadata = [request for request in cluster.requests if request.api == 3]
+    assert metadata
+    assert not any(request.fields["allow_auto_topic_creation"] for request in metadata)
+
+
+def test_lag_lists_every_partition(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    rows = json.loads(mqcanary("lag", "--kafka", cluster.bootstrap, "--format", "json").stdout)
+    assert {(r["group"], r["topic"], r["partition"]): r["lag"] for r in rows}[("order-processor", "orders", 2)] == 5800
+    (row,) = [
+        r
+        for r in json.loads(mqcanary("lag", "--by", "group", "--kafka", cluster.bootstrap, "--format", "json").stdout)
+        if r["lag"]
+    ]
+    assert row == {"group": "order-processor", "partitions": 4, "lag": 5800, "members": 1}
+    text = mqcanary("lag", "order-processor", "--kafka", cluster.bootstrap).stdout
+    assert text.splitlines()[0].split()[:3] == ["GROUP", "TOPIC", "PARTITION"]
+    assert mqcanary("lag", "nobody", "--kafka", cluster.bootstrap).returncode == 3
+
+
+def test_queues_are_audited_beside(aws: SqsServer, mqcanary: Run, cluster: SimulatedCluster) -> None:
+    aws.reset()
+    sqs = aws.client()
+    dead = sqs.create_queue(QueueName="invoices-dlq")["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:123456789012:invoices-dlq"
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})
+    sqs.create_queue(QueueName="invoices", Attributes={"RedrivePolicy": policy})
+    sqs.create_queue(QueueName="thumbnails")
+    sqs.send_message(QueueUrl=dead, MessageBody="x")
+    keys = {"AWS_ENDPOINT_URL": aws.url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    done = mqcanary("audit", "--sqs", REGION, "--kafka", cluster.bootstrap, "--every", "1s", "--format", "json", **keys)
+    queues = {mark for mark in found(done.stdout) if "sqs://" in mark}
+    assert queues == {
+        f"sqs/dlq-missing sqs://123456789012.{REGION}/queues/thumbnails",
+        f"sqs/dlq-not-empty sqs://123456789012.{REGION}/queues/invoices-dlq",
+        f"sqs/dlq-retention-short sqs://123456789012.{REGION}/queues/invoices",
+    }
+    assert found(done.stdout) - queues == FOUND
+
+
+BAD = [
+    (("audit",), 2, "nothing to look at"),
+    (("audit", "--kafka", "nowhere"), 2, "is not HOST:PORT"),
+    (("audit", "--kafka", "127.0.0.1:1"), 3, "refuses connections"),
+    (("audit", "--only", "kafka/nonsense", "--kafka", "127.0.0.1:1"), 2, "matches no check"),
+    (("audit", "--from", "/nonexistent.json"), 2, "can't be read"),
+    (("audit", "--kafka", "127.0.0.1:1", "--deadline", "soon"), 2, "is not a length of time"),
+    (("checks", "explain", "kafka/group-laging"), 2, "did you mean kafka/group-lagging?"),
+    (("checks", "explain", "kafka/group-lagging", "orders"), 2, "not an address"),
+    (("lag", "--kafka", "127.0.0.1:1"), 3, "refuses connections"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "told"), BAD, ids=[" ".join(words) for words, _, _ in BAD])
+def test_bad_input_is_one_clear_line(mqcanary: Run, words: tuple[str, ...], code: int, told: str) -> None:
+    done = mqcanary(*words)
+    assert done.returncode == code
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_checks_are_listed_and_explained(mqcanary: Run) -> None:
+    listed = mqcanary("checks", "list").stdout
+    assert "sqs/dlq-missing" in listed
+    assert "console-consumer-*" in listed
+    assert "slo = 3 min  (default)" in mqcanary("checks", "explain", "kafka/group-lagging", "kafka://p/groups/g").stdout
+
+
+def test_the_demo_runs(mqcanary: Run) -> None:
+    done = mqcanary("demo")
+    assert done.returncode == 0, done.stderr
+    assert "sqs/dlq-not-empty" in done.stdout
+    assert "kafka/group-lagging" in done.stdout

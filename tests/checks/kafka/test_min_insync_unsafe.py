@@ -1,0 +1,23 @@
+from checks.kafka.min_insync_unsafe import min_insync_unsafe as check
+from tests.checks.examples import Example, judge, kafka, only, topic
+
+
+def insync(value: str, rf: int = 3) -> tuple[object, ...]:
+    return (kafka([topic("orders", 2, rf, config={"min.insync.replicas": value})]),)
+
+
+FIRING = (
+    Example("one of three", insync("1")),  # type: ignore[arg-type]
+    Example("all of three", insync("3")),  # type: ignore[arg-type]
+    Example("one of two", insync("1", 2)),  # type: ignore[arg-type]
+)
+SILENT = (
+    Example("two of three", insync("2")),  # type: ignore[arg-type]
+    Example("a single replica", insync("1", 1)),  # type: ignore[arg-type]
+)
+
+
+def test_says_what_it_costs() -> None:
+    assert "can be lost" in only(judge(check, FIRING[0])).summary
+    assert "stops producers" in only(judge(check, FIRING[1])).summary
+    assert "raising the replication factor" in only(judge(check, FIRING[2])).fix.text
