@@ -1,7 +1,7 @@
 """Certificates for a minute: a CA, a server on 127.0.0.1, a client, and a CA that nobody trusts."""
 
 import dataclasses
-import datetime
+import datetime as dt
 import ipaddress
 from pathlib import Path
 from typing import Self
@@ -62,7 +62,7 @@ def _sign(name: str, issuer: _Signed | None) -> _Signed:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     by_name, by_key = (issuer.cert.subject, issuer.key) if issuer else (subject, key)
     is_ca = issuer is None
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
@@ -80,8 +80,8 @@ def _sign(name: str, issuer: _Signed | None) -> _Signed:
         .issuer_name(by_name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

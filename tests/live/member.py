@@ -1,8 +1,11 @@
 """A live member of a consumer group, on a thread of its own, that commits only what a test tells it to."""
 
 import collections
+import contextlib
+import queue
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -41,16 +44,18 @@ class Member:
             "client.id": "live-member",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
+            "fetch.wait.max.ms": 50,  # empty partitions must not hold up the one with messages
             "log_level": 0,
             **(config or {}),
         }
         self._lock = threading.Lock()
         self._got: collections.deque[Message] = collections.deque()
         self._assigned: frozenset[Partition] = frozenset()
+        self._id = ""
         self._errors: list[str] = []
+        self._orders: queue.Queue[tuple[list[TopicPartition], Future[None]]] = queue.Queue()
         self._leave = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"member of {group}", daemon=True)
-        self._consumer: Consumer | None = None
 
     # ── for tests ──
 
@@ -61,19 +66,18 @@ class Member:
 
     @property
     def member_id(self) -> str:
-        assert self._consumer is not None
-        return str(self._consumer.memberid())
+        with self._lock:
+            return self._id
 
     def wait_assigned(self, partitions: int) -> None:
         """Until a rebalance has left it with exactly so many."""
         self._until(lambda: len(self.assignment) == partitions, f"has {partitions} partitions")
 
     def commit(self, offsets: Mapping[Partition, int], *, metadata: str = "") -> None:
-        assert self._consumer is not None
         rows = [TopicPartition(*place, offset, metadata=metadata) for place, offset in offsets.items()]
-        for row in self._consumer.commit(offsets=rows, asynchronous=False):
-            if row.error:
-                raise KafkaException(row.error)
+        done: Future[None] = Future()
+        self._orders.put((rows, done))
+        done.result(self._timeout)
 
     def consume(self, n: int, *, commit: bool = True) -> list[Message]:
         """The next `n` messages, and the offsets after them committed."""
@@ -93,7 +97,6 @@ class Member:
     # ── life ──
 
     def __enter__(self) -> Self:
-        self._consumer = Consumer(self._config)
         self._thread.start()
         try:
             self._until(self._joined, f"has joined with at least {self._wanted} partitions")
@@ -126,25 +129,50 @@ class Member:
         until(watched, f"a member of {self.group} {what}; errors: {self._errors}", timeout=self._timeout)
 
     def _run(self) -> None:
-        consumer = self._consumer
-        assert consumer is not None
+        """The only place that touches the consumer: a second thread beside a poll makes confluent-kafka hang for ever."""
+        try:
+            consumer = Consumer(self._config)
+        except KafkaException as failure:
+            self._errors.append(str(failure))
+            return
         try:
             consumer.subscribe(list(self._topics))
             while not self._leave.is_set():
                 message = consumer.poll(0.05)
-                places = frozenset((row.topic, row.partition) for row in consumer.assignment())
-                with self._lock:
-                    if places != self._assigned:
-                        self._assigned = places
-                        self._got = collections.deque(m for m in self._got if (m.topic(), m.partition()) in places)
-                    if message is not None and message.error():
-                        self._errors.append(str(message.error()))
-                    elif message is not None:
-                        self._got.append(message)
+                self._note(consumer, message)
+                self._obey(consumer)
         except KafkaException as failure:
             self._errors.append(str(failure))
         finally:
             consumer.close()
+
+    def _note(self, consumer: Consumer, message: Message | None) -> None:
+        places = frozenset((row.topic, row.partition) for row in consumer.assignment())
+        name = consumer.memberid() or ""
+        with self._lock:
+            self._id = name
+            if places != self._assigned:
+                self._assigned = places
+                self._got = collections.deque(m for m in self._got if (m.topic(), m.partition()) in places)
+            if message is not None and message.error():
+                self._errors.append(str(message.error()))
+            elif message is not None:
+                self._got.append(message)
+
+    def _obey(self, consumer: Consumer) -> None:
+        with contextlib.suppress(queue.Empty):
+            rows, done = self._orders.get_nowait()
+            try:
+                done.set_result(_commit(consumer, rows))
+            except KafkaException as failure:
+                done.set_exception(failure)
+
+
+def _commit(consumer: Consumer, rows: list[TopicPartition]) -> None:
+    """A commit that failed for one partition raises as one that failed for all."""
+    for row in consumer.commit(offsets=rows, asynchronous=False) or []:
+        if row.error:
+            raise KafkaException(row.error)
 
 
 def _after(messages: list[Message]) -> dict[Partition, int]:

@@ -142,12 +142,14 @@ def commit_offsets(bootstrap: str, group: str, offsets: Mapping[Partition, int],
 
 
 def delete_groups(bootstrap: str, groups: Sequence[str]) -> None:
-    _results(admin(bootstrap).delete_consumer_groups(list(groups), request_timeout=10))
+    client = admin(bootstrap)  # held, or it is gone before its futures have an answer
+    _results(client.delete_consumer_groups(list(groups), request_timeout=10))
 
 
 def delete_records(bootstrap: str, before: Mapping[Partition, int]) -> None:
     """Move the start of logs up to these offsets, as retention would."""
-    _results(admin(bootstrap).delete_records([TopicPartition(*place, offset) for place, offset in before.items()]))
+    client = admin(bootstrap)  # as above
+    _results(client.delete_records([TopicPartition(*place, offset) for place, offset in before.items()]))
 
 
 def allow(

@@ -1,10 +1,9 @@
 """A local SQS (with SNS, CloudWatch, Lambda and IAM): moto's server in a process of its own, with none of its imports in ours."""
 
+import contextlib
 import http.client
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,14 +30,14 @@ class SqsServer:
         self._folder = tempfile.TemporaryDirectory(prefix="mqcanary-sqs-")
         self._clients: list[Any] = []
 
-    def client(self, service: str = "sqs", *, region: str = REGION, key: str = "test", secret: str = "test") -> Any:
+    def client(self, service: str = "sqs", *, region: str = REGION, key: str = "test", secret: str = "") -> Any:
         """A boto3 client of this server; it fails at once, without boto's retries, and is closed with the server."""
         made = boto3.session.Session().client(
             service,
             region_name=region,
             endpoint_url=self.url,
             aws_access_key_id=key,
-            aws_secret_access_key=secret,
+            aws_secret_access_key=secret or "test",
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20),
         )
         self._clients.append(made)
@@ -46,11 +45,11 @@ class SqsServer:
 
     def reset(self) -> None:
         """Every account and queue is gone."""
-        self._post("reset")
+        self._call("POST", "reset")
 
     def enforce_iam(self, after_calls: int | None = 0) -> None:
         """From so many calls on moto refuses what no policy allows; None: it stops refusing."""
-        self._post("reset-auth", "inf" if after_calls is None else str(after_calls))
+        self._call("POST", "reset-auth", "inf" if after_calls is None else str(after_calls))
 
     def start(self) -> Self:
         log = Path(self._folder.name) / "moto.log"
@@ -82,13 +81,15 @@ class SqsServer:
     def _answers(self) -> bool:
         assert self._process is not None
         self._process.check()
-        try:
-            with urllib.request.urlopen(f"{self.url}/moto-api/data.json", timeout=5) as answer:
-                return bool(answer.status == http.HTTPStatus.OK)
-        except (urllib.error.URLError, http.client.HTTPException, OSError):
-            return False
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self._call("GET", "data.json")
+            return True
+        return False
 
-    def _post(self, path: str, body: str = "") -> None:
-        request = urllib.request.Request(f"{self.url}/moto-api/{path}", data=body.encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            answer.read()
+    def _call(self, method: str, path: str, body: str = "") -> None:
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with contextlib.closing(link):
+            link.request(method, f"/moto-api/{path}", body=body)
+            answer = link.getresponse()
+            if answer.status != http.HTTPStatus.OK:
+                raise http.client.HTTPException(f"moto answers {answer.status} to {path}: {answer.read()[:500]!r}")

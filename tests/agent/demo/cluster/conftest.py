@@ -56,7 +56,7 @@ class Wire:
     """One blocking connection; nothing in it knows what the messages mean."""
 
     def __init__(self, cluster: SimulatedCluster, broker: int = 1) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", cluster.port(broker)), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", cluster.port(broker)), timeout=60)
 
     def send(self, request: Any, version: int) -> None:
         request.API_VERSION = version

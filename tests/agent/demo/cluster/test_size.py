@@ -4,6 +4,7 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from kafka import KafkaAdminClient
 from kafka.protocol.admin import ListGroupsRequest
 from kafka.protocol.consumer import ListOffsetsRequest, OffsetFetchRequest
@@ -14,6 +15,7 @@ from agent.demo.cluster import SimulatedCluster, estate
 BROKERS = (1, 2, 3)
 
 
+@pytest.mark.soak
 def test_a_big_estate_is_served_whole_and_fits_in_little_memory(wire_to: Callable[..., Any]) -> None:
     tracemalloc.start()
     model = estate(
