@@ -98,7 +98,8 @@ def _is_column(kind: object) -> bool:
 
 
 def _is_fact(kind: object) -> bool:
-    return isinstance(kind, types.UnionType) and Unknown in typing.get_args(kind)
+    # Filling in a type variable turns X | Y into typing.Union.
+    return typing.get_origin(kind) in {types.UnionType, typing.Union} and Unknown in typing.get_args(kind)
 
 
 def _column_in(value: Sequence[float], kind: object) -> object:

@@ -46,6 +46,8 @@ class Member:
             "enable.auto.commit": False,
             "fetch.wait.max.ms": 50,  # empty partitions must not hold up the one with messages
             "log_level": 0,
+            # A classic member hears of a rebalance in the answer to a heartbeat; in the newer protocol the broker sets the pace.
+            **({"heartbeat.interval.ms": 500} if protocol == "classic" else {}),
             **(config or {}),
         }
         self._lock = threading.Lock()

@@ -59,8 +59,10 @@ class Process:
     def __init__(self, name: str, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.log = log
-        # A wrapper that execs, for preexec_fn runs Python between fork and exec, which can deadlock beside threads.
-        wrapper = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+        # Wrappers that exec, for preexec_fn runs Python between fork and exec, which can deadlock beside threads.
+        # The shell asks whether the parent was still there when the signal was asked for: before that, its death is not noticed.
+        guard = ("sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid()))
+        wrapper = ("setpriv", "--pdeathsig", "KILL", *guard) if shutil.which("setpriv") else ()
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
                 [*wrapper, *argv],

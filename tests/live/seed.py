@@ -33,6 +33,7 @@ class TopicSpec:
 
 
 def admin(bootstrap: str) -> AdminClient:
+    """Hold it (a name, a `with`) while its futures run: once nobody does, they never get their answer."""
     return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
@@ -142,13 +143,13 @@ def commit_offsets(bootstrap: str, group: str, offsets: Mapping[Partition, int],
 
 
 def delete_groups(bootstrap: str, groups: Sequence[str]) -> None:
-    client = admin(bootstrap)  # held, or it is gone before its futures have an answer
+    client = admin(bootstrap)
     _results(client.delete_consumer_groups(list(groups), request_timeout=10))
 
 
 def delete_records(bootstrap: str, before: Mapping[Partition, int]) -> None:
     """Move the start of logs up to these offsets, as retention would."""
-    client = admin(bootstrap)  # as above
+    client = admin(bootstrap)
     _results(client.delete_records([TopicPartition(*place, offset) for place, offset in before.items()]))
 
 

@@ -149,7 +149,8 @@ def test_a_deleted_topic_does_not_come_back(kafka: KafkaCluster, fresh: str) -> 
     for polls in (1, 2):
         before = look(kafka.bootstrap, fresh, previous=before)
         assert before.topics.absent[f"{fresh}-a"].polls == polls
-    assert f"{fresh}-a" not in seed.admin(kafka.bootstrap).list_topics(timeout=10).topics
+    with seed.admin(kafka.bootstrap) as client:
+        assert f"{fresh}-a" not in client.list_topics(timeout=10).topics
 
 
 def test_hostile_group_names(kafka: KafkaCluster, fresh: str) -> None:

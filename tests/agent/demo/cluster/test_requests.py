@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.protocol.consumer import ListOffsetsRequest
+from kafka.protocol.admin import DescribeLogDirsRequest
+from kafka.protocol.consumer import ListOffsetsRequest, OffsetFetchRequest
 from kafka.protocol.metadata import MetadataRequest
 
+from agent.collect.kafka.messages import ConsumerGroupDescribeRequest
 from agent.demo.cluster import Model, Rights, SimulatedCluster, all_but
 
 
@@ -62,12 +64,23 @@ def test_connections_are_counted(cluster: SimulatedCluster, wire: Callable[..., 
     assert (cluster.connections, cluster.connections_made) == (1, 1)
 
 
-def test_denied_topics_by_list_by_name_and_in_a_group(
+def test_denied_topics_by_list_and_by_name_and_denied_disks(
     model: Model, ask: Callable[..., Any], admin: KafkaAdminClient
 ) -> None:
     model.rights["ANONYMOUS"] = Rights(topics=all_but("orders"), cluster=False)
     assert {topic["name"] for topic in admin.describe_topics()} == {"payments"}
     assert [topic.error_code for topic in ask(by_name("orders", "payments", allow=False), 9).topics] == [29, 0]
-    assert not any(told.get("log_dirs") for told in admin.describe_log_dirs() or ()), (
-        "a refusal looks like nothing at all"
+    refused = ask(DescribeLogDirsRequest(topics=None), 4)
+    assert (refused.error_code, refused.results) == (31, [])
+    assert ask(DescribeLogDirsRequest(topics=None), 2).error_code == 0, "the version has no field for it"
+
+
+def test_a_consumer_group_with_one_denied_topic_is_denied_whole(model: Model, ask: Callable[..., Any]) -> None:
+    model.rights["ANONYMOUS"] = Rights(topics=all_but("orders"))
+    model.groups["modern"].coordinator = 1
+    (group,) = ask(ConsumerGroupDescribeRequest(group_ids=["modern"], include_authorized_operations=False), 1).groups
+    assert (group.error_code, group.members) == (29, [])
+    listed = ask(
+        OffsetFetchRequest(groups=[OffsetFetchRequest.OffsetFetchRequestGroup(group_id="modern", topics=None)]), 9
     )
+    assert [(group.error_code, group.topics) for group in listed.groups] == [(0, [])], "left out without a word"
