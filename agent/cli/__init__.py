@@ -10,7 +10,6 @@ _COMMANDS = {
     "snapshot": "write what can be observed as JSON, to audit it later",
     "lag": "show how far every consumer group is behind",
     "checks": "list the checks, or explain one",
-    "config": "start, check or describe the configuration file",
     "demo": "audit a simulated cluster and local queues",
 }
 
