@@ -8,6 +8,7 @@ tried through MTLS and the SASL listeners.
 import base64
 import contextlib
 import dataclasses
+import functools
 import shutil
 import socket
 import struct
@@ -16,7 +17,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
@@ -120,10 +121,10 @@ class KafkaCluster:
         user: str = "",
         password: str | None = None,
         mechanism: str = "SCRAM-SHA-256",
-    ) -> dict[str, str | int]:
+    ) -> dict[str, Any]:
         """What librdkafka needs to come in through a listener, as `user` with its true password unless another is given."""
         protocol = PROTOCOLS[listener]
-        config: dict[str, str | int] = {
+        config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_of(listener),
             "security.protocol": protocol,
             "log_level": 0,
@@ -212,7 +213,7 @@ class KafkaCluster:
         ApiVersions alone is not enough: after a restart it answers while leaders are still -1.
         """
         for node in self.running():
-            self._wait(lambda node=node: self._answers(node), f"broker {node} answers ApiVersions", timeout)
+            self._wait(functools.partial(self._answers, node), f"broker {node} answers ApiVersions", timeout)
         self._wait(self._settled, "the brokers know each other and every partition is led", timeout)
 
     def log_tail(self) -> str:
@@ -336,7 +337,7 @@ class KafkaCluster:
         return result | self._security() | self._properties
 
     def _security(self) -> dict[str, str]:
-        result = {}
+        result: dict[str, str] = {}
         if self.certs:
             result |= {
                 "ssl.keystore.type": "PEM",

@@ -165,9 +165,11 @@ class Member:
         with contextlib.suppress(queue.Empty):
             rows, done = self._orders.get_nowait()
             try:
-                done.set_result(_commit(consumer, rows))
+                _commit(consumer, rows)
             except KafkaException as failure:
                 done.set_exception(failure)
+            else:
+                done.set_result(None)
 
 
 def _commit(consumer: Consumer, rows: list[TopicPartition]) -> None:

@@ -97,7 +97,7 @@ def produce(
     producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0, "log_level": 0})
     options: dict[str, Any] = {} if partition is None else {"partition": partition}
     for i in range(n):
-        when = {"timestamp": timestamp + i * every} if timestamp else {}
+        when: dict[str, Any] = {"timestamp": timestamp + i * every} if timestamp else {}
         while True:
             try:
                 producer.produce(topic, value=value, key=key, on_delivery=delivered, **options, **when)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -211,10 +212,11 @@ def test_without_java_the_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
         jars._resolve(tmp_path / "kafka")
 
 
-def _refusal(config: dict[str, str | int]) -> int | None:
+def _refusal(config: dict[str, Any]) -> int | None:
     """The code of the error that a client gets first."""
     codes: list[int] = []
-    client = AdminClient({**config, "error_cb": lambda error: codes.append(error.code())})
+    watched = config | {"error_cb": lambda error: codes.append(error.code())}
+    client = AdminClient(watched)
     with contextlib.suppress(TimeoutError):
         until(lambda: client.poll(0.1) is not None and codes, "an error", timeout=10)
     return next((code for code in codes if code != KafkaError._ALL_BROKERS_DOWN), None)
