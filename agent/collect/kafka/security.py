@@ -96,7 +96,7 @@ class Security:
         if self.certificate:
             self._identify(context)
         elif self.key is not None:
-            raise ConfigError(f"the client key {_shown(self.key)} has no certificate: set the client certificate, too")
+            raise ConfigError(f"the client key in {_shown(self.key)} has no certificate: set the client certificate, too")
         return context
 
     def _trust(self, context: ssl.SSLContext) -> None:
@@ -122,7 +122,7 @@ class Security:
                 f"the client certificate {shown} holds no certificate in PEM form: give the PEM file of it"
             )
         key = private_key(text if self.key is None else self.key.reveal())
-        place = f"the client key ({shown if self.key is None else _shown(self.key)})"
+        place = f"the client key in {shown if self.key is None else _shown(self.key)}"
         if not key:
             raise ConfigError(f"{place} holds no private key in PEM form: give the PEM file of the client's key")
         password = self.key_password.reveal() if self.key_password else ""
@@ -133,13 +133,12 @@ class Security:
                 # Always a password, be it empty: without one OpenSSL would ask at the terminal.
                 context.load_cert_chain(name, password=password)
             except (ssl.SSLError, ValueError) as error:
-                reason = getattr(error, "reason", None)
-                what = {
-                    "KEY_VALUES_MISMATCH": f"does not belong to the client certificate {shown}: give the key it was made for",
-                    "BAD_DECRYPT": "cannot be decrypted: its password is wrong",
-                }.get(
-                    reason or "", "or its certificate is damaged or of an unknown kind: export both again in PEM form"
-                )
+                if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+                    what = f"does not belong to the client certificate {shown}: give the key it was made for"
+                elif password:  # OpenSSL does not say more
+                    what = "cannot be decrypted, or it or its certificate is damaged: check the key's password"
+                else:
+                    what = "or its certificate is damaged or of an unknown kind: export both again in PEM form"
             else:
                 return
         # Raised out here, so that the exception of OpenSSL, and what it may quote, is not carried along.
