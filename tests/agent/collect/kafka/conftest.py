@@ -31,7 +31,9 @@ class Pair:
 
     def key(self, password: str = "", form: str = "PKCS8") -> str:
         how = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
-        return self.private.private_bytes(serialization.Encoding.PEM, getattr(serialization.PrivateFormat, form), how).decode()
+        return self.private.private_bytes(
+            serialization.Encoding.PEM, getattr(serialization.PrivateFormat, form), how
+        ).decode()
 
 
 def sign(name: str, issuer: Pair | None = None, *, host: str = "127.0.0.1", days: int = 1) -> Pair:
