@@ -53,6 +53,12 @@ def _redrive(text: str | None) -> RedrivePolicy | Unknown | None:
         return None
     try:
         policy = json.loads(text)
-        return RedrivePolicy(str(policy["deadLetterTargetArn"]), int(policy["maxReceiveCount"]))
-    except (ValueError, KeyError, TypeError):
-        return Unknown(Why.UNSUPPORTED, f"its RedrivePolicy can't be read: {text[:80]!r}")
+        arn, receives = policy["deadLetterTargetArn"], int(policy["maxReceiveCount"])
+        whole = len(arn.split(":")) == 6
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        whole = False
+    return (
+        RedrivePolicy(arn, receives)
+        if whole
+        else Unknown(Why.UNSUPPORTED, f"its RedrivePolicy can't be read: {text[:80]!r}")
+    )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -61,10 +61,12 @@ class SqsCollector:
     def collect(self, previous: SqsSnapshot | None, deadline: float) -> SqsSnapshot:
         """Never raises for what is outside; `deadline` in seconds."""
         try:
-            session = _session(self._settings, deadline)
-        except Exception as error:  # noqa: BLE001 - botocore has no common ancestor for profiles, roles and endpoints
-            return self.unseen(reason(error, "AWS credentials"))
-        return _Look(self._settings, session, self._clock, deadline).snapshot(previous, self)
+            look = _Look(self._settings, _session(self._settings, deadline), self._clock, deadline)
+        except Exception as error:  # noqa: BLE001 - botocore has no common ancestor for profiles, regions and endpoints
+            role = self._settings.role_arn
+            right = f"sts:AssumeRole on {role}" if role else ""
+            return self.unseen(reason(error, f"the role {role}" if role else f"AWS in {self._settings.region}", right))
+        return look.snapshot(previous, self)
 
 
 class _Look:
@@ -79,19 +81,21 @@ class _Look:
 
     def snapshot(self, previous: SqsSnapshot | None, collector: SqsCollector) -> SqsSnapshot:
         at = self.clock()
-        names, blind, missing = self.discover()
-        if blind and not names and not missing and (previous is None or not previous.queues.items):
+        names, blind = self.discover()
+        if blind and not names and (previous is None or not previous.queues.items):
             return collector.unseen(blind[0])
         chosen = {name: url for name, url in names.items() if self.settings.has(name)}
         for name in self.missed(previous, names):
             url = self.url(name)
-            if url is None:
-                missing.add(name)
-            elif isinstance(url, str) and not self.settings.tags:
+            if not isinstance(url, str) or not self.settings.tags:
                 chosen[name] = url
-        items, gone = self.attributes(chosen)
-        missing |= gone
+        items = self.attributes({name: url for name, url in chosen.items() if isinstance(url, str)})
+        items |= {name: url for name, url in chosen.items() if isinstance(url, Unknown)}
+        missing = chosen.keys() - items.keys()
         account = self.account(items.values())
+        unread = [queue for queue in items.values() if isinstance(queue, Unknown)]
+        if isinstance(account, Unknown) and len(unread) == len(items) and not missing and (blind or unread):
+            return collector.unseen((*blind, *unread)[0])
         before = previous.queues.absent if previous else {}
         absent = {
             name: Absence(before[name].since, before[name].polls + 1) if name in before else Absence(at, 1)
@@ -107,31 +111,22 @@ class _Look:
 
     # ── which queues there are ──
 
-    def discover(self) -> tuple[dict[str, str], tuple[Unknown, ...], set[str]]:
-        """Name to URL; why the list may be incomplete; names that were asked for and are not there."""
+    def discover(self) -> tuple[dict[str, str | Unknown | None], tuple[Unknown, ...]]:
+        """Name to what `url` says of it, and why the list may be incomplete."""
         if self.settings.queues:
-            found, missing, holes = {}, set(), []
-            for name in self.settings.queues:
-                url = self.url(name)
-                if url is None:
-                    missing.add(name)
-                elif isinstance(url, Unknown):
-                    holes.append(url)
-                else:
-                    found[name] = url
-            return found, tuple(holes[:1]), missing
+            return {name: self.url(name) for name in self.settings.queues}, ()
         if self.settings.tags:
-            return (*self.tagged(), set())
+            return self.tagged()
         try:
             pages = self.sqs.get_paginator("list_queues").paginate(
                 QueueNamePrefix=self.settings.prefix, PaginationConfig={"PageSize": _PAGE}
             )
             urls = [url for page in pages for url in page.get("QueueUrls", ())]
         except Exception as error:  # noqa: BLE001 - as above
-            return {}, (reason(error, "the list of queues", "sqs:ListQueues on *"),), set()
-        return {url.rpartition("/")[2]: url for url in urls}, (), set()
+            return {}, (reason(error, "the list of queues", "sqs:ListQueues on *"),)
+        return {url.rpartition("/")[2]: url for url in urls}, ()
 
-    def tagged(self) -> tuple[dict[str, str], tuple[Unknown, ...]]:
+    def tagged(self) -> tuple[dict[str, str | Unknown | None], tuple[Unknown, ...]]:
         filters = [{"Key": key, "Values": [value]} for key, value in self.settings.tags.items()]
         try:
             pages = (
@@ -142,18 +137,18 @@ class _Look:
             arns = [entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]]
         except Exception as error:  # noqa: BLE001 - as above
             return {}, (reason(error, "the queues by tag", "tag:GetResources on *"),)
-        urls = {arn.rpartition(":")[2]: self.url(arn.rpartition(":")[2]) for arn in arns}
-        holes = [url for url in urls.values() if isinstance(url, Unknown)]
-        return {name: url for name, url in urls.items() if isinstance(url, str)}, tuple(holes[:1])
+        return {name: self.url(name) for name in (arn.rpartition(":")[2] for arn in arns)}, ()
 
     def url(self, name: str) -> str | Unknown | None:
         """None: there is no queue of this name."""
+        if self.over:
+            return _late(f"queue {name}")
         try:
             return str(self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
         except Exception as error:  # noqa: BLE001 - as above
             return None if code(error) in _NO_QUEUE else reason(error, f"queue {name}", f"sqs:GetQueueUrl on {name}")
 
-    def missed(self, previous: SqsSnapshot | None, names: Mapping[str, str]) -> list[str]:
+    def missed(self, previous: SqsSnapshot | None, names: Mapping[str, object]) -> list[str]:
         """Queues seen before and not listed now: a list can be late, so they are asked for by name."""
         if previous is None:
             return []
@@ -161,16 +156,26 @@ class _Look:
 
     # ── what they are ──
 
-    def attributes(self, urls: Mapping[str, str]) -> tuple[dict[str, Queue | Unknown], set[str]]:
-        with ThreadPoolExecutor(self.settings.threads) as pool:
-            told = dict(zip(urls, pool.map(lambda item: self.read(*item), urls.items()), strict=True))
-        gone = {name for name, queue in told.items() if queue is None}
-        return {name: queue for name, queue in told.items() if queue is not None}, gone
+    @property
+    def over(self) -> bool:
+        return time.monotonic() >= self.end
+
+    def attributes(self, urls: Mapping[str, str]) -> dict[str, Queue | Unknown]:
+        """Those that are there. Who does not answer is left at the deadline: the others have been read."""
+        pool = ThreadPoolExecutor(self.settings.threads)
+        reading = {name: pool.submit(self.read, name, url) for name, url in urls.items()}
+        wait(reading.values(), max(0.0, self.end - time.monotonic()))
+        pool.shutdown(wait=False, cancel_futures=True)
+        told = {
+            name: one.result() if one.done() and not one.cancelled() else _late(f"queue {name}")
+            for name, one in reading.items()
+        }
+        return {name: queue for name, queue in told.items() if queue is not None}
 
     def read(self, name: str, url: str) -> Queue | Unknown | None:
         """None: it was deleted since it was listed."""
-        if time.monotonic() >= self.end:
-            return Unknown(Why.DEADLINE, f"queue {name} was not read in time", "a longer --deadline")
+        if self.over:
+            return _late(f"queue {name}")
         try:
             answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         except Exception as error:  # noqa: BLE001 - as above
@@ -217,6 +222,8 @@ class _Look:
         return {q.name: self.sources_of(q) for q in seen if q.redrive is None and q.arn not in targets}
 
     def sources_of(self, queue: Queue) -> tuple[str, ...] | Unknown:
+        if self.over:
+            return _late(f"the sources of {queue.name}")
         try:
             pages = self.sqs.get_paginator("list_dead_letter_source_queues").paginate(
                 QueueUrl=queue.url, PaginationConfig={"PageSize": _PAGE}
@@ -231,6 +238,8 @@ class _Look:
                 parts = queue.arn.split(":")
                 if len(parts) == 6:
                     return Account(parts[4], self.settings.region)
+        if self.over:
+            return _late("the account")
         try:
             return Account(str(self.session.client("sts").get_caller_identity()["Account"]), self.settings.region)
         except Exception as error:  # noqa: BLE001 - as above
@@ -248,7 +257,7 @@ class _Session:
         self._config = Config(
             retries={"mode": "standard", "max_attempts": 2},
             connect_timeout=min(3, deadline),
-            read_timeout=min(10, deadline),
+            read_timeout=min(10, deadline / 3),  # there are two attempts, and others wait behind them
             max_pool_connections=settings.threads,
             user_agent="mqcanary",
         )
@@ -268,6 +277,10 @@ def _session(settings: SqsSettings, deadline: float) -> _Session:
     role = own.client("sts").assume_role(RoleArn=settings.role_arn, RoleSessionName="mqcanary", **extra)["Credentials"]
     assumed = boto3.Session(role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"], settings.region)
     return _Session(assumed, settings, deadline)
+
+
+def _late(what: str) -> Unknown:
+    return Unknown(Why.DEADLINE, f"{what} was not read in time", "a longer --deadline")
 
 
 def code(error: Exception) -> str:

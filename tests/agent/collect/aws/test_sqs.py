@@ -1,7 +1,6 @@
 """What AWS's refusals become, and how discovery chooses: against moto."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
@@ -9,15 +8,6 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from agent.collect.aws.sqs import SqsCollector, SqsSettings, reason
 from checks.facts import SqsSnapshot, Unknown, Why
 from tests.live.sqs import ACCOUNT, REGION, SqsServer
-
-
-@pytest.fixture
-def server(aws: SqsServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqsServer]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    aws.reset()
-    yield aws
-    aws.reset()
 
 
 def error(code: str, status: int) -> ClientError:
