@@ -33,7 +33,7 @@ docs: .venv/ready
 	$(BIN)/python -m agent.docs
 
 bench: .venv/ready
-	$(BIN)/python bench/audit.py
+	PYTHONPATH=. $(BIN)/python bench/audit.py
 
 lock: .venv/ready  # new versions within the bounds of pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --extra demo --group dev --universal --generate-hashes --upgrade --no-header --no-emit-index-url --no-annotate -o requirements-dev.lock

@@ -2,9 +2,12 @@
 
 MqcanaryError        a user's mistake or an outside failure
 ├── ConfigError      a setting that cannot be used: names the key, the value and the mend
+│   └── ConfigFileError   a configuration file: every mistake in it at once, a line each
 ├── SnapshotError    a snapshot file that cannot be read
 └── ConnectError     something that cannot be reached or refuses us: names the place, the cause and the mend
 """
+
+from collections.abc import Sequence
 
 
 class MqcanaryError(Exception):
@@ -16,6 +19,14 @@ class MqcanaryError(Exception):
 
 class ConfigError(MqcanaryError):
     """A setting that cannot be used."""
+
+
+class ConfigFileError(ConfigError):
+    """A configuration file that cannot be used: `lines` has each mistake, with its place and its mend."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = tuple(lines)
 
 
 class SnapshotError(MqcanaryError):

@@ -1,4 +1,4 @@
-"""What an audit costs: CPU seconds of the process, over a simulated cluster. Run by `make bench`."""
+"""What an audit costs: CPU seconds of the process, over simulated clusters and a real one. Run by `make bench`."""
 
 import subprocess
 import sys
@@ -19,14 +19,44 @@ def cpu_of(bootstrap: str) -> float:
     return float(done.stderr.split()[-1])
 
 
+def median(bootstrap: str) -> float:
+    return sorted(cpu_of(bootstrap) for _ in range(3))[1]
+
+
+def real(topics: int, partitions: int, groups: int) -> float:
+    """A real Apache Kafka of three brokers, each group behind on the topic it reads."""
+    from tests.live import seed  # noqa: PLC0415 - needs confluent-kafka
+    from tests.live.broker import KafkaCluster  # noqa: PLC0415
+
+    with KafkaCluster(3) as kafka:
+        names = [f"topic-{i}" for i in range(topics)]
+        seed.create_topics(kafka.bootstrap, {name: seed.TopicSpec(partitions, 3) for name in names})
+        for name in names:
+            seed.produce(kafka.bootstrap, name, 10 * partitions)
+        for i in range(groups):
+            places = {(names[i % topics], p): 1 for p in range(partitions)}
+            seed.commit_offsets(kafka.bootstrap, f"group-{i}", places)
+        return median(kafka.bootstrap)
+
+
 def main() -> None:
-    print("| topics | partitions | groups | CPU s (median of 3) |\n|---|---|---|---|")
+    from tests.live import jars  # noqa: PLC0415
+
+    print("| cluster | topics | partitions | groups | CPU s (median of 3) |\n|---|---|---|---|---|")
     for topics, partitions, groups in SIZES:
         model = estate(topics=topics, partitions=topics * partitions, groups=groups)
         model.clock = time.time
         with SimulatedCluster(model) as cluster:
-            median = sorted(cpu_of(cluster.bootstrap) for _ in range(3))[1]
-        print(f"| {topics} | {topics * partitions} | {groups} | {median:.2f} |")
+            print(f"| simulated | {topics} | {topics * partitions} | {groups} | {median(cluster.bootstrap):.2f} |")
+    topics, partitions, groups = SIZES[0]
+    try:
+        jars.classpath()
+    except jars.MissingToolError as missing:
+        print(f"no real cluster: {missing}")
+    else:
+        print(
+            f"| Apache Kafka | {topics} | {topics * partitions} | {groups} | {real(topics, partitions, groups):.2f} |"
+        )
 
 
 if __name__ == "__main__":

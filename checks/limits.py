@@ -53,9 +53,8 @@ class Override:
     after: timedelta | None = None
     origin: str = ""
     """Where it was written, as `mqcanary.yaml:12`."""
-
-    def applies(self, check: Check, address: Address) -> bool:
-        return fnmatchcase(check.id, self.checks) and self.resources.matches(address)
+    lines: Mapping[str, str] = field(default_factory=dict)
+    """The same for each key of the entry, where it is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +68,7 @@ class Ruling:
     severity: Severity | None
     after: timedelta
     origins: Mapping[str, str]
-    """Limit name to where its value was written; a default has no entry."""
+    """Limit name, `off`, `severity` or `after` to where it was written; a default has no entry."""
 
 
 class Limits:
@@ -98,10 +97,13 @@ class Limits:
         for override in (self._overrides[i] for i in chosen):
             for name in override.values.keys() & values.keys():
                 values[name] = override.values[name]
-                origins[name] = override.origin
+                origins[name] = override.lines.get(name, override.origin)
             off = off if override.off is None else override.off
             severity = override.severity or severity
             after = after if override.after is None else override.after
+            for name in ("off", "severity", "after"):
+                if getattr(override, name) is not None:
+                    origins[name] = override.lines.get(name, override.origin)
         clear = {name: _clear(value, check.limits[name].clear) for name, value in values.items()}
         return Ruling(
             MappingProxyType(values), MappingProxyType(clear), off, severity, after, MappingProxyType(origins)

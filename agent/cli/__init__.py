@@ -10,6 +10,8 @@ _COMMANDS = {
     "snapshot": "write what can be observed as JSON, to audit it later",
     "lag": "show how far every consumer group is behind",
     "checks": "list the checks, or explain one",
+    "config": "begin, check or describe a configuration file",
+    "completion": "complete commands and options in your shell",
     "demo": "audit a simulated cluster and local queues",
 }
 
@@ -32,7 +34,7 @@ class _Lazy(click.Group):
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from agent import VERSION  # noqa: PLC0415 - the look-up costs as much as all of --help
+        from agent import VERSION
 
         click.echo(f"mqcanary {VERSION}")
         ctx.exit()
@@ -52,10 +54,14 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: what is the user's to mend is one line and exit code 2."""
-    from agent.errors import MqcanaryError  # noqa: PLC0415 - as cheap as it gets
+    from agent.errors import ConfigFileError, MqcanaryError
 
     try:
         cli(prog_name="mqcanary")
+    except ConfigFileError as error:
+        for line in error.lines:
+            click.echo(f"mqcanary: {line}", err=True)
+        sys.exit(2)
     except MqcanaryError as error:
         click.echo(f"mqcanary: {error}", err=True)
         sys.exit(2)

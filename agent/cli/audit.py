@@ -1,21 +1,18 @@
 """mqcanary audit."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent import audit as auditing
-from agent import snapshot as files
-from agent.audit import Audited
-from agent.cli.targets import Seconds, aim, look, target_options
+from agent.cli.options import Seconds, target_options
 from agent.errors import ConfigError
-from agent.report import json as as_json
-from agent.report import text as as_text
-from checks.check import Severity
-from checks.limits import Limits
+
+if TYPE_CHECKING:
+    from agent.audit import Audited
 
 _SECOND_LOOK = 5.0
 """Seconds to the poll that the audit adds by itself where a check needs two."""
@@ -36,9 +33,7 @@ _SECOND_LOOK = 5.0
 @click.option(
     "--fail-on",
     type=click.Choice(["info", "warning", "critical", "never"]),
-    default="warning",
-    show_default=True,
-    help="Exit with 1 if there is a finding this severe.",
+    help="Exit with 1 if there is a finding this severe. [default: warning]",
 )
 @click.option("--fail-on-gap", is_flag=True, help="Exit with 1 also if something could not be judged.")
 @click.option(
@@ -53,7 +48,7 @@ def command(
     every: float,
     only: tuple[str, ...],
     skip: tuple[str, ...],
-    fail_on: str,
+    fail_on: str | None,
     fail_on_gap: bool,
     form: str,
     output: Path | None,
@@ -68,35 +63,45 @@ def command(
     mqcanary audit --kafka kafka-1:9092,kafka-2:9092
     mqcanary audit --kafka kafka-1:9093 --kafka-properties client.properties
     mqcanary audit --sqs us-east-1 --format json
+    mqcanary audit --config mqcanary.yaml
     mqcanary audit --from snapshot.json
 
     Exit codes: 0 nothing at or above --fail-on; 1 findings (or gaps with --fail-on-gap); 2 wrong usage or
     configuration; 3 a whole target could not be observed.
     """  # noqa: D301 - \b is click's own mark
-    checks = auditing.chosen_checks(only, skip)
+    from agent import audit as auditing
+    from agent import snapshot as files
+    from agent.cli.targets import aim, look, ruled
+    from checks.check import Severity
+
     if source is not None:
         if targets["kafka"] or targets["sqs"]:
             raise ConfigError("--from judges a file: leave out --kafka and --sqs")
-        limits = Limits()
+        limits, settings = ruled(targets["config"])
+        checks = auditing.chosen_checks(only or settings.only, skip or settings.skip)
         snapshots = list(files.load(source))
         audited = auditing.audit(snapshots, checks, limits)
     else:
         target = aim(**targets)
-        limits = target.limits
+        limits, settings = target.limits, target.audit
+        checks = auditing.chosen_checks(only or settings.only, skip or settings.skip)
         snapshots = look(target, samples or 1, every)
         audited = auditing.audit(snapshots, checks, limits)
         if samples is None and auditing.needs_another_poll(audited, checks):
-            latest = dict(enumerate(snapshots[-len(target.collectors) :]))
+            latest = dict(enumerate(snapshots[-len(target.watched) :]))
             snapshots += look(target, 1, min(every, _SECOND_LOOK), latest)
             audited = auditing.audit(snapshots, checks, limits)
     if save is not None:
         _write(save, files.dumps(snapshots))
     _print(audited, form, output)
-    threshold = None if fail_on == "never" else Severity[fail_on.upper()]
+    threshold = settings.threshold if fail_on is None else None if fail_on == "never" else Severity[fail_on.upper()]
     sys.exit(auditing.exit_code(audited, threshold, fail_on_gap=fail_on_gap))
 
 
-def _print(audited: list[Audited], form: str, output: Path | None) -> None:
+def _print(audited: "list[Audited]", form: str, output: Path | None) -> None:
+    from agent.report import json as as_json
+    from agent.report import text as as_text
+
     terminal = output is None and sys.stdout.isatty()
     width = max(60, min(120, shutil.get_terminal_size().columns)) if terminal else 80
     report = as_json.render(audited) if form == "json" else as_text.render(audited, width)
@@ -108,8 +113,6 @@ def _print(audited: list[Audited], form: str, output: Path | None) -> None:
 
 def _colour() -> bool | None:
     """NO_COLOR wins; else click decides by whether it writes to a terminal."""
-    import os  # noqa: PLC0415 - one look
-
     return False if os.environ.get("NO_COLOR") else None
 
 

@@ -2,15 +2,12 @@
 
 from datetime import timedelta
 from difflib import get_close_matches
+from pathlib import Path
 
 import click
 
+from agent.cli.options import config_option
 from agent.errors import ConfigError
-from checks import all_checks
-from checks.facts import Address
-from checks.limits import Limits
-from checks.platform import GROUPS, TOPICS
-from checks.wording import span
 
 
 @click.group("checks")
@@ -21,6 +18,9 @@ def command() -> None:
 @command.command("list")
 def list_checks() -> None:
     """Every check: severity, what is wrong; and what is left out by default."""
+    from checks import all_checks
+    from checks.platform import GROUPS, TOPICS
+
     checks = all_checks()
     width = max(len(check.id) for check in checks)
     for check in checks:
@@ -33,13 +33,19 @@ def list_checks() -> None:
 @command.command("explain")
 @click.argument("check_id", metavar="ID")
 @click.argument("resource", required=False)
-def explain(check_id: str, resource: str | None) -> None:
+@config_option
+def explain(check_id: str, resource: str | None, config: Path | None) -> None:
     """Say what a check looks at, and which limits are in force for a resource.
 
     \b
     mqcanary checks explain kafka/group-lagging
-    mqcanary checks explain kafka/group-lagging kafka://prod/groups/order-processor
+    mqcanary checks explain kafka/group-lagging kafka://prod/groups/order-processor --config mqcanary.yaml
     """  # noqa: D301 - \b is click's own mark
+    from agent.cli.targets import ruled
+    from checks import all_checks
+    from checks.facts import Address
+    from checks.wording import span
+
     by_id = {check.id: check for check in all_checks()}
     if check_id not in by_id:
         near = get_close_matches(check_id, by_id, 1)
@@ -56,7 +62,13 @@ def explain(check_id: str, resource: str | None) -> None:
         address = Address.parse(resource) if resource else Address(check.id.partition("/")[0], "*", "*", "*")
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    ruling = Limits().of(check, address)
-    for name, value in ruling.values.items():
-        origin = ruling.origins.get(name, "default")
+    limits, _ = ruled(config)
+    ruling = limits.of(check, address)
+    rows = [(name, value, ruling.origins.get(name, "default")) for name, value in ruling.values.items()]
+    settled = {"off": ruling.off, "severity": ruling.severity, "after": ruling.after}
+    rows += [(name, value, ruling.origins[name]) for name, value in settled.items() if name in ruling.origins]
+    for name, found, origin in rows:
+        value = found
+        if isinstance(found, tuple):
+            value = " ".join(map(str, found))
         click.echo(f"{name} = {span(value) if isinstance(value, timedelta) else value}  ({origin})")

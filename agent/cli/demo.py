@@ -8,6 +8,7 @@ import click
 
 from agent import audit as auditing
 from agent.cli.targets import Aim
+from agent.collect.building import Watched
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.collect.targets import observe
 from agent.demo.cluster import SimulatedCluster
@@ -26,7 +27,7 @@ def command() -> None:
         snapshots = []
         latest: dict[int, object] = {}
         for _ in range(2):  # a dead-letter queue is believed on the second look
-            taken = observe(target.collectors, latest, target.deadline)  # type: ignore[arg-type]
+            taken = observe([w.collector for w in target.watched], latest, [w.deadline for w in target.watched])  # type: ignore[arg-type]
             latest = dict(enumerate(taken))
             snapshots += taken
         audited = auditing.audit(snapshots, all_checks(), target.limits)
@@ -39,4 +40,4 @@ def _estate() -> Iterator[Aim]:
     with SimulatedCluster(cluster_model(time.time)) as cluster, queues() as sqs:
         bootstrap = tuple((h, int(p)) for h, _, p in (b.rpartition(":") for b in cluster.bootstrap.split(",")))
         kafka = KafkaCollector(KafkaSettings(bootstrap, name="demo"), Questions(all_checks(), limits))
-        yield Aim((kafka, sqs), limits, 20.0)
+        yield Aim((Watched(kafka, 20.0), Watched(sqs, 20.0)), limits)

@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from agent import snapshot as files
-from agent.cli.targets import Seconds, aim, look, target_options
+from agent.cli.options import Seconds, target_options
 
 
 @click.command("snapshot")
@@ -19,4 +18,7 @@ def command(*, samples: int, every: float, **targets: Any) -> None:
     mqcanary snapshot --kafka kafka-1:9092 > s.json
     mqcanary audit --from s.json
     """  # noqa: D301 - \b is click's own mark
+    from agent import snapshot as files
+    from agent.cli.targets import aim, look
+
     click.echo(files.dumps(look(aim(**targets), samples, every)), nl=False)

@@ -1,91 +1,43 @@
 """What several commands share: which targets to look at, and the looking."""
 
-import re
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import click
 
+from agent.collect.building import DEFAULT_DEADLINE, Watched, build
+from agent.collect.kafka.security import Security
 from agent.collect.targets import Collector, observe
+from agent.config.loading import endpoints, load
+from agent.config.model import Audit, KafkaTarget, NameChoice, SqsTarget
 from agent.errors import ConfigError
 from checks import all_checks
 from checks.facts import Snapshot
 from checks.limits import Limits
 from checks.questions import Questions
 
-DEFAULT_DEADLINE = 30.0
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-class Seconds(click.ParamType[float]):
-    """A length of time: 90s, 5m, 2h."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        match = _DURATION.fullmatch(str(value))
-        if match is None:
-            self.fail(f"{value!r} is not a length of time; write 30s, 5m or 2h", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
-
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """The targets of one command, and the limits their findings are judged by."""
+    """The targets of one command, and what is in force for them."""
 
-    collectors: tuple[Collector, ...] = ()
+    watched: tuple[Watched, ...] = ()
     limits: Limits = field(default_factory=Limits)
-    deadline: float = DEFAULT_DEADLINE
+    audit: Audit = field(default_factory=Audit)
+    kafka: int = 0
+    """How many of the first are clusters."""
 
-
-def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that name targets."""
-    for option in reversed(
-        (
-            click.option(
-                "--kafka",
-                multiple=True,
-                metavar="HOST:PORT[,HOST:PORT]",
-                help="A Kafka cluster, by its bootstrap brokers. Repeatable.",
-            ),
-            click.option("--sqs", multiple=True, metavar="REGION", help="The queues of an AWS region. Repeatable."),
-            click.option(
-                "--kafka-properties",
-                type=click.Path(path_type=Path),
-                help="An ordinary Kafka client.properties: security.protocol, sasl.*, ssl.* (PEM).",
-            ),
-            click.option(
-                "--include",
-                multiple=True,
-                metavar="GLOB",
-                help="Look only at topics, groups and queues of these names.",
-            ),
-            click.option(
-                "--exclude", multiple=True, metavar="GLOB", help="Leave out topics, groups and queues of these names."
-            ),
-            click.option(
-                "--deadline",
-                type=Seconds(),
-                default="30s",
-                show_default=True,
-                help="How long one look at a target may take.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    def only_kafka(self) -> "Aim":
+        return replace(self, watched=self.watched[: self.kafka])
 
 
 def aim(
     *,
-    kafka: Sequence[str],
+    config: Path | None = None,
+    kafka: Sequence[str] = (),
     sqs: Sequence[str] = (),
     kafka_properties: Path | None = None,
     include: Sequence[str] = (),
@@ -93,66 +45,60 @@ def aim(
     deadline: float = DEFAULT_DEADLINE,
     platform: bool = True,
 ) -> Aim:
-    """The targets that the options name.
+    """The targets that the options name, or else those of the file.
 
     Raises:
         ConfigError: one of them can't be used, or there is none.
     """
-    limits = Limits()
-    collectors: list[Collector] = []
-    if kafka or kafka_properties:
-        collectors += _kafka(kafka, kafka_properties, include, exclude, Questions(all_checks(), limits), platform)
-    for region in sqs:
-        from agent.collect.aws.sqs import SqsCollector, SqsSettings  # noqa: PLC0415 - loads boto3
+    file = load(config) if config else None
+    limits = file.limits if file else Limits()
+    if kafka or sqs or kafka_properties:
+        clusters = tuple(_clusters(kafka, kafka_properties))
+        regions = tuple(SqsTarget(region=region) for region in sqs)
+    elif file:
+        clusters, regions = file.kafka, file.sqs
+    else:
+        clusters, regions = (), ()
+    if not clusters and not regions:
+        here = f"{config} names no target: add one" if config else "nothing to look at: give"
+        raise ConfigError(f"{here} --kafka HOST:PORT, --sqs REGION or --config FILE")
+    clusters = tuple(_narrowed(cluster, include, exclude) for cluster in clusters)
+    regions = tuple(region.model_copy(update=_names(region, include, exclude)) for region in regions)
+    questions = Questions(all_checks(), limits)
+    watched = build(clusters, regions, questions, deadline=deadline, platform=platform)
+    return Aim(tuple(watched), limits, file.audit if file else Audit(), len(clusters))
 
-        collectors.append(
-            SqsCollector(SqsSettings(region=region, include=tuple(include) or ("*",), exclude=tuple(exclude)))
-        )
-    if not collectors:
-        raise ConfigError("nothing to look at: give --kafka HOST:PORT or --sqs REGION")
-    return Aim(tuple(collectors), limits, deadline)
+
+def ruled(config: Path | None) -> tuple[Limits, Audit]:
+    """What a file says of judging, or the defaults."""
+    file = load(config) if config else None
+    return (file.limits, file.audit) if file else (Limits(), Audit())
 
 
-def _kafka(
-    bootstraps: Sequence[str],
-    properties: Path | None,
-    include: Sequence[str],
-    exclude: Sequence[str],
-    questions: Questions,
-    platform: bool,
-) -> list[Collector]:
-    from agent.collect.kafka.collector import KafkaCollector, KafkaSettings  # noqa: PLC0415 - loads kafka-python
-    from agent.collect.kafka.security import Security  # noqa: PLC0415 - as above
-
+def _clusters(bootstraps: Sequence[str], properties: Path | None) -> Iterator[KafkaTarget]:
     security = Security()
+    ignored: tuple[str, ...] = ()
+    brokers = [endpoints(text, "--kafka") for text in bootstraps]
     if properties is not None:
         read = Security.from_properties(properties)
-        security = read.security
-        bootstraps = bootstraps or [",".join(read.bootstrap)]
-    collectors: list[Collector] = []
-    for text in bootstraps:
-        settings = KafkaSettings(bootstrap=endpoints(text), security=security)
-        names = {"include": tuple(include) or ("*",), "exclude": tuple(exclude)}
-        topics, groups = replace(settings.topics, **names), replace(settings.groups, **names)
-        if not platform:
-            topics, groups = replace(topics, platform=()), replace(groups, platform=())
-        collectors.append(KafkaCollector(replace(settings, topics=topics, groups=groups), questions))
-    return collectors
+        security, ignored = read.security, read.ignored
+        brokers = brokers or [endpoints(",".join(read.bootstrap), f"{properties}: bootstrap.servers")]
+    for key in ignored:
+        click.echo(f"mqcanary: {properties}: {key} means nothing here", err=True)
+    for bootstrap in brokers:
+        yield KafkaTarget(bootstrap, "", security, NameChoice(), NameChoice(), None)
 
 
-def endpoints(text: str) -> tuple[tuple[str, int], ...]:
-    """Reads `host:port,host:port`; IPv6 in brackets.
+def _narrowed(cluster: KafkaTarget, include: Sequence[str], exclude: Sequence[str]) -> KafkaTarget:
+    topics, groups = (
+        choice.model_copy(update=_names(choice, include, exclude)) for choice in (cluster.topics, cluster.groups)
+    )
+    return replace(cluster, topics=topics, groups=groups)
 
-    Raises:
-        ConfigError: a part has another form.
-    """
-    found: list[tuple[str, int]] = []
-    for part in text.split(","):
-        host, _, port = part.strip().rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-            raise ConfigError(f"--kafka {text!r}: {part.strip()!r} is not HOST:PORT; write kafka-1:9092")
-        found.append((host.removeprefix("[").removesuffix("]"), int(port)))
-    return tuple(found)
+
+def _names(choice: NameChoice | SqsTarget, include: Sequence[str], exclude: Sequence[str]) -> dict[str, object]:
+    """What is included on the command line replaces what the file includes; what is excluded adds to it."""
+    return {"include": tuple(include) or choice.include, "exclude": (*choice.exclude, *exclude)}
 
 
 def look(target: Aim, samples: int, every: float, previous: Mapping[int, Snapshot] | None = None) -> list[Snapshot]:
@@ -163,7 +109,7 @@ def look(target: Aim, samples: int, every: float, previous: Mapping[int, Snapsho
         if sample or previous:
             _progress(f"sample {sample + 1} of {samples} in {every:g} s")
             threading.Event().wait(every)
-        taken = observe(target.collectors, latest, target.deadline, _told)
+        taken = observe([w.collector for w in target.watched], latest, [w.deadline for w in target.watched], _told)
         latest = dict(enumerate(taken))
         snapshots += taken
     _progress("")

@@ -26,17 +26,18 @@ class Collector(Protocol):
 def observe(
     collectors: Sequence[Collector],
     previous: Mapping[int, Snapshot],
-    deadline: float,
+    deadlines: Sequence[float],
     done: Callable[[Collector, Snapshot], None] = lambda _collector, _snapshot: None,
 ) -> list[Snapshot]:
-    """One snapshot for each collector, in their order; `previous` by index. `done` is told as they come in."""
+    """One snapshot for each collector, in their order; `previous` by index, `deadlines` in seconds. `done` is told as they come in."""
     results: dict[int, Snapshot] = {}
     arrived = threading.Condition()
-    end = time.monotonic() + deadline + GRACE
+    start = time.monotonic()
+    ends = [start + deadline + GRACE for deadline in deadlines]
 
     def run(index: int, collector: Collector) -> None:
         try:
-            snapshot = collector.collect(previous.get(index), deadline)
+            snapshot = collector.collect(previous.get(index), deadlines[index])
         except Exception as error:  # noqa: BLE001 - a bug in one collector must not blind the others
             detail = f"mqcanary failed: {type(error).__name__}: {error} (please report this)"
             snapshot = collector.unseen(Unknown(Why.UNSUPPORTED, " ".join(detail.split())))
@@ -49,11 +50,13 @@ def observe(
     told: set[int] = set()
     while len(told) < len(collectors):
         with arrived:
-            arrived.wait_for(lambda: len(results) > len(told), timeout=max(0.0, end - time.monotonic()))
-            if time.monotonic() >= end:
-                for index, collector in enumerate(collectors):
-                    late = Unknown(Why.DEADLINE, f"{collector.place} was not observed within {deadline:g} s")
-                    results.setdefault(index, collector.unseen(late))
+            next_end = min((end for index, end in enumerate(ends) if index not in results), default=start)
+            arrived.wait_for(lambda: len(results) > len(told), timeout=max(0.0, next_end - time.monotonic()))
+            now = time.monotonic()
+            for index, collector in enumerate(collectors):
+                if ends[index] <= now and index not in results:
+                    late = f"{collector.place} was not observed within {deadlines[index]:g} s"
+                    results[index] = collector.unseen(Unknown(Why.DEADLINE, late))
             fresh = sorted(results.keys() - told)
         for index in fresh:
             done(collectors[index], results[index])

@@ -401,7 +401,7 @@ def _words(reason: str) -> str:
 
 
 def _listed(names: Any) -> str:
-    return _printable(", ".join(map(str, names or ())))
+    return _printable(", ".join(sorted(map(str, names or ()))))  # a broker keeps them in a set
 
 
 def _printable(text: str) -> str:

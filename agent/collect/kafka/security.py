@@ -96,7 +96,9 @@ class Security:
         if self.certificate:
             self._identify(context)
         elif self.key is not None:
-            raise ConfigError(f"the client key in {_shown(self.key)} has no certificate: set the client certificate, too")
+            raise ConfigError(
+                f"the client key in {_shown(self.key)} has no certificate: set the client certificate, too"
+            )
         return context
 
     def _trust(self, context: ssl.SSLContext) -> None:

@@ -1,0 +1,74 @@
+"""The options that several commands share. Light: `--help` loads nothing else."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Seconds(click.ParamType[float]):
+    """A length of time: 90s, 5m, 2h."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        match = _DURATION.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a length of time; write 30s, 5m or 2h", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="MQCANARY_CONFIG",
+    help="A configuration file: targets, limits. See: mqcanary config init",
+)
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name targets."""
+    for option in reversed(
+        (
+            config_option,
+            click.option(
+                "--kafka",
+                multiple=True,
+                metavar="HOST:PORT[,HOST:PORT]",
+                help="A Kafka cluster, by its bootstrap brokers. Repeatable; instead of the file's targets.",
+            ),
+            click.option(
+                "--sqs", multiple=True, metavar="REGION", help="The queues of an AWS region. Repeatable; as above."
+            ),
+            click.option(
+                "--kafka-properties",
+                type=click.Path(path_type=Path),
+                help="An ordinary Kafka client.properties: security.protocol, sasl.*, ssl.* (PEM).",
+            ),
+            click.option(
+                "--include",
+                multiple=True,
+                metavar="GLOB",
+                help="Look only at topics, groups and queues of these names.",
+            ),
+            click.option(
+                "--exclude", multiple=True, metavar="GLOB", help="Leave out topics, groups and queues of these names."
+            ),
+            click.option(
+                "--deadline",
+                type=Seconds(),
+                default="30s",
+                show_default=True,
+                help="How long one look at a target may take.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command

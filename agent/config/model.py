@@ -1,0 +1,250 @@
+"""What a configuration file may hold, and what it becomes."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+
+from agent.collect.kafka.security import Mechanism, Protocol, Security
+from agent.config.reading import quoted
+from agent.config.values import NAMES_SCHEMA, Deadline, Duration, File, Key, Level, Names, Pem, SecretText, Text, Truth
+from agent.config.values import names as read_names
+from agent.config.values import text as read_text
+from agent.errors import ConfigError
+from checks.check import Severity
+from checks.limits import Limits, Override, Pattern
+
+Endpoint = tuple[str, int]
+
+
+def read_endpoints(value: object) -> tuple[Endpoint, ...]:
+    """Reads `host:port,host:port`, or a list of them; IPv6 in brackets."""
+    found: list[Endpoint] = []
+    for part in (part.strip() for one in read_names(value) for part in one.split(",")):
+        host, _, port = part.rpartition(":")
+        bare = not re.search(r"[\s/@]", host) and (":" not in host or re.fullmatch(r"\[[0-9A-Fa-f:.%\w]+\]", host))
+        if not host or not bare or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
+            raise ValueError(f"{quoted(part)} is not HOST:PORT; write kafka-1:9092")
+        found.append((host.removeprefix("[").removesuffix("]"), int(port)))
+    if not found:
+        raise ValueError("no broker; write kafka-1:9092")
+    return tuple(found)
+
+
+def _target(value: str) -> str:
+    if "/" in value:
+        raise ValueError(f"{quoted(value)} has a /, which parts an address; leave it out")
+    return value
+
+
+def _protocol(value: object) -> Protocol:
+    try:
+        return Protocol(read_text(value).upper())
+    except ValueError:
+        raise ValueError(f"not a protocol; write one of {', '.join(Protocol)}") from None
+
+
+def _mechanism(value: object) -> Mechanism:
+    try:
+        return Mechanism(read_text(value).upper())
+    except ValueError:
+        raise ValueError(f"not a mechanism; write one of {', '.join(Mechanism)}") from None
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", value, re.ASCII):
+        raise ValueError(f"{quoted(value)} is not a region; write us-east-1")
+    return value
+
+
+def _role(value: str) -> str:
+    if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+", value, re.ASCII):
+        raise ValueError(f"{quoted(value)} is not a role; write arn:aws:iam::123456789012:role/NAME")
+    return value
+
+
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
+        raise ValueError("not a URL; write http://127.0.0.1:4566, without user or password")
+    return value
+
+
+def _pattern(value: object) -> Pattern:
+    written = read_text(value)
+    try:
+        return Pattern.parse(written)
+    except ValueError as error:
+        raise ValueError(f"{quoted(written)} is no resource; {error}") from None
+
+
+Bootstrap = Annotated[tuple[Endpoint, ...], PlainValidator(read_endpoints), WithJsonSchema(NAMES_SCHEMA)]
+Target = Annotated[Text, AfterValidator(_target)]
+
+
+class _Section(BaseModel):
+    """What is written without a value counts as not written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
+
+
+class NameChoice(_Section):
+    """Which names are judged: globs."""
+
+    include: Names = ("*",)
+    exclude: Names = ()
+
+
+class SecuritySection(_Section):
+    """How a cluster is reached, and as whom."""
+
+    protocol: Annotated[Protocol, PlainValidator(_protocol), WithJsonSchema({"enum": [str(one) for one in Protocol]})]
+    mechanism: Annotated[
+        Mechanism | None, PlainValidator(_mechanism), WithJsonSchema({"enum": [str(one) for one in Mechanism]})
+    ] = None
+    username: Text = ""
+    password: SecretText | None = None
+    ca: Pem = ""
+    certificate: Pem = ""
+    key: Key | None = None
+    key_password: SecretText | None = None
+    verify_hostname: Truth = True
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        written = self.model_fields_set
+        if not self.protocol.sasl and (spare := written & {"mechanism", "username", "password"}):
+            other = Protocol.of(tls=self.protocol.tls, sasl=True)
+            raise ValueError(f"protocol {self.protocol} has no use for {min(spare)}; write protocol: {other}")
+        tls = {"ca", "certificate", "key", "key_password", "verify_hostname"}
+        if not self.protocol.tls and (spare := written & tls):
+            other = Protocol.of(tls=True, sasl=self.protocol.sasl)
+            raise ValueError(f"protocol {self.protocol} has no use for {min(spare)}; write protocol: {other}")
+        if self.key is not None and not self.certificate:
+            raise ValueError("a key without a certificate; write certificate: client.pem")
+        try:
+            self.build()
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def build(self) -> Security:
+        return Security(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class KafkaSection(_Section):
+    """A Kafka cluster."""
+
+    name: Target = ""
+    bootstrap: Bootstrap = ()
+    properties: File | None = None
+    security: SecuritySection | None = None
+    topics: NameChoice = NameChoice()
+    groups: NameChoice = NameChoice()
+    deadline: Deadline | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.properties and self.security:
+            raise ValueError("both properties and security; write one of them")
+        if not self.bootstrap and not self.properties:
+            raise ValueError("no brokers; write bootstrap: [kafka-1:9092]")
+        return self
+
+
+class SqsTarget(_Section):
+    """The queues of an account and region."""
+
+    region: Annotated[Text, AfterValidator(_region)]
+    name: Target = ""
+    prefix: Text = ""
+    queues: Names = ()
+    tags: dict[Text, Text] = Field(default_factory=dict)
+    role_arn: Annotated[Text, AfterValidator(_role)] | None = None
+    external_id: Text | None = None
+    profile: Text | None = None
+    endpoint_url: Annotated[Text, AfterValidator(_url)] | None = None
+    include: Names = ("*",)
+    exclude: Names = ()
+    deadline: Deadline | None = None
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> Self:
+        ways = [name for name in ("prefix", "queues", "tags") if getattr(self, name)]
+        if len(ways) > 1:
+            raise ValueError(f"both {ways[0]} and {ways[1]}; write one of them, and include or exclude beside it")
+        if self.external_id and not self.role_arn:
+            raise ValueError("external_id without a role; write role_arn: arn:aws:iam::123456789012:role/NAME")
+        return self
+
+
+class LimitSection(_Section):
+    """Limits of checks for some resources; what is not named here is a limit of a check, and read by its kind."""
+
+    model_config = ConfigDict(extra="allow")
+
+    checks: Text
+    resources: Annotated[Pattern, PlainValidator(_pattern), WithJsonSchema({"type": "string", "minLength": 1})] = (
+        Pattern()
+    )
+    off: Truth | None = None
+    severity: Level | None = None
+    after: Duration | None = None
+
+
+class Audit(_Section):
+    """What `mqcanary audit` takes for granted, unless an option says otherwise."""
+
+    fail_on: Literal["info", "warning", "critical", "never"] = "warning"
+    only: Names = ()
+    skip: Names = ()
+
+    @property
+    def threshold(self) -> Severity | None:
+        """The least severity that fails; None: no finding does."""
+        return None if self.fail_on == "never" else Severity[self.fail_on.upper()]
+
+
+class FileSection(_Section):
+    """What mqcanary watches, and by which limits."""
+
+    kafka: tuple[KafkaSection, ...] = ()
+    sqs: tuple[SqsTarget, ...] = ()
+    limits: tuple[LimitSection, ...] = ()
+    audit: Audit = Audit()
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaTarget:
+    """A cluster, ready to be reached: what its client.properties say is in `bootstrap` and `security`."""
+
+    bootstrap: tuple[Endpoint, ...]
+    name: str
+    """Empty: the cluster's own id."""
+    security: Security
+    topics: NameChoice
+    groups: NameChoice
+    deadline: timedelta | None
+    ignored: tuple[str, ...] = ()
+    """Keys of the client.properties that mean nothing here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole file."""
+
+    path: Path
+    kafka: tuple[KafkaTarget, ...]
+    sqs: tuple[SqsTarget, ...]
+    overrides: tuple[Override, ...]
+    limits: Limits
+    audit: Audit

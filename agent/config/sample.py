@@ -1,0 +1,37 @@
+"""What `mqcanary config init` writes: short, and everything in it can be left as it is."""
+
+from typing import Final
+
+SAMPLE: Final = """\
+# mqcanary: what to watch, and by which limits. Check it with: mqcanary config check mqcanary.yaml
+# Durations are written 30s, 15m, 2h or 7d. Secrets are ${NAME} of the environment, or {file: path}.
+
+kafka:
+  - name: local                 # leave out: the cluster's own id
+    bootstrap: [127.0.0.1:9092]
+    # properties: client.properties     # how your Java clients get in; or:
+    # security:
+    #   protocol: SASL_SSL
+    #   mechanism: SCRAM-SHA-512
+    #   username: mqcanary
+    #   password: ${KAFKA_PASSWORD}
+    #   ca: ca.pem
+    # topics: {exclude: ["tmp-*"]}
+    # groups: {exclude: ["console-consumer-*"]}
+
+# sqs:
+#   - region: us-east-1         # credentials as the AWS command line finds them
+#     name: production
+#     prefix: orders-           # or queues: [orders, orders-dlq], or tags: {team: payments}
+#     role_arn: arn:aws:iam::123456789012:role/mqcanary
+
+# Later entries win, key by key; resources are globs of addresses. What is in force where, and why:
+#   mqcanary checks explain kafka/group-lagging kafka://local/groups/nightly-batch --config mqcanary.yaml
+limits:
+  - checks: kafka/group-lagging
+    resources: kafka://*/groups/nightly-*
+    slo: 2h
+
+audit:
+  fail_on: warning              # info, warning, critical or never
+"""

@@ -1,0 +1,51 @@
+"""The JSON schema of the configuration, for editors: keys, values and every limit of every check."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from agent.config.model import FileSection
+from agent.config.overrides import limit_specs
+from agent.config.values import DURATION_SCHEMA, NAMES_SCHEMA
+from checks.wording import span
+
+_KINDS: Final[dict[type, dict[str, Any]]] = {
+    timedelta: DURATION_SCHEMA,
+    bool: {"type": "boolean"},
+    int: {"type": "integer", "minimum": 0},
+    float: {"type": "number", "minimum": 0},
+    tuple: NAMES_SCHEMA,
+    str: {"type": "string", "minLength": 1},
+}
+
+
+class _Plain(GenerateJsonSchema):
+    """Defaults as a file would have them."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return (
+            list(dft) if isinstance(dft, tuple) else {} if isinstance(dft, BaseModel) else super().encode_default(dft)
+        )
+
+
+def schema() -> dict[str, Any]:
+    """Draft 2020-12. An editor takes it by `# yaml-language-server: $schema=FILE` on the first line."""
+    made = FileSection.model_json_schema(schema_generator=_Plain)
+    limits = made["$defs"]["LimitSection"]
+    limits["additionalProperties"] = False
+    for name, kind, checks in limit_specs():
+        defaults = sorted({f"{check.id} {_shown(check.limits[name].default)}" for check in checks})
+        limits["properties"].setdefault(name, {**_KINDS[kind], "description": f"Default: {', '.join(defaults)}."})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mqcanary configuration",
+        **{key: value for key, value in made.items() if key != "title"},
+    }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, timedelta):
+        return span(value)
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,249 @@
+"""A configuration file: what it becomes, and every mistake in it with line, key, value and mend."""
+
+import contextlib
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.cli import cli
+from agent.collect.building import build
+from agent.config import Config, load
+from agent.config.reading import parse
+from agent.config.sample import SAMPLE
+from agent.config.schema import schema
+from agent.errors import ConfigFileError
+from checks import all_checks
+from checks.check import Severity
+from checks.facts import Address
+from checks.limits import Limits
+from checks.questions import Questions
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Any:
+    def reader(text: str) -> Config:
+        path = tmp_path / "mqcanary.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load(path)
+
+    return reader
+
+
+def mistakes(read: Any, text: str) -> list[str]:
+    with pytest.raises(ConfigFileError) as caught:
+        read(text)
+    return [line.partition("mqcanary.yaml:")[2] for line in caught.value.lines]
+
+
+def test_targets(read: Any) -> None:
+    config = read("""
+kafka:
+  - name: prod
+    bootstrap: [k1:9092, "k2:9093,[::1]:9094"]
+    groups: {exclude: ["test-*"]}
+    deadline: 1m
+    security: {protocol: sasl_ssl, mechanism: SCRAM-SHA-256, username: me, password: {file: pw}, ca: ca.pem}
+sqs:
+  - region: eu-west-1
+    queues: [a, b]
+    role_arn: arn:aws:iam::012345678901:role/x
+    external_id: 0123
+""")
+    kafka, sqs = config.kafka[0], config.sqs[0]
+    assert kafka.bootstrap == (("k1", 9092), ("k2", 9093), ("::1", 9094))
+    assert kafka.groups.exclude == ("test-*",)
+    assert kafka.deadline == timedelta(minutes=1)
+    assert kafka.security.ca == str(config.path.parent / "ca.pem"), "relative to the file"
+    assert kafka.security.password
+    assert kafka.security.password.origin == f"file {config.path.parent / 'pw'}"
+    assert (sqs.queues, sqs.external_id) == (("a", "b"), "0123"), "a number with a zero stays what was written"
+    watched = list(build(config.kafka, config.sqs, Questions(all_checks(), Limits())))
+    assert [(w.collector.place, w.deadline) for w in watched] == [("prod", 60.0), ("eu-west-1", 30.0)]
+
+
+def test_a_secret_of_the_environment_is_read_when_it_is_needed(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = read("""
+kafka: [{bootstrap: k:1, security: {protocol: SASL_PLAINTEXT, mechanism: PLAIN, username: me, password: ${PW}}}]
+""")
+    password = config.kafka[0].security.password
+    monkeypatch.setenv("PW", "tiger")
+    assert password.reveal() == "tiger"
+    assert "tiger" not in repr(config)
+
+
+def test_client_properties_give_brokers_and_security(read: Any, tmp_path: Path) -> None:
+    (tmp_path / "client.properties").write_text("bootstrap.servers=k1:9092,k2:9092\nssl.engine.factory.class=x\n")
+    kafka = read("kafka: [{properties: client.properties}]").kafka[0]
+    assert kafka.bootstrap == (("k1", 9092), ("k2", 9092))
+    assert kafka.ignored == ("ssl.engine.factory.class",)
+
+
+def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
+    limits = read("""limits:
+- checks: kafka/*
+  slo: 5m
+- checks: kafka/group-lagging
+  resources: kafka://prod/groups/batch-*
+  slo: 2h
+  severity: info
+- {checks: kafka/group-lagging, resources: kafka://prod/groups/batch-off, off: true}
+""").limits
+    check = next(c for c in all_checks() if c.id == "kafka/group-lagging")
+
+    def of(name: str) -> Any:
+        return limits.of(check, Address("kafka", "prod", "groups", name))
+
+    assert (of("x").values["slo"], of("x").origins["slo"]) == (timedelta(minutes=5), "mqcanary.yaml:3")
+    batch = of("batch-1")
+    assert (batch.values["slo"], batch.severity) == (timedelta(hours=2), Severity.INFO)
+    assert batch.origins == {"slo": "mqcanary.yaml:6", "severity": "mqcanary.yaml:7"}
+    assert of("batch-off").off
+    assert of("batch-off").origins["off"] == "mqcanary.yaml:8"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("kafka:\n- bootsrap: k:1", ['2: kafka[0].bootsrap: unknown key; did you mean "bootstrap"?']),
+        ("kafka:\n- bootstrap: k", ['2: kafka[0].bootstrap: "k" is not HOST:PORT; write kafka-1:9092']),
+        ("kafka:\n- name: x", ["2: kafka[0]: no brokers; write bootstrap: [kafka-1:9092]"]),
+        (
+            "kafka:\n- {bootstrap: k:1, deadline: 30}",
+            ['2: kafka[0].deadline: "30" is not a duration; write 30s or 30m'],
+        ),
+        ("kafka:\n- {bootstrap: k:1, deadline: 0s}", ['2: kafka[0].deadline: "0s" is no deadline; write 30s or 2m']),
+        ("kafka: {bootstrap: k:1}", ["1: kafka: not a list; begin each entry with -"]),
+        ("kafka: [k:1]", ["1: kafka[0]: not a mapping; write keys below it, indented"]),
+        ("sqs:\n- prefix: a", ["2: sqs[0].region: missing; write it"]),
+        (
+            "sqs:\n- {region: r, prefix: a, queues: b}",
+            ["2: sqs[0]: both prefix and queues; write one of them, and include or exclude beside it"],
+        ),
+        ("audit:\n  fail_on: bad", ["2: audit.fail_on: not one of its values; write info, warning, critical or never"]),
+        ("audit: {only: x/y}", ['1: audit.only: "x/y" matches no check; see: mqcanary checks list']),
+        (
+            "limits:\n- checks: kafka/group-laging\n  slo: 1m",
+            ['2: limits[0].checks: "kafka/group-laging" matches no check; did you mean "kafka/group-lagging"?'],
+        ),
+        (
+            "limits:\n- checks: kafka/group-lagging\n  slow: 1m",
+            ['3: limits[0].slow: no limit of "kafka/group-lagging"; did you mean "slo"?'],
+        ),
+        (
+            "limits:\n- checks: kafka/group-lagging\n  slo: 5",
+            ['3: limits[0].slo: "5" is not a duration; write 5s or 5m'],
+        ),
+        (
+            "kafka:\n- {name: a, bootstrap: k:1}\n- name: a\n  bootstrap: k:2",
+            ['3: kafka[1].name: "a" is the name of another target, on line 2; give each its own'],
+        ),
+        ("a: 1\na: 2", ["2: a: stands here twice, first on line 1; delete one", "1: a: unknown key"]),
+        ("kafka: *x", ["1: not YAML, column 8: * begins an alias, and there is no such anchor"]),
+        ("kafka:\n\t- x", ["2: not YAML, column 1: a tab indents; use spaces"]),
+        ("- a", ["1: not a configuration; write keys such as kafka: and sqs:"]),
+        ("", ["1: nothing is written here; begin with: mqcanary config init"]),
+        ("a: \x00", ["1: not YAML: character U+0000 is not allowed; delete it"]),
+    ],
+)
+def test_mistakes(read: Any, text: str, expected: list[str]) -> None:
+    found = mistakes(read, text)
+    assert len(found) == len(expected)
+    for want in expected:
+        assert any(line.startswith(want) for line in found), found
+
+
+def test_all_mistakes_at_once_in_the_order_of_lines(read: Any) -> None:
+    found = mistakes(
+        read, "kafka:\n- bootstrap: k\n  deadline: x\nsqs:\n- region: a/b\ncolour: red\nlimits:\n- checks: z"
+    )
+    assert [line.partition(":")[0] for line in found] == ["2", "3", "5", "6", "8"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kafka: [{bootstrap: k:1, security: {protocol: SASL_SSL, mechanism: X, username: u, password: hunter2}}]",
+        "kafka: [{bootstrap: k:1, security: {protocol: SSL, password: hunter2}}]",
+        "kafka: [{bootstrap: k:1, security: {protocol: SASL_SSL, password: [hunter2]}}]",
+        "kafka: [{bootstrap: k:1, security: {protocol: SASL_SSL, password: {a: hunter2}}}]",
+        "kafka: [{bootstrap: k:1, security: {protocol: SASL_SSL, pasword:hunter2}}]",
+        "kafka: [{bootstrap: k:1, security: {protocol: SASL_SSL, password: 'hunter2}}]",
+        "kafka: [{bootstrap: k:1, security: {protocol: SASL_SSL, password: *hunter2}}]",
+        "kafka: [{bootstrap: k:1, security: {protocol: SSL, key: '-----BEGIN PRIVATE KEY-----hunter2'}}]",
+    ],
+)
+def test_no_message_quotes_a_secret(read: Any, text: str) -> None:
+    assert "hunter2" not in "".join(mistakes(read, text))
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_data_or_problems(text: str) -> None:
+    document = parse(text)
+    assert document.problems or document.data is None or isinstance(document.data, str | list | dict)
+
+
+@given(
+    st.recursive(
+        st.none() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["kafka", "sqs", "limits", "audit", "name", "checks", "only"]), inner)
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_shape_is_a_configuration_or_mistakes(tmp_path_factory: pytest.TempPathFactory, data: object) -> None:
+    path = tmp_path_factory.mktemp("shape") / "mqcanary.yaml"
+    path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    with contextlib.suppress(ConfigFileError):
+        load(path)
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    for path, says in [(tmp_path / "none.yaml", "is not there"), (tmp_path, "is not a file")]:
+        with pytest.raises(ConfigFileError, match=says):
+            load(path)
+    (tmp_path / "latin.yaml").write_bytes(b"a: 1\nb: \xe4\n")
+    with pytest.raises(ConfigFileError, match=r"latin.yaml:2: not UTF-8 text"):
+        load(tmp_path / "latin.yaml")
+    (tmp_path / "bomb.yaml").write_text(
+        "a: &a [x, x]\n"
+        + "\n".join(
+            f"{c}: &{c} [*{p}, *{p}, *{p}, *{p}]" for p, c in zip("abcdefghijklm", "bcdefghijklmn", strict=True)
+        )
+    )
+    with pytest.raises(ConfigFileError, match="more than 50000 values"):
+        load(tmp_path / "bomb.yaml")
+
+
+def test_the_schema_takes_what_we_take_and_refuses_what_we_refuse(read: Any) -> None:
+    validator = jsonschema.Draft202012Validator(schema())
+    jsonschema.Draft202012Validator.check_schema(schema())
+    good = "kafka: [{bootstrap: [k:1], groups: {exclude: x}}]\nlimits: [{checks: 'kafka/*', slo: 5m, 'off': true}]\n"  # YAML 1.2, as editors read it, has no such truth
+    for text in (SAMPLE, good):
+        read(text)
+        assert not list(validator.iter_errors(yaml.safe_load(text)))
+    for text in ("kafka: [{bootsrap: k:1}]", "limits: [{checks: x, slow: 5m}]", "limits: [{slo: 5m}]", "sqs: [{}]"):
+        assert list(validator.iter_errors(yaml.safe_load(text))), text
+
+
+def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    written = runner.invoke(cli, ["config", "init"])
+    assert "mqcanary.yaml is written" in written.output
+    again = runner.invoke(cli, ["config", "init"])
+    assert "is there already" in str(again.exception)
+    checked = runner.invoke(cli, ["config", "check"])
+    assert checked.output == "mqcanary.yaml: 1 cluster, 0 SQS targets, 1 override of limits\n"
+    assert json.loads(runner.invoke(cli, ["config", "schema"]).output) == schema()
+    words = ["checks", "explain", "kafka/group-lagging", "kafka://local/groups/nightly-1", "--config", "mqcanary.yaml"]
+    assert "slo = 2 h  (mqcanary.yaml:28)" in runner.invoke(cli, words).output
