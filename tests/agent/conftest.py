@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.agent.collect.kafka.conftest import authority, serve, server_context  # noqa: F401 - fixtures for all
 from tests.live.sqs import SqsServer
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -263,7 +263,15 @@ class _Session:
         )
 
     def client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self._endpoint, config=self._config)
+        client = self._session.client(service, endpoint_url=self._endpoint, config=self._config)
+        client.meta.events.register(f"after-call.{service}", _no_web_page)
+        return client
+
+
+def _no_web_page(http_response: Any, **_: object) -> None:
+    """What a captive network or a proxy answers would pass for an account without queues."""
+    if "html" in http_response.headers.get("content-type", ""):
+        raise OSError("a web page was answered: a proxy, or not AWS")
 
 
 def _session(settings: SqsSettings, deadline: float) -> _Session:

@@ -30,6 +30,7 @@ class Gateway:
     def __init__(self, port: int) -> None:
         self.calls: list[Call] = []
         self.hooks: dict[str, Hook] = {}
+        self.content_type = "application/x-amz-json-1.0"
         self.over = threading.Event()
         gateway = self
 
@@ -52,6 +53,7 @@ class Gateway:
                 status, answer = hook(call, behind) if hook else behind()
                 if not gateway.over.is_set():
                     self.send_response(status)
+                    self.send_header("Content-Type", gateway.content_type)
                     self.send_header("Content-Length", str(len(answer)))
                     self.end_headers()
                     self.wfile.write(answer)
