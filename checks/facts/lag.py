@@ -13,6 +13,9 @@ from checks.facts.unknown import Unknown, Why
 _FAILED = -2
 _NOT_ASKED = -3
 
+NOT_SEEN = -2
+"""In a column of earlier offsets: not observed then."""
+
 DRAIN_SPAN = 60.0
 """Seconds of history below which a falling lag says nothing: consumers commit in steps."""
 
@@ -230,10 +233,11 @@ def progress_of(group: str, lag: Lag, frames: Sequence[KafkaFrame]) -> Progress 
     usable = [(f.at, f.ends, f.committed[group]) for f in frames if f.ends is not None and group in f.committed]
     if len(usable) < 2:
         return YOUNG
-    ends = np.stack([_ends_at(lag, e) for _, e, _ in usable])
+    ends = np.stack([np.append(e.end, NEVER)[log_rows(lag, e)] for _, e, _ in usable])
     times = np.array([e.at for _, e, _ in usable])
-    offsets = _offsets_at(lag, usable[0][2])
+    offsets = offsets_at(lag, usable[0][2])
     both = (lag.committed >= 0) & (lag.lag >= 0) & (offsets >= 0) & (ends[0] >= 0)
+    both &= (lag.end >= ends[0]) & (lag.committed >= offsets)  # re-created topics and rewinds have no rate
     span = float(times[-1] - times[0])
     before = np.where(both, ends[0] - offsets, 0).sum()
     seconds, bound = _ages(lag.committed, ends, times)
@@ -247,19 +251,27 @@ def progress_of(group: str, lag: Lag, frames: Sequence[KafkaFrame]) -> Progress 
     )
 
 
-def _ends_at(lag: Lag, ends: LogEnds) -> Ints:
-    first = np.array([ends.rows[t].start if t in ends.rows else ends.end.size for t in lag.topics], dtype=np.int64)
-    count = np.array([len(range(*ends.rows[t].indices(ends.end.size))) if t in ends.rows else 0 for t in lag.topics])
-    if not lag.topic.size:
-        return np.zeros(0, dtype=np.int64)
-    row = np.where(lag.partition < count[lag.topic], first[lag.topic] + lag.partition, ends.end.size)
-    column: Ints = np.append(ends.end, NEVER)[row]
-    return column
+def log_rows(lag: Lag, ends: LogEnds) -> Rows:
+    """For each row of the Lag its row in `ends`; one past the last where they have none."""
+    bounds = [ends.rows.get(name, slice(0, 0)) for name in lag.topics]
+    first = np.array([bound.start for bound in bounds], dtype=np.int64)
+    count = np.array([bound.stop - bound.start for bound in bounds], dtype=np.int64)
+    rows: Rows = np.where(lag.partition < count[lag.topic], first[lag.topic] + lag.partition, ends.end.size)
+    return rows
 
 
-def _offsets_at(lag: Lag, committed: Committed) -> Ints:
+def offsets_at(lag: Lag, committed: Committed) -> Ints:
+    """Earlier offsets in the rows of the Lag: NEVER where nothing was committed, NOT_SEEN where it was not told."""
+    told = np.where(committed.error == 0, committed.offset, NOT_SEEN)
+    n = committed.topic.size
+    if (
+        committed.topics == lag.topics[: len(committed.topics)]
+        and np.array_equal(committed.topic, lag.topic[:n])
+        and np.array_equal(committed.partition, lag.partition[:n])
+    ):
+        return np.append(told, np.full(lag.topic.size - n, NEVER, dtype=np.int64))
     names = [committed.topics[i] for i in committed.topic.tolist()]
-    then = dict(zip(zip(names, committed.partition.tolist(), strict=True), committed.offset.tolist(), strict=True))
+    then = dict(zip(zip(names, committed.partition.tolist(), strict=True), told.tolist(), strict=True))
     return np.array([then.get(lag.place(row), NEVER) for row in range(lag.topic.size)], dtype=np.int64)
 
 
@@ -270,6 +282,8 @@ def _ages(committed: Ints, ends: Ints, times: Floats) -> tuple[Floats, Floats]:
     bound = np.full(committed.size, np.inf)
     for k in range(len(times) - 1):
         low, high = ends[k], ends[k + 1]
+        again = (high >= 0) & (high < low)  # another log: what came before says nothing of it
+        seconds, bound = np.where(again, np.nan, seconds), np.where(again, np.inf, bound)
         inside = (low >= 0) & (committed >= low) & (committed < high)
         share = np.divide(committed - low, high - low, out=np.zeros(committed.size), where=inside)
         seconds = np.where(inside, now - (times[k] + share * (times[k + 1] - times[k])), seconds)

@@ -1,9 +1,16 @@
 """What follows from all queues of a target together, and from what they showed before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from checks.facts.history import SqsFrame
+from checks.facts.kafka import NEVER, Floats, Ints, Rows
+from checks.facts.logs import Flags
 from checks.facts.sqs import Queue, SqsSnapshot
 from checks.facts.unknown import Unknown, Why
 
@@ -29,12 +36,23 @@ class DeadLetterQueue:
     queue: Queue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Depth:
-    """What the polls of one queue showed, oldest first."""
+    """What the polls of one queue showed, oldest first: the last unbroken run of them, so that a hole starts anew."""
 
-    at: tuple[float, ...]
-    visible: tuple[int, ...]
+    at: Floats
+    visible: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backlog:
+    """What waits in one queue or is being worked on, oldest poll first: an unbroken run, as `Depth` is."""
+
+    at: Floats
+    visible: Ints
+    in_flight: Ints
+    redriven: int | Unknown
+    """Messages that left its dead-letter queue in these polls; 0 where it has none."""
 
 
 class RedriveGraph:
@@ -74,14 +92,61 @@ class RedriveGraph:
 _NOT_COLLECTED = Unknown(Why.OFF, "its dead-letter queue is not in the snapshot")
 
 
-def depth_of(queue: Queue, frames: Sequence[SqsFrame]) -> Depth:
-    """The polls in which the depth of `queue` was seen; the last unbroken run of them, so that a hole starts anew."""
-    at: list[float] = []
-    visible: list[int] = []
-    for frame in reversed(frames):
-        seen = frame.queues.get(queue.name)
-        if seen is None or isinstance(seen.visible, Unknown):
-            break
-        at.append(seen.at)
-        visible.append(seen.visible)
-    return Depth(tuple(reversed(at)), tuple(reversed(visible)))
+class Depths:
+    """The counts of every queue in every poll, polls by queues: made once for all queues of a target."""
+
+    def __init__(self, frames: Sequence[SqsFrame]) -> None:
+        rows = frames[-1].rows if frames else {}
+        self._rows = rows
+        places = [None if frame.rows is rows else _places(rows, frame) for frame in frames]
+        self._visible: Ints = _table([frame.visible for frame in frames], places, NEVER, len(rows))
+        self._in_flight: Ints = _table([frame.in_flight for frame in frames], places, NEVER, len(rows))
+        self._read: Floats = _table([frame.read for frame in frames], places, np.nan, len(rows))
+        self._created: Floats = _table([frame.created for frame in frames], places, np.nan, len(rows))
+
+    def depth(self, queue: Queue) -> Depth:
+        run, column = self._run(queue, self._visible >= 0)
+        return Depth(self._read[run, column], self._visible[run, column])
+
+    def backlog(self, queue: Queue, dead: DeadLetterQueue | Unknown | None) -> Backlog:
+        run, column = self._run(queue, (self._visible >= 0) & (self._in_flight >= 0))
+        at, visible = self._read[run, column], self._visible[run, column]
+        redriven: int | Unknown = 0
+        if isinstance(dead, Unknown):
+            redriven = dead
+        elif dead is not None and at.size:
+            redriven = self._fall(dead.queue, float(at[0]))
+        return Backlog(at, visible, self._in_flight[run, column], redriven)
+
+    def _fall(self, queue: Queue, since: float) -> int | Unknown:
+        depth = self.depth(queue)
+        if not depth.at.size:
+            return Unknown(Why.UNREACHABLE, f"the depth of dead-letter queue {queue.name} was not told")
+        # the poll that was read just before or after the first of its source
+        seen = depth.visible[np.searchsorted(depth.at, since, side="right") - 1 if depth.at[0] <= since else 0 :]
+        return max(0, int(seen.max() - seen[-1]))
+
+    @cached_property
+    def _same(self) -> Flags:
+        """Whether the poll saw the same queue as the newest one: one with another time of creation is another."""
+        newest = self._created[-1:]
+        same: Flags = (self._created == newest) | (np.isnan(self._created) & np.isnan(newest))
+        return same & ~np.isnan(self._read)
+
+    def _run(self, queue: Queue, told: Flags) -> tuple[slice, int]:
+        column = self._rows.get(queue.arn)
+        if column is None:
+            return slice(0, 0), 0
+        holes = np.flatnonzero(~(told[:, column] & self._same[:, column]))
+        return slice(int(holes[-1]) + 1 if holes.size else 0, None), column
+
+
+def _table(
+    columns: Sequence[npt.NDArray[Any]], places: Sequence[Rows | None], missing: float, width: int
+) -> npt.NDArray[Any]:
+    told = [c if p is None else np.append(c, missing)[p] for c, p in zip(columns, places, strict=True)]
+    return np.array(told).reshape(len(told), width)
+
+
+def _places(rows: Mapping[str, int], frame: SqsFrame) -> Rows:
+    return np.array([frame.rows.get(arn, len(frame.rows)) for arn in rows], dtype=np.intp)

@@ -6,10 +6,12 @@ from functools import cached_property
 from typing import Protocol, TypeVar, cast
 
 from checks.facts.address import Address
+from checks.facts.commits import Commits
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import BrokerConfig, Cluster, Group, Ints, KafkaSnapshot, Topic, TopicConfig
 from checks.facts.lag import Lag, Progress, answers_of, lag_of, progress_of
-from checks.facts.queues import DeadLetterQueue, DeadLettersOf, Depth, RedriveGraph, depth_of
+from checks.facts.logs import Arrivals, Logs
+from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
 from checks.facts.sqs import Account, Queue, SqsSnapshot
 from checks.facts.unknown import Absence, Listing, Unknown, Why
 
@@ -40,6 +42,11 @@ class Facts(Protocol):
     def address(self) -> Address: ...
     @property
     def at(self) -> float: ...
+    @property
+    def unseen(self) -> Unknown | None:
+        """Why nothing of the target could be observed, if so."""
+        ...
+
     def subjects(self, kind: type) -> Iterator[Address]:
         """The resources of this kind, known or not."""
         ...
@@ -124,7 +131,13 @@ class KafkaFacts(_Base):
             TopicNames: lambda _: self._names,
             Lag: self._lag,
             Progress: self._progress,
+            Commits: self._commits,
+            Arrivals: self._arrivals,
         }
+
+    @property
+    def unseen(self) -> Unknown | None:
+        return self.snapshot.cluster if isinstance(self.snapshot.cluster, Unknown) else None
 
     def listings(self) -> Mapping[str, Listing[object]]:
         return {
@@ -145,6 +158,20 @@ class KafkaFacts(_Base):
         lag = self.get(Lag, self.address.under("groups", name))
         return lag if isinstance(lag, Unknown) else progress_of(name, lag, self._frames)
 
+    @cached_property
+    def _logs(self) -> Logs | Unknown:
+        ends = self.snapshot.ends
+        return ends if isinstance(ends, Unknown) else Logs(ends, self.snapshot.topics, self._frames)
+
+    def _commits(self, name: str) -> Commits | Unknown:
+        lag, logs = self.get(Lag, self.address.under("groups", name)), self._logs
+        if isinstance(lag, Unknown):
+            return lag
+        return logs if isinstance(logs, Unknown) else Commits(name, lag, logs)
+
+    def _arrivals(self, name: str) -> Arrivals | Unknown:
+        return self._logs if isinstance(self._logs, Unknown) else self._logs.arrivals(name)
+
 
 class SqsFacts(_Base):
     SUBJECTS: Mapping[type, str] = {Account: "", Queue: "queues"}
@@ -162,8 +189,16 @@ class SqsFacts(_Base):
             Queue: lambda name: s.queues.items.get(name, _missing("queue", name)),
             DeadLettersOf: self._about(self._graph.sources),
             DeadLetterQueue: self._about(self._graph.target),
-            Depth: self._about(lambda queue: depth_of(queue, self._frames)),
+            Depth: self._about(self._depths.depth),
+            Backlog: self._about(lambda queue: self._depths.backlog(queue, self._graph.target(queue))),
         }
+
+    @property
+    def unseen(self) -> Unknown | None:
+        queues = self.snapshot.queues
+        if queues.blind and not queues.items and isinstance(self.snapshot.account, Unknown):
+            return queues.blind[0]
+        return None
 
     def listings(self) -> Mapping[str, Listing[object]]:
         return {"queues": cast("Listing[object]", self.snapshot.queues)}
@@ -171,6 +206,10 @@ class SqsFacts(_Base):
     @cached_property
     def _graph(self) -> RedriveGraph:
         return RedriveGraph(self.snapshot)
+
+    @cached_property
+    def _depths(self) -> Depths:
+        return Depths(self._frames)
 
     def _about(self, derive: Callable[[Queue], object]) -> Callable[[str], object]:
         def provider(name: str) -> object:

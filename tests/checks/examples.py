@@ -67,17 +67,24 @@ def topic(
     rf: int = 3,
     *,
     leaderless: Sequence[int] = (),
+    missing: Mapping[int, Sequence[int]] | None = None,
+    added: Mapping[int, Sequence[int]] | None = None,
+    down: Sequence[int] = (),
+    topic_id: str = "",
     config: Mapping[str, str] | None = None,
 ) -> tuple[Topic, TopicConfig]:
-    replicas = tuple(tuple((p + i) % 3 + 1 for i in range(rf)) for p in range(partitions))
+    """`missing` gives the brokers out of sync by partition, `added` replicas beyond `rf`, `down` the brokers away."""
+    more = added or {}
+    replicas = tuple((*((p + i) % 3 + 1 for i in range(rf)), *more.get(p, ())) for p in range(partitions))
+    out = missing or {}
     made = Topic(
         name=name,
-        id="",
+        id=topic_id,
         internal=False,
         leader=tuple(-1 if p in leaderless else replicas[p][0] for p in range(partitions)),
         replicas=replicas,
-        isr=replicas,
-        offline=((),) * partitions,
+        isr=tuple(tuple(b for b in replicas[p] if b not in out.get(p, ())) for p in range(partitions)),
+        offline=tuple(tuple(b for b in replicas[p] if b in down) for p in range(partitions)),
         error=tuple(5 if p in leaderless else 0 for p in range(partitions)),
     )
     return made, TopicConfig({k: Setting(v, "DYNAMIC_TOPIC_CONFIG") for k, v in (config or {}).items()})
@@ -97,12 +104,15 @@ def kafka(
     *,
     committed: Mapping[str, Mapping[tuple[str, int], int]] | None = None,
     ends: Mapping[tuple[str, int], int] | None = None,
+    stable: Mapping[tuple[str, int], int] | None = None,
     lookups: Mapping[tuple[str, int, float], int] | None = None,
     absent: Sequence[str] = (),
     brokers: int = 3,
     at: float = AT,
 ) -> KafkaSnapshot:
-    """`ends` gives log ends, 100 where left out; `lookups` the first offset younger than an age, by (topic, partition, age)."""
+    """`ends` gives log ends, 100 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
+    first offset younger than an age, by (topic, partition, age).
+    """
     names = sorted(t.name for t, _ in topics)
     parts = {t.name: len(t.leader) for t, _ in topics}
     places = [(name, p) for name in names for p in range(parts[name])]
@@ -123,7 +133,7 @@ def kafka(
             np.cumsum([0, *(parts[n] for n in names)]).astype(np.int64),
             np.zeros_like(end),
             end,
-            end.copy(),
+            np.array([(stable or {}).get(place, e) for place, e in zip(places, end, strict=True)], dtype=np.int64),
             np.zeros(end.size, dtype=np.int16),
             at,
         ),
@@ -158,7 +168,14 @@ def arn(name: str) -> str:
 
 
 def queue(
-    name: str, *, redrive: str = "", visible: int = 0, retention: float = 345600.0, at: float = AT, **more: Any
+    name: str,
+    *,
+    redrive: str = "",
+    visible: int = 0,
+    in_flight: int = 0,
+    retention: float = 345600.0,
+    at: float = AT,
+    **more: Any,
 ) -> Queue:
     return Queue(
         name=name,
@@ -166,14 +183,14 @@ def queue(
         arn=arn(name),
         fifo=name.endswith(".fifo"),
         visible=visible,
-        in_flight=0,
+        in_flight=in_flight,
         delayed=0,
         retention=retention,
         visibility_timeout=30.0,
         receive_wait=0.0,
         delay=0.0,
         max_bytes=262144,
-        created=AT - 1e6,
+        created=more.pop("created", AT - 1e6),
         modified=AT - 1e6,
         redrive=more.pop("policy", RedrivePolicy(arn(redrive), 5) if redrive else None),
         redrive_allow=None,

@@ -22,7 +22,7 @@ from checks.facts import (
     unseen_sqs,
 )
 from checks.facts.codes import code_name
-from tests.checks.examples import AT, group, kafka, member, queue, sqs, topic
+from tests.checks.examples import AT, arn, group, kafka, member, queue, sqs, topic
 
 NAME = st.text(st.characters(), min_size=1, max_size=20)
 
@@ -67,7 +67,7 @@ def test_history_is_the_same_when_told_twice_or_late() -> None:
     history.append(kafka(at=AT + 100))
     assert [frame.at for frame in history.kafka("prod")] == [AT + 100]
     history.append(sqs(queue("q")))
-    assert history.sqs("prod")[0].queues.keys() == {"q"}
+    assert history.sqs("prod")[0].rows.keys() == {arn("q")}
     assert history.sqs("elsewhere") == history.kafka("elsewhere") == ()
     assert history.targets() == {Address("kafka", "prod"), Address("sqs", "prod")}
 

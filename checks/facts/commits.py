@@ -1,0 +1,143 @@
+"""How the committed offsets of one group moved, or did not, through the history of its target."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from checks.facts.kafka import Ints, Rows
+from checks.facts.lag import NOT_SEEN, Lag, log_rows, offsets_at
+from checks.facts.logs import Logs
+from checks.facts.unknown import Unknown, Why
+
+NOBODY = ("Empty", "Dead")
+"""States of a group without members."""
+
+PACE_SPAN = 600.0
+"""Seconds of history that a pace is taken from, at most."""
+PACE_LEAST = 60.0
+"""Below so many it says nothing: consumers commit in steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """No committed offset of a group on one topic moved, though records were there to read and members to read them."""
+
+    since: float
+    """The first poll that shows it so."""
+    open: bool
+    """That is the first poll there is: it may have begun before."""
+    poll: float
+    """Seconds between two polls, on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Records per second on one partition."""
+
+    span: float
+    read: float
+    written: float
+
+
+class Commits:
+    """Asked for one topic at a time, and answers from as few polls as it takes."""
+
+    def __init__(self, group: str, lag: Lag, logs: Logs) -> None:
+        self._group = group
+        self._lag = lag
+        self._logs = logs
+        self._frames = [f for f in logs.frames if group in f.committed and group in f.states]
+        self._row = log_rows(lag, logs.ends)
+        self._offsets: dict[int, Ints] = {}
+
+    def standing(self, topic: int, least: int) -> Standing | Unknown | None:
+        """Whether the group stands still on the topic of this index in its Lag; None when it does not.
+
+        Counted are partitions with at least `least` records to read. A poll in which the group had no members,
+        an offset was elsewhere, nothing was unread or the topic was another one ends the look back.
+        """
+        rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
+        offsets = self._lag.committed[rows]
+        if not self._frames or not self._waits(rows, len(self._frames) - 1, offsets, least):
+            return None
+        since, is_open = self._frames[-1].at, True
+        for k in range(len(self._frames) - 2, -1, -1):
+            then = self._then(k)[rows]
+            waits = self._waits(rows, k, offsets, least)
+            moved = ((then != offsets) & (then != NOT_SEEN)).any()
+            replaced = self._logs.then(self._frames[k]).replaced[self._row[rows]].any()
+            if self._empty(k) or moved or replaced or waits is False:
+                is_open = False
+                break
+            if waits:
+                since = self._frames[k].at
+        span = self._frames[-1].at - self._frames[0].at
+        poll = span / (len(self._frames) - 1) if len(self._frames) > 1 else 0.0
+        if is_open and (nameless := self._logs.nameless(self._lag.topics[topic])) is not None:
+            return nameless
+        return Standing(since, is_open, poll)
+
+    def pace(self, row: int) -> Pace | Unknown:
+        """How fast one row of the Lag is read and written, over as much of the last minutes as is whole."""
+        newest, span, read, written = len(self._frames) - 1, 0.0, 0, 0
+        for k in range(newest - 1, -1, -1):
+            age = self._frames[newest].at - self._frames[k].at
+            log = self._logs.then(self._frames[k])
+            offset, end = int(self._then(k)[row]), int(log.end[self._row[row]])
+            if age > PACE_SPAN or log.replaced[self._row[row]]:
+                break
+            if offset < 0 or end < 0:
+                continue
+            if offset > self._lag.committed[row] - read or end > self._lag.end[row] - written:
+                break
+            span, read, written = age, int(self._lag.committed[row]) - offset, int(self._lag.end[row]) - end
+        if span < PACE_LEAST:
+            detail = f"{span:.0f} s of history; a pace needs {PACE_LEAST:.0f} s"
+            return Unknown(Why.YOUNG, detail, "more polls: --samples 3 --every 30s")
+        return Pace(span, read / span, written / span)
+
+    def _empty(self, k: int) -> bool:
+        return self._frames[k].states[self._group] in NOBODY
+
+    def _waits(self, rows: Rows, k: int, offsets: Ints, least: int) -> bool | None:
+        """Whether `least` records above `offsets` were there to read on some partition; None where not all were seen."""
+        readable = self._readable(k)[rows]
+        if ((readable >= 0) & (readable - offsets >= least)).any():
+            return True
+        return False if (readable >= 0).all() else None
+
+    def usual(self, topic: int, until: float) -> float:
+        """Seconds: the longest that the group took, before `until`, between two moves with something unread."""
+        rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
+        longest = 0.0
+        start: float | None = None
+        before: Ints | None = None
+        for k, frame in enumerate(self._frames):
+            if frame.at > until:
+                break
+            if self._empty(k):
+                start = before = None
+                continue
+            then = self._then(k)[rows]
+            if before is not None:
+                then = np.where(then == NOT_SEEN, before, then)
+                if ((then != before) & (before != NOT_SEEN)).any():
+                    longest = longest if start is None else max(longest, frame.at - start)
+                    start = None
+            before = then
+            if start is None and self._waits(rows, k, np.where(then >= 0, then, np.iinfo(np.int64).max), 1):
+                start = frame.at
+        return longest
+
+    def _readable(self, k: int) -> Ints:
+        if k == len(self._frames) - 1:  # now: what the Lag itself was made of
+            return self._lag.stable
+        column: Ints = self._logs.then(self._frames[k]).readable[self._row]
+        return column
+
+    def _then(self, k: int) -> Ints:
+        if k not in self._offsets:
+            committed = self._frames[k].committed[self._group]
+            again = k + 1 in self._offsets and committed is self._frames[k + 1].committed[self._group]
+            self._offsets[k] = self._offsets[k + 1] if again else offsets_at(self._lag, committed)
+        return self._offsets[k]
