@@ -104,8 +104,10 @@ class KafkaCollector:
 
         listed = list_groups(wire, broker_ids)
         chosen = {name: g for name, g in listed.groups.items() if self._settings.groups.has(name)}
-        chosen |= self._missed(wire, previous, listed.groups)
+        missed, lost = self._missed(wire, previous, listed.groups)
+        chosen |= missed
         described, gone = describe(wire, chosen.values())
+        described |= lost
         committed = fetch_committed(wire, [g for g in chosen.values() if g.name in described])
         groups = Listing(
             items={name: described[name] for name in sorted(described)},
@@ -140,18 +142,26 @@ class KafkaCollector:
         )
         return replace(snapshot, lookups=self._lookups(wire, snapshot, wanted))
 
-    def _missed(self, wire: Wire, previous: KafkaSnapshot | None, listed: Mapping[str, Listed]) -> dict[str, Listed]:
-        """Groups seen before and not listed now: asked for by name, since a list proves nothing."""
+    def _missed(
+        self, wire: Wire, previous: KafkaSnapshot | None, listed: Mapping[str, Listed]
+    ) -> tuple[dict[str, Listed], dict[str, Unknown]]:
+        """Groups seen before and not listed now: asked for by name, since a list proves nothing.
+
+        The second part is those whose coordinator is not told.
+        """
         if previous is None:
-            return {}
+            return {}, {}
         names = sorted((previous.groups.items.keys() | previous.groups.absent.keys()) - listed.keys())
         missed: dict[str, Listed] = {}
+        lost: dict[str, Unknown] = {}
         for name, node in (find_coordinators(wire, names) if names else {}).items():
             before = previous.groups.items.get(name)
             kind = before.kind if isinstance(before, Group) else "classic"
-            if not isinstance(node, Unknown):
+            if isinstance(node, Unknown):
+                lost[name] = node
+            else:
                 missed[name] = Listed(name, kind, "", "", node)
-        return missed
+        return missed, lost
 
     def _topics(
         self,
@@ -178,7 +188,8 @@ class KafkaCollector:
                 items |= dict.fromkeys((before.items.keys() if before else set()) & doubtful, named)
             else:
                 # A name that may not be described is a topic that may or may not be there: no resource to judge.
-                items |= {n: t for n, t in named.topics.items() if not isinstance(t, Unknown)}
+                seen = before.items if before else {}
+                items |= {n: t for n, t in named.topics.items() if n in seen or not isinstance(t, Unknown)}
                 absent = named.absent | {name for name in doubtful if not _possible(name)}
         return Listing(
             items={name: items[name] for name in sorted(items)},

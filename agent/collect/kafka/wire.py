@@ -110,6 +110,7 @@ class Wire:
         self.patience = patience
         self._links: dict[Endpoint, Connection | Unknown] = {}
         self._endpoints: dict[int, Endpoint] = {}
+        self._bootstrap = tuple(bootstrap)
         self._seed = self._first(bootstrap)
 
     def _first(self, bootstrap: Sequence[Endpoint]) -> Endpoint:
@@ -127,10 +128,24 @@ class Wire:
         self._endpoints = dict(brokers)
 
     def ask(self, node: int | None, kind: Any, most: int, **fields: Any) -> Any:
-        """The answer of one broker (None: the one we came in by), or Unknown: never raises for what is outside."""
-        endpoint = self._seed if node is None else self._endpoints.get(node)
-        if endpoint is None:
-            return Unknown(Why.UNREACHABLE, f"broker {node} is down")
+        """The answer of one broker (None: of any), or Unknown: never raises for what is outside."""
+        if node is not None:
+            endpoint = self._endpoints.get(node)
+            if endpoint is None:
+                return Unknown(Why.UNREACHABLE, f"broker {node} is down")
+            return self._ask(endpoint, kind, most, fields)
+        first = self._somebody()
+        answer = self._ask(first, kind, most, fields)
+        # What every broker knows does not fall with the one asked first. One more try: a silent broker costs time.
+        second = self._somebody() if isinstance(answer, Unknown) else first
+        return answer if second == first else self._ask(second, kind, most, fields)
+
+    def _somebody(self) -> Endpoint:
+        """The broker we came in by; once it has failed, another one that lets us in."""
+        candidates = (self._seed, *self._endpoints.values(), *self._bootstrap)
+        return next((place for place in candidates if isinstance(self._link(place), Connection)), self._seed)
+
+    def _ask(self, endpoint: Endpoint, kind: Any, most: int, fields: Mapping[str, Any]) -> Any:
         link = self._link(endpoint)
         if isinstance(link, Unknown):
             return link
@@ -151,7 +166,7 @@ class Wire:
         return failure
 
     def version(self, node: int | None, key: int) -> int:
-        endpoint = self._seed if node is None else self._endpoints.get(node)
+        endpoint = self._somebody() if node is None else self._endpoints.get(node)
         link = None if endpoint is None else self._link(endpoint)
         return link.version(key) if isinstance(link, Connection) else -1
 
