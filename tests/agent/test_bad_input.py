@@ -332,6 +332,27 @@ def test_a_wrong_endpoint(sqs: Callable[..., Said], endpoint: str, says: str) ->
     seen_not(sqs(AWS_ENDPOINT_URL=endpoint), "unreachable", says)
 
 
+@pytest.mark.xfail(reason="agent.cli.targets lets pydantic's ValidationError through", strict=True)
+def test_a_region_that_is_none(mqcanary: Run) -> None:
+    done = mqcanary("audit", "--sqs", "us east")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "us east" in line
+    assert "is not a region" in line
+
+
+def test_queues_that_are_not_there(gateway: Gateway, mqcanary: Run, tmp_path: Path) -> None:
+    file = tmp_path / "mqcanary.yaml"
+    file.write_text(f"sqs:\n  - region: {REGION}\n    queues: [ordres, orders, invioces]\n")
+    done = mqcanary("audit", "--config", str(file), "--format", "json", "--fail-on", "never", "--fail-on-gap")
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (1, "")
+    (gap,) = document["gaps"]
+    assert gap["detail"] == "no queue here is called invioces, ordres"
+    assert [finding["fingerprint"] for finding in document["findings"]] == [QUEUE]
+    assert document["targets"][0]["unseen"] is None
+
+
 def test_an_empty_account(aws: SqsServer, gateway: Gateway, mqcanary: Run) -> None:
     aws.reset()
     done = mqcanary("audit", "--sqs", REGION, "--format", "json", "--fail-on-gap")

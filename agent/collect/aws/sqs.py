@@ -96,6 +96,10 @@ class _Look:
         unread = [queue for queue in items.values() if isinstance(queue, Unknown)]
         if isinstance(account, Unknown) and len(unread) == len(items) and not missing and (blind or unread):
             return collector.unseen((*blind, *unread)[0])
+        if missing and self.settings.queues:
+            # Whoever names a queue expects it: else a slip of the pen would pass for an audit without findings.
+            text = f"no queue here is called {', '.join(sorted(missing))}"
+            blind = (*blind, Unknown(Why.UNREACHABLE, text, "check the names, the region and the account"))
         before = previous.queues.absent if previous else {}
         absent = {
             name: Absence(before[name].since, before[name].polls + 1) if name in before else Absence(at, 1)

@@ -1,11 +1,13 @@
 """Which queues are looked at, as whom, and what belongs to others."""
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
 
 from agent.collect.aws.sqs import SqsCollector, SqsSettings
+from agent.collect.targets import GRACE
 from checks.facts import Queue, RedrivePolicy, SqsSnapshot, Unknown, Why
 from tests.agent.collect.aws.gateway import Gateway, attributes, refuse, refuse_xml
 from tests.live.sqs import ACCOUNT, REGION, SqsServer
@@ -262,7 +264,9 @@ def test_a_queue_that_does_not_answer_costs_only_itself(server: SqsServer, gatew
     gateway.hooks["GetQueueAttributes"] = lambda call, behind: (
         gateway.stall(call, behind) if call.fields["QueueUrl"].endswith("/silent") else behind()
     )
+    begun = time.monotonic()
     items = collect(seconds=3.0).queues.items
+    assert time.monotonic() - begun < 3.0 + GRACE, "its supervisor would have given up all of them"
     assert isinstance(items["a"], Queue)
     assert isinstance(items["b"], Queue)
     assert isinstance(items["silent"], Unknown)
@@ -277,7 +281,9 @@ def test_more_silent_queues_than_threads_end_at_the_deadline(
     gateway.hooks["GetQueueAttributes"] = lambda call, behind: (
         behind() if call.fields["QueueUrl"].endswith("/q-0") else gateway.stall(call, behind)
     )
+    begun = time.monotonic()
     items = dict(collect(seconds=3.0, threads=1).queues.items)
+    assert time.monotonic() - begun < 3.0 + GRACE
     assert isinstance(items.pop("q-0"), Queue)
     assert {name: getattr(queue, "why", None) for name, queue in items.items()} == {
         f"q-{n}": Why.DEADLINE for n in range(1, 6)
