@@ -177,13 +177,17 @@ def _all_texts(value: Any) -> Iterator[str]:
 
 
 def _lines(text: str) -> Iterator[Node]:
-    """Quoted lines together, and what stands between them."""
-    for mark, group in groupby(_LINE.findall(text), _quote_mark):
-        if mark:
-            said = "".join(line[len(_quote_mark(line)) :].removeprefix(" ") for line in group)
+    """Quoted lines together, and what stands between them. A quote has lines of its own, as a block of code has."""
+    left = len(text)
+    for quoted, group in groupby(_LINE.findall(text), lambda line: bool(_quote_mark(line))):
+        lines = list(group)
+        left -= sum(map(len, lines))
+        if quoted:
+            said = "".join(line[len(_quote_mark(line)) :].removeprefix(" ") for line in lines)
             yield Node("quote", children=tuple(_inline(said.removesuffix("\n"))))
         else:
-            yield from _inline("".join(group))
+            said = "".join(lines)
+            yield from _inline(said.removesuffix("\n") if left else said)
 
 
 def _quote_mark(line: str) -> str:
@@ -230,6 +234,8 @@ def _control(inside: str) -> Node:
         return Node("mention", target[0] + (shown.removeprefix(target[0]) or target[1:]), target)
     if target.startswith("!date^"):
         return Node("text", shown)
+    if target in ("!channel", "!here", "!everyone"):
+        return Node("mention", f"@{target[1:]}", target)  # whatever the label says
     if target.startswith("!"):
         return Node("mention", "@" + (shown.removeprefix("@") or target[1:].rpartition("^")[2]), target)
     if _SCHEME.match(target):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 from agent.demo.slack.mrkdwn import Node, nodes_of, parse, rich
 from agent.demo.slack.text import cell_text
@@ -55,7 +56,8 @@ def _document(workspace: Workspace, channel: Channel | None, body: str, *, live:
 
 def _channel_link(channel: Channel, current: Channel | None, *, live: bool) -> str:
     here = ' aria-current="page"' if channel is current else ""
-    return f'<li><a href="/channels/{escape(channel.name)}{"?live" if live else ""}"{here}># {escape(channel.name)}</a></li>'
+    address = f"/channels/{quote(channel.name, safe='')}{'?live' if live else ''}"
+    return f'<li><a href="{address}"{here}># {escape(channel.name)}</a></li>'
 
 
 def _follow(*, live: bool) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from agent.demo.slack.connections import Connections, Handler
 from agent.demo.slack.faults import RATE_LIMITED, Fault
@@ -74,7 +75,7 @@ class FakeSlack:
 
     def page_url(self, channel: str) -> str:
         """Where a browser sees the channel; `?live` behind it shows it as it grows."""
-        return f"{self._root}/channels/{self.workspace.channel(channel).name}"
+        return f"{self._root}/channels/{quote(self.workspace.channel(channel).name, safe='')}"
 
     def messages(self, channel: str) -> list[Message]:
         """The channel's messages, oldest first."""
@@ -202,7 +203,7 @@ class FakeSlack:
         try:
             return self.workspace.channel(which).id
         except KeyError:
-            return which
+            return which.removeprefix("#")
 
     def _reply(self, method: str, query: Query, request: Request, fault: Fault | None) -> Reply:
         """The effect, and the answer to it."""

@@ -101,19 +101,19 @@ def _attachment(attachment: Any) -> Iterator[str]:
 
 
 def _shown(nodes: Iterable[Node]) -> str:
-    said = ""
+    said, own_lines = "", False
     for node in nodes:
         inner = _shown(node.children)
-        if node.kind in ("pre", "quote"):
-            before = "    " if node.kind == "pre" else "> "
-            body = "".join(f"{before}{line}\n" for line in inner.split("\n"))
-            said += body if not said or said.endswith("\n") else f"\n{body}"
-        elif node.kind == "link":
-            shown, where = _safe(node.text), _safe(node.target)
-            said += shown if shown == where else f"{shown} ({where})"
+        before = "\n" if own_lines else ""
+        own_lines = node.kind in ("pre", "quote")
+        if own_lines:
+            mark = "    " if node.kind == "pre" else "> "
+            said += ("\n" if said else "") + "\n".join(mark + line for line in inner.split("\n"))
+        elif node.kind == "link" and node.text != node.target:
+            said += f"{before}{_safe(node.text)} ({_safe(node.target)})"
         else:
-            said += inner or _safe(node.text)
-    return said.removesuffix("\n")
+            said += before + (inner or _safe(node.text))
+    return said
 
 
 def _safe(text: str) -> str:
