@@ -8,7 +8,7 @@ from agent.errors import ConfigError
 from checks import all_checks
 from checks.check import Check, Severity, Tier
 from checks.evaluate import Gap, Report, evaluate
-from checks.facts import History, KafkaSnapshot, Snapshot, Unknown, Why, facts_of
+from checks.facts import History, Snapshot, Unknown, Why, facts_of
 from checks.limits import Limits
 
 FINDINGS, USAGE, UNSEEN = 1, 2, 3
@@ -26,14 +26,7 @@ class Audited:
     @property
     def unseen(self) -> Unknown | None:
         """Why the whole target could not be observed, if so."""
-        if isinstance(self.snapshot, KafkaSnapshot):
-            return self.snapshot.cluster if isinstance(self.snapshot.cluster, Unknown) else None
-        blind = self.snapshot.queues.blind
-        return (
-            blind[0]
-            if blind and not self.snapshot.queues.items and isinstance(self.snapshot.account, Unknown)
-            else None
-        )
+        return self.report.unseen
 
 
 def chosen_checks(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Check, ...]:

@@ -237,6 +237,8 @@ class TargetState:
     address: Address
     first: float
     """When it was first looked at."""
+    place: str = ""
+    """How it is reached: an unnamed target that is away can't tell its cluster id."""
     polls: int = 0
     """How often it has been seen, up to what first contact waits for."""
     met: bool = False

@@ -82,6 +82,10 @@ class Report:
     gone: frozenset[Address]
     judged: Mapping[tuple[str, Address], _Judged] = field(repr=False)
     off: frozenset[tuple[str, Address]] = field(repr=False)
+    unseen: Unknown | None = None
+    """Why nothing of the target could be observed, if so."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many resources of each kind were seen."""
 
     def verdict(self, fingerprint: Fingerprint) -> Verdict:
         """What this report says of one finding of any earlier one."""
@@ -102,7 +106,7 @@ class Report:
         """Whether both say the same; how they came to it does not count."""
         return isinstance(other, Report) and all(
             getattr(self, name) == getattr(other, name)
-            for name in ("target", "at", "findings", "gaps", "lingering", "gone", "off")
+            for name in ("target", "at", "findings", "gaps", "lingering", "gone", "off", "unseen", "counts")
         )
 
     __hash__ = object.__hash__
@@ -149,7 +153,18 @@ def evaluate(
         place[1] for place in (previous.judged if previous else ())
     }
     gone = frozenset(a for a in absent if (seen := absence(facts, a)) is not None and seen.polls >= GONE_AFTER)
-    return Report(facts.address, facts.at, findings, gaps, frozenset(lingering), gone, judged, frozenset(off))
+    return Report(
+        target=facts.address,
+        at=facts.at,
+        findings=findings,
+        gaps=gaps,
+        lingering=frozenset(lingering),
+        gone=gone,
+        judged=judged,
+        off=frozenset(off),
+        unseen=facts.unseen,
+        counts={kind: len(listing.items) for kind, listing in facts.listings().items()},
+    )
 
 
 def _list_gaps(facts: Facts) -> Iterator[Gap]:
