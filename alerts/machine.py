@@ -226,7 +226,7 @@ class _Look:
             del self.open[alert.fingerprint], self.alerts[alert.id]
             return
         thawed = replace(alert, frozen=None, frozen_why="")
-        if alert.frozen is not None:
+        if alert.frozen is not None and verdict in {Verdict.CLEAR, Verdict.LINGERING}:
             self.tell(Kind.THAWED, thawed)
         if verdict is Verdict.LINGERING:
             self.alerts[alert.id] = replace(thawed, seen=self.report.at, clear_since=None, clear_polls=0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
 from agent.collect.building import DEFAULT_DEADLINE, Watched, build
 from agent.collect.kafka.security import Security
@@ -54,7 +55,7 @@ def aim(
     limits = file.limits if file else Limits()
     if kafka or sqs or kafka_properties:
         clusters = tuple(_clusters(kafka, kafka_properties))
-        regions = tuple(SqsTarget(region=region) for region in sqs)
+        regions = tuple(_region(region) for region in sqs)
     elif file:
         clusters, regions = file.kafka, file.sqs
     else:
@@ -67,6 +68,14 @@ def aim(
     questions = Questions(all_checks(), limits)
     watched = build(clusters, regions, questions, deadline=deadline, platform=platform)
     return Aim(tuple(watched), limits, file.audit if file else Audit(), len(clusters))
+
+
+def _region(text: str) -> SqsTarget:
+    try:
+        return SqsTarget(region=text)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+    raise ConfigError(f"--sqs: {reason}")
 
 
 def ruled(config: Path | None) -> tuple[Limits, Audit]:

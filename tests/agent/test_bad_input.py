@@ -332,7 +332,6 @@ def test_a_wrong_endpoint(sqs: Callable[..., Said], endpoint: str, says: str) ->
     seen_not(sqs(AWS_ENDPOINT_URL=endpoint), "unreachable", says)
 
 
-@pytest.mark.xfail(reason="agent.cli.targets lets pydantic's ValidationError through", strict=True)
 def test_a_region_that_is_none(mqcanary: Run) -> None:
     done = mqcanary("audit", "--sqs", "us east")
     assert done.returncode == 2

@@ -1,0 +1,289 @@
+"""Reports in, transitions out: what fires, what freezes, what alone ends an alert."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from alerts.commands import Acknowledge, AddSilence, Drop, ExpireSilence, Notify, Release, Retry
+from alerts.inhibit import causes, inhibited_by
+from alerts.machine import Event, Observed, Tick, digest_due, step
+from alerts.model import TARGET_BLIND, Kind, Phase, Progress, State
+from alerts.policy import Owner, Policy, Route
+from alerts.route import owner_of, route
+from checks.check import Fix, Severity
+from checks.check import Kind as CheckKind
+from checks.evaluate import Finding, Fingerprint, Gap, Report
+from checks.facts import Address, Unknown, Why
+from checks.limits import Pattern
+
+PROD = Address("kafka", "prod")
+GROUP = PROD.under("groups", "payments")
+POLICY = Policy(contact_polls=1)
+
+
+def finding(
+    address: Address = GROUP,
+    check: str = "kafka/group-lagging",
+    *,
+    after: float = 0,
+    severity: Severity = Severity.WARNING,
+    kind: CheckKind = CheckKind.CONDITION,
+) -> Finding:
+    where = Fingerprint(check, address)
+    return Finding(where, kind, severity, timedelta(seconds=after), "late", (), Fix("Look."))
+
+
+def report(
+    at: float,
+    *findings: Finding,
+    clear: Iterable[Finding] = (),
+    gaps: Iterable[Finding] = (),
+    gone: Iterable[Finding] = (),
+    off: Iterable[Finding] = (),
+    lingering: Iterable[Finding] = (),
+    unseen: Unknown | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> Observed:
+    def place(one: Finding) -> tuple[str, Address]:
+        return one.fingerprint.check, one.fingerprint.address
+
+    denied = Unknown(Why.DENIED, "not allowed", "grant DESCRIBE")
+    made = Report(
+        target=PROD,
+        at=at,
+        findings={f.fingerprint: f for f in findings},
+        gaps={place(f): Gap(*place(f), denied) for f in gaps},
+        lingering=frozenset(f.fingerprint for f in lingering),
+        gone=frozenset(f.fingerprint.address for f in gone),
+        judged={place(f): None for f in (*findings, *clear, *lingering)},  # type: ignore[misc]
+        off=frozenset(place(f) for f in off),
+        unseen=unseen,
+        counts=counts or {"groups": 10},
+    )
+    return Observed(made)
+
+
+def play(*events: tuple[float, Event], state: State | None = None, policy: Policy = POLICY) -> tuple[State, list[str]]:
+    """The state at the end, and what happened, as words."""
+    state = state or State()
+    told: list[str] = []
+    for now, event in events:
+        state, transitions = step(state, event, now, policy)
+        told += [str(t.kind) for t in transitions]
+    return state, told
+
+
+def looks(*reports: Observed) -> list[tuple[float, Event]]:
+    return [(one.report.at, one) for one in reports]
+
+
+MET = report(0)
+
+
+def test_patience_then_one_alert() -> None:
+    late = finding(after=900)
+    state, told = play(*looks(MET, report(30, late), report(900, late), report(930, late), report(960, late)))
+    assert told == ["contact", "fired"]
+    (alert,) = state.firing(PROD)
+    assert (alert.since, alert.fired, alert.seen) == (30, 930, 960)
+
+
+def test_what_ends_within_its_patience_was_never_there() -> None:
+    late = finding(after=900)
+    state, told = play(*looks(MET, report(30, late), report(60, clear=[late])))
+    assert told == ["contact"]
+    assert not state.alerts
+
+
+def test_two_clear_polls_resolve_it() -> None:
+    late = finding()
+    state, told = play(*looks(MET, report(30, late), report(60, clear=[late])))
+    assert told[-1] == "fired"
+    state, told = play(*looks(report(90, clear=[late])), state=state)
+    assert told == ["resolved"]
+    assert [a.phase for a in state.alerts.values()] == [Phase.RESOLVED]
+    assert not state.open
+
+
+def test_a_clear_poll_between_two_problems_counts_for_nothing() -> None:
+    late = finding()
+    _, told = play(*looks(MET, report(1, late), report(2, clear=[late]), report(3, late), report(4, clear=[late])))
+    assert told == ["contact", "fired"]
+
+
+def test_lingering_keeps_it() -> None:
+    late = finding()
+    events = looks(MET, report(1, late), *(report(n, lingering=[late]) for n in range(2, 9)))
+    assert play(*events)[1] == ["contact", "fired"]
+
+
+def test_what_cannot_be_observed_freezes_and_thaws() -> None:
+    late = finding()
+    state, told = play(*looks(MET, report(1, late), report(2, gaps=[late]), report(3, gaps=[late])))
+    assert told == ["contact", "fired", "frozen"]
+    assert state.firing()[0].frozen_why == "not allowed"
+    state, told = play(*looks(report(4), report(5)), state=state)
+    assert told == [], "not listed proves nothing"
+    assert play(*looks(report(6, late)), state=state)[1] == ["thawed"]
+    assert play(*looks(report(6, clear=[late]), report(7, clear=[late])), state=state)[1] == ["thawed", "resolved"]
+
+
+def test_gone_and_off_close_in_words_of_their_own() -> None:
+    late = finding()
+    assert play(*looks(MET, report(1, late), report(2, gone=[late])))[1][-1] == "gone"
+    assert play(*looks(MET, report(1, late), report(2, off=[late])))[1][-1] == "off"
+
+
+def test_severity_changes_are_told() -> None:
+    bad = finding(severity=Severity.CRITICAL)
+    assert play(*looks(MET, report(1, finding()), report(2, bad), report(3, finding())))[1][2:] == ["worse", "milder"]
+
+
+def test_what_keeps_coming_back_is_unstable_and_ends_after_a_quiet_time() -> None:
+    late = finding()
+    events = [MET]
+    for n in range(3):
+        events += [report(100 * n + 1, late), report(100 * n + 2, clear=[late]), report(100 * n + 3, clear=[late])]
+    state, told = play(*looks(*events))
+    assert told == ["contact", "fired", "resolved", "fired", "resolved", "fired", "unstable"]
+    assert play(*looks(report(1000, clear=[late])), state=state)[1] == []
+    assert play(*looks(report(1200, clear=[late])), state=state)[1] == ["resolved"]
+
+
+def test_a_blind_target_is_an_alert_of_its_own_and_resolves_nothing() -> None:
+    late = finding()
+    away = Unknown(Why.UNREACHABLE, "no broker answers")
+    blind = [report(t, unseen=away, counts={"groups": 0}) for t in (2, 200, 310, 400)]
+    state, told = play(*looks(MET, report(1, late), *blind))
+    assert told == ["contact", "fired", "frozen", "fired"]
+    assert {a.fingerprint.check for a in state.firing()} == {"kafka/group-lagging", TARGET_BLIND}
+    state, told = play(*looks(report(500, late), report(501, late)), state=state)
+    assert told == ["thawed", "resolved"]
+    assert [a.fingerprint.check for a in state.firing()] == ["kafka/group-lagging"]
+
+
+def test_many_that_vanish_together_wait() -> None:
+    late = [finding(PROD.under("groups", f"g{n}")) for n in range(10)]
+    start = looks(MET, report(1, *late))
+    state, told = play(*start, *looks(report(2, counts={"groups": 3}), report(3, gone=late, counts={"groups": 3})))
+    assert told.count("held") == 1
+    assert "gone" not in told
+    assert play(*looks(report(1900, gone=late, counts={"groups": 3})), state=state)[1] == ["gone"] * 10
+    assert play(*looks(report(60, *late)), state=state)[1] == ["thawed"] * 10
+    _, told = play(*start, *looks(report(2, *late[:9], gone=late[9:], counts={"groups": 9})))
+    assert told.count("gone") == 1, "one that goes is just gone"
+
+
+def test_first_contact_waits_for_its_looks_and_marks_what_was_there() -> None:
+    late, other = finding(), finding(PROD.under("groups", "b"))
+    policy = Policy(contact_polls=2)
+    state, told = play(*looks(report(1, late), report(2, late, other), report(3, late, other)), policy=policy)
+    assert told == ["fired", "fired", "contact"]
+    assert all(alert.first for alert in state.firing())
+    state, _ = play(*looks(report(4, late, other, finding(PROD.under("groups", "c")))), state=state, policy=policy)
+    assert [alert.first for alert in state.firing()] == [True, True, False]
+
+
+def test_a_replay_gives_the_same() -> None:
+    late = finding(after=30)
+    events = looks(MET, report(1, late), report(40, late), report(50, gaps=[late]), report(60, clear=[late]))
+    assert play(*events) == play(*events)
+
+
+def test_configuration_findings_are_kept_for_the_digest() -> None:
+    low = finding(check="kafka/replication-factor-low", kind=CheckKind.CONFIGURATION)
+    state, told = play(*looks(MET, report(1, low)))
+    assert told == ["contact"]
+    assert not play(*looks(report(2, clear=[low])), state=state)[0].settings, "never told, never fixed"
+    told_of = replace(state, settings={f: replace(s, told=True) for f, s in state.settings.items()})
+    state, _ = play(*looks(report(2, gaps=[low])), state=told_of)
+    assert not state.settings[low.fingerprint].fixed
+    state, _ = play(*looks(report(3, clear=[low])), state=told_of)
+    assert state.settings[low.fingerprint].fixed
+    assert not play(*looks(report(4, low)), state=state)[0].settings[low.fingerprint].fixed
+
+
+def test_the_digest_is_due_once_a_day_in_its_own_zone() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    policy = Policy(digest_zone=zone)
+    nine = datetime(2026, 11, 23, 9, tzinfo=zone).timestamp()
+    assert digest_due(nine - 1, policy) == datetime(2026, 11, 22, 9, tzinfo=zone).timestamp()
+    assert digest_due(nine + 1, policy) == nine
+    ticks = [(nine + s, Tick()) for s in (-7200, -60, 0, 60, 3600, 86400, 86460)]
+    assert play(*ticks, policy=policy)[1] == ["digest", "digest"]
+
+
+def _told(state: State) -> State:
+    return replace(state, alerts={id_: replace(a, told=a.fired) for id_, a in state.alerts.items()})
+
+
+def test_repeated_after_its_time_unless_acknowledged_silenced_or_frozen() -> None:
+    bad = finding(severity=Severity.CRITICAL)
+    state = _told(play(*looks(MET, report(1, bad)))[0])
+    (alert,) = state.firing()
+    again = 1 + 4 * 3600.0
+    state_told, told = play((again - 1, Tick()), (again, Tick()), (again + 60, Tick()), state=state)
+    assert told == ["repeated"]
+    assert play((2 * again, Tick()), state=state_told)[1] == ["repeated"]
+    assert play((5, Acknowledge(alert.id, "ann")), (again, Tick()), state=state)[1] == ["acknowledged"]
+    assert play((5, Acknowledge(alert.id, "ann", 60)), (60, Tick()), state=state)[1] == ["acknowledged", "released"]
+    silence = AddSilence("s", Pattern.parse("kafka://prod/groups/pay*"), "kafka/*", again * 2, "ann")
+    silent, told = play((5, silence), (again, Tick()), state=state)
+    assert told == []
+    assert play((6, ExpireSilence("s")), (again, Tick()), state=silent)[1] == ["repeated"]
+    assert not play((again * 3, Tick()), state=silent)[0].silences, "forgotten an hour after its end"
+    assert play(*looks(report(2, gaps=[bad])), (again, Tick()), state=state)[1] == ["frozen"]
+
+
+def test_commands_that_mean_nothing_change_nothing() -> None:
+    state = play(*looks(MET, report(1, finding())))[0]
+    (alert,) = state.firing()
+    for command in (Acknowledge("none", "ann"), Release(alert.id, "ann"), Retry(), Drop("none"), ExpireSilence("none")):
+        assert play((2, command), state=state) == (state, [])
+    acknowledged = play((2, Acknowledge(alert.id, "ann")), state=state)[0]
+    assert play((3, Release(alert.id, "bob")), state=acknowledged)[1] == ["released"]
+
+
+def test_a_test_message_and_what_is_parked() -> None:
+    state, _ = play((1, Notify("t", ("console", "slack:#a"), "ann")))
+    assert [d.destination for d in state.deliveries.values()] == ["console", "slack:#a"]
+    (first, second) = state.deliveries
+    parked = {id_: replace(d, progress=Progress.PARKED) for id_, d in state.deliveries.items()}
+    state = replace(state, deliveries=parked)
+    again = play((2, Retry(first)), state=state)[0].deliveries
+    assert [again[first].progress, again[second].progress] == [Progress.QUEUED, Progress.PARKED]
+    assert list(play((2, Drop(first)), state=state)[0].deliveries) == [second]
+
+
+def test_a_symptom_is_folded_under_a_cause_that_is_told_itself() -> None:
+    stalled, late = finding(check="kafka/group-stalled"), finding()
+    state, _ = play(*looks(MET, report(1, stalled, late)))
+    cause, symptom = (state.alerts[state.open[f.fingerprint]] for f in (stalled, late))
+    assert inhibited_by(causes(state, 2), symptom) == cause
+    assert inhibited_by(causes(state, 2), cause) is None
+    assert inhibited_by(causes(state, 2), replace(symptom, severity=Severity.CRITICAL)) is None
+    silence = AddSilence("s", Pattern(), "kafka/group-stalled", 100, "ann")
+    state, _ = play((1, silence), state=state)
+    assert inhibited_by(causes(state, 2), symptom) is None, "a muted cause hides no page"
+
+
+def test_routes_and_owners() -> None:
+    child = Route(("slack:#pay",), resources=Pattern.parse("kafka://*/groups/pay*"), routes=(Route(owner="x"),))
+    pager = Route(("slack:#pager",), severity=Severity.CRITICAL)
+    policy = Policy(
+        Route(("slack:#ops",), routes=(pager, child)),
+        owners=(Owner(Pattern(), "all"), Owner(Pattern.parse("kafka://prod/groups/pay*"), "payments")),
+    )
+    check = "kafka/group-lagging"
+    assert route(policy, check, GROUP, Severity.CRITICAL, "").destinations == ("slack:#pager",)
+    assert route(policy, check, GROUP, Severity.WARNING, "x").destinations == ("slack:#pay",)
+    assert len(route(policy, check, GROUP, Severity.WARNING, "x").path) == 3
+    assert route(policy, check, PROD.under("topics", "t"), Severity.INFO, "").destinations == ("slack:#ops",)
+    assert (owner_of(policy, GROUP), owner_of(policy, PROD)) == ("payments", "all")
+    assert owner_of(Policy(), GROUP, "tagged") == "tagged"
+
+
+def test_kinds_that_close() -> None:
+    assert {phase for phase in Phase if phase.closed} == {Phase.RESOLVED, Phase.GONE, Phase.OFF}
+    assert Kind.GONE.value == "gone"
