@@ -126,12 +126,10 @@ def look(target: Aim, samples: int, every: float, previous: Mapping[int, Snapsho
 
 
 def _told(collector: Collector, snapshot: Snapshot) -> None:
-    items = [getattr(snapshot, kind) for kind in ("topics", "groups", "queues") if hasattr(snapshot, kind)]
-    unseen = all(listing.blind and not listing.items for listing in items)
-    whole = (
-        "could not be observed" if unseen else ", ".join(f"{len(listing.items)}" for listing in items) + " resources"
-    )
-    _progress(f"{collector.place}: {whole}")
+    listings = {kind: getattr(snapshot, kind) for kind in ("topics", "groups", "queues") if hasattr(snapshot, kind)}
+    unseen = all(listing.blind and not listing.items for listing in listings.values())
+    seen = ", ".join(f"{len(listing.items)} {kind}" for kind, listing in listings.items())
+    _progress(f"{collector.place}: {'could not be observed' if unseen else seen}")
 
 
 def _progress(text: str) -> None:
