@@ -126,6 +126,9 @@ class Subject(StrEnum):
 
     ALERT = "alert"
     MANY = "many"
+    """More new alerts at once than anybody reads one by one."""
+    ENDED = "ended"
+    """More ends at once than anybody reads one by one."""
     CONTACT = "contact"
     DIGEST = "digest"
     TEST = "test"
@@ -133,11 +136,15 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What the daily digest says: new and fixed by name, the rest as a count."""
+    """What the daily digest says: new and fixed by name, the worst first and not all, the rest as a count."""
 
-    new: tuple[Finding, ...]
-    fixed: tuple[Finding, ...]
-    open: int
+    new: tuple[Finding, ...] = ()
+    fixed: tuple[Finding, ...] = ()
+    news: int = 0
+    """How many are new, named or not."""
+    fixes: int = 0
+    open: int = 0
+    """How many were told before and are still there."""
     gaps: tuple["StandingGap", ...] = ()
 
 
@@ -168,8 +175,11 @@ class Thread:
     destination: str
     created: float
     alerts: tuple[str, ...] = ()
-    target: Address | None = None
+    targets: tuple[Address, ...] = ()
+    """Met for the first time."""
     digest: Digest | None = None
+    closed: int = 0
+    """Alerts that it spoke of and that are forgotten by now."""
     note: str = ""
     ref: Ref | None = None
     """None until the root message is confirmed, and for ever where a sink can't tell."""

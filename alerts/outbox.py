@@ -1,0 +1,169 @@
+"""When a delivery is sent, and what becomes of it: order, pace, back-off, and what a crash in between means.
+
+A delivery is marked as being sent before it is, in the same store as everything else. After a crash it is therefore
+known which ones may have arrived, and only those are sent again with a word that they may be doubles.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2s
+
+from alerts.dispatch import edits
+from alerts.model import Delivery, Op, Progress, State, Thread
+from alerts.policy import Policy
+from alerts.sinks.sink import Delivered, Fault, Later, Outcome, Refused, Unclear
+
+FIRST_WAIT = 2.0
+"""Seconds before the second attempt; each later one waits twice as long."""
+LONGEST_WAIT = 300.0
+CLOSED_WAIT = 60.0
+"""Seconds before a channel or a sink that refused everything is tried again, twice as long each time."""
+LONGEST_CLOSED = 3600.0
+POST_PACE = 1.1
+"""Seconds between messages to one channel: Slack takes about one a second."""
+EDIT_PACE = 1.3
+"""Seconds between edits through one sink: Slack takes about fifty a minute."""
+
+
+def recover(state: State) -> State:
+    """After a restart: whatever was being sent may have arrived."""
+    unclear = {
+        id_: replace(d, progress=Progress.QUEUED, unclear=d.op is not Op.EDIT)
+        for id_, d in state.deliveries.items()
+        if d.progress is Progress.SENDING
+    }
+    return replace(state, deliveries={**state.deliveries, **unclear}) if unclear else state
+
+
+def due(state: State, now: float) -> tuple[Delivery, ...]:
+    """What may be sent now: one for each destination, the oldest first, and never before what its thread began with."""
+    return tuple(delivery for delivery, at in _heads(state) if at <= now)
+
+
+def wait(state: State, now: float) -> float | None:
+    """Seconds until something is due; None: nothing waits."""
+    times = [at for _, at in _heads(state)]
+    return max(0.0, min(times) - now) if times else None
+
+
+def _heads(state: State) -> list[tuple[Delivery, float]]:
+    """For each destination with nothing in flight what may be sent first, and when."""
+    if not state.deliveries:
+        return []
+    busy = {d.destination for d in state.deliveries.values() if d.progress is Progress.SENDING}
+    begun: set[str] = set()
+    best: dict[str, tuple[Delivery, float]] = {}
+    for delivery in sorted(state.deliveries.values(), key=lambda d: d.seq):
+        if delivery.progress is not Progress.QUEUED or delivery.destination in busy:
+            continue
+        if delivery.thread in begun:
+            continue  # the order within a thread is the order of what happened
+        begun.add(delivery.thread)
+        paced = state.pace.get(_lane(delivery), 0.0), state.pace.get(delivery.destination, 0.0)
+        at = max(delivery.not_before, *paced)
+        first = best.get(delivery.destination)
+        if first is None or at < first[1]:
+            best[delivery.destination] = delivery, at
+    return list(best.values())
+
+
+def _lane(delivery: Delivery) -> str:
+    """What is limited together: posts by channel, edits by sink."""
+    return delivery.destination.partition(":")[0] + " edits" if delivery.op is Op.EDIT else delivery.destination
+
+
+def begin(state: State, deliveries: Sequence[Delivery], now: float) -> State:
+    """The state to be committed before these are sent."""
+    sent, pace = dict(state.deliveries), dict(state.pace)
+    for delivery in deliveries:
+        sent[delivery.id] = replace(delivery, progress=Progress.SENDING, attempts=delivery.attempts + 1)
+        pace[_lane(delivery)] = now + (EDIT_PACE if delivery.op is Op.EDIT else POST_PACE)
+    return replace(state, deliveries=sent, pace=pace)
+
+
+def settle(state: State, delivery_id: str, outcome: Outcome, now: float, policy: Policy) -> State:
+    """The state after a sink answered."""
+    delivery = state.deliveries.get(delivery_id)
+    if delivery is None or delivery.progress is not Progress.SENDING:
+        return state
+    if isinstance(outcome, Delivered):
+        return _delivered(state, delivery, outcome, now)
+    if isinstance(outcome, Refused):
+        return _refused(state, delivery, outcome, now, policy)
+    at = now + _backoff(delivery, FIRST_WAIT, LONGEST_WAIT)
+    if isinstance(outcome, Later) and outcome.after is not None:
+        at = now + max(0.0, outcome.after)
+    again = replace(
+        delivery,
+        progress=Progress.QUEUED,
+        not_before=at,
+        error=outcome.error,
+        unclear=delivery.unclear or (isinstance(outcome, Unclear) and delivery.op is not Op.EDIT),
+    )
+    # What one message met, the next to the same channel would meet as well.
+    pace = {**state.pace, (_lane(delivery) if delivery.op is Op.EDIT else delivery.destination): at}
+    return replace(_with(state, again), pace=pace)
+
+
+def _delivered(state: State, delivery: Delivery, outcome: Delivered, now: float) -> State:
+    left = {id_: d for id_, d in state.deliveries.items() if id_ != delivery.id}
+    thread = state.threads.get(delivery.thread)
+    if thread is None:
+        return replace(state, deliveries=left)
+    if delivery.op is Op.POST:
+        thread = replace(thread, ref=outcome.ref, sent=now)
+    return replace(state, deliveries=left, threads={**state.threads, thread.id: thread})
+
+
+def _refused(state: State, delivery: Delivery, outcome: Refused, now: float, policy: Policy) -> State:
+    again = replace(delivery, progress=Progress.QUEUED, error=outcome.error, not_before=now)
+    if outcome.fault is Fault.CONTENT:
+        if delivery.plain:
+            return _with(state, replace(again, progress=Progress.PARKED))
+        return _with(state, replace(again, plain=True))
+    if outcome.fault is Fault.EDIT:
+        # The message it belongs to is out of reach: told afresh, and later ones follow the fresh one.
+        fresh = replace(again, op=Op.POST)
+        return _with(_rethread(state, delivery.thread, delivery.destination), fresh)
+    fallback = policy.fallback
+    if fallback and delivery.destination != fallback:
+        return _divert(state, delivery, fallback, outcome.error)
+    at = now + _backoff(delivery, CLOSED_WAIT, LONGEST_CLOSED)
+    return replace(_with(state, replace(again, not_before=at)), pace={**state.pace, delivery.destination: at})
+
+
+def _divert(state: State, delivery: Delivery, fallback: str, error: str) -> State:
+    """To the fall-back destination, the whole thread: its root is told there first."""
+    state = _rethread(state, delivery.thread, fallback)
+    moved = dict(state.deliveries)
+    rooted = False
+    for other in sorted((d for d in state.deliveries.values() if d.thread == delivery.thread), key=lambda d: d.seq):
+        changed = replace(other, destination=fallback, error=error, attempts=0, not_before=0.0)
+        if other.id == delivery.id:
+            changed = replace(changed, progress=Progress.QUEUED)
+        if other.op is not Op.REPLY and not edits(fallback) and rooted:
+            del moved[other.id]  # an edit of what was just told afresh says nothing new
+            continue
+        moved[other.id] = changed if rooted else replace(changed, op=Op.POST)
+        rooted = True
+    return replace(state, deliveries=moved)
+
+
+def _rethread(state: State, thread_id: str, destination: str) -> State:
+    """The thread without its root message, which is told again."""
+    thread = state.threads.get(thread_id)
+    if thread is None:
+        return state
+    changed: Thread = replace(thread, ref=None, sent=None, destination=destination)
+    return replace(state, threads={**state.threads, thread_id: changed})
+
+
+def _with(state: State, delivery: Delivery) -> State:
+    return replace(state, deliveries={**state.deliveries, delivery.id: delivery})
+
+
+def _backoff(delivery: Delivery, first: float, longest: float) -> float:
+    """Doubles with each attempt, up to `longest`; spread over half of itself, the same in a replay."""
+    full = min(longest, first * 2.0 ** min(delivery.attempts - 1, 30))
+    chance = blake2s(f"{delivery.id} {delivery.attempts}".encode()).digest()[0] / 255
+    return full * (0.75 + chance / 2)
