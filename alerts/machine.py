@@ -5,6 +5,7 @@ no I/O; every time is given.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2s
@@ -43,11 +44,18 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """What is looked at from here on, by how it is reached; what was before and is not any more is switched off."""
+
+    places: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
 
-Event = Observed | Command | Tick
+Event = Observed | Watching | Command | Tick
 
 _VERDICT_KIND = {Verdict.CLEAR: Kind.RESOLVED, Verdict.GONE: Kind.GONE, Verdict.OFF: Kind.OFF}
 _PHASE = {Kind.RESOLVED: Phase.RESOLVED, Kind.GONE: Phase.GONE, Kind.OFF: Phase.OFF}
@@ -57,8 +65,18 @@ def step(state: State, event: Event, now: float, policy: Policy) -> tuple[State,
     """The state after an event, and what happened."""
     if isinstance(event, Tick):
         return _tick(state, now, policy)
+    if isinstance(event, Watching):
+        left = {address for address, target in state.targets.items() if target.place not in event.places}
+        return _leave(state, left, now, "its target is no longer watched")
     if isinstance(event, Observed):
-        return _Look(state, event, now, policy).result()
+        report = event.report
+        others = {a for a, t in state.targets.items() if t.place == event.place and a != report.target}
+        if report.unseen is not None or not others:
+            return _Look(state, event, now, policy).result()
+        # The same way leads to another cluster than before, or to one that could not tell its name until now.
+        state, left_behind = _leave(state, others, now, f"{event.place} is {report.target} now", answers=True)
+        state, transitions = _Look(state, event, now, policy).result()
+        return state, (*left_behind, *transitions)
     return obey(state, event, now)
 
 
@@ -74,7 +92,7 @@ class _Look:
         self.settings = dict(state.settings)
         self.transitions: list[Transition] = []
         known = state.targets.get(self.report.target)
-        self.target = known or TargetState(self.report.target, now, event.place)
+        self.target = replace(known, place=event.place) if known else TargetState(self.report.target, now, event.place)
 
     def result(self) -> tuple[State, tuple[Transition, ...]]:
         seen = self.report.unseen is None
@@ -291,6 +309,35 @@ def _short(fingerprint: Fingerprint, at: float, taken: Mapping[str, Alert]) -> s
     """Six letters and digits, the same for the same episode: a replay gives the same ids."""
     digest = blake2s(f"{fingerprint} {at!r}".encode("utf-8", "surrogatepass")).hexdigest()
     return next(digest[i : i + 6] for i in range(len(digest)) if digest[i : i + 6] not in taken)
+
+
+def _leave(
+    state: State, left: AbstractSet[Address], now: float, why: str, *, answers: bool = False
+) -> tuple[State, tuple[Transition, ...]]:
+    """Nothing more will be heard of these targets."""
+    if not left:
+        return state, ()
+    alerts, transitions = dict(state.alerts), []
+    for id_ in state.open.values():
+        alert = alerts[id_]
+        if alert.target not in left:
+            continue
+        if alert.phase is Phase.PENDING:
+            del alerts[id_]
+            continue
+        kind = Kind.RESOLVED if answers and alert.fingerprint.check == TARGET_BLIND else Kind.OFF
+        alerts[id_] = replace(alert, phase=_PHASE[kind], ended=now, frozen=None, frozen_why="")
+        transitions.append(Transition(kind, now, id_, alert.target, why))
+    return (
+        replace(
+            state,
+            alerts=alerts,
+            open={f: id_ for f, id_ in state.open.items() if f.address.root not in left},
+            settings={f: s for f, s in state.settings.items() if f.address.root not in left},
+            targets={a: t for a, t in state.targets.items() if a not in left},
+        ),
+        tuple(transitions),
+    )
 
 
 # ── time ──

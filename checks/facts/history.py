@@ -48,8 +48,8 @@ class SqsFrame:
 
 
 class _Frames(Generic[F]):
-    def __init__(self) -> None:
-        self.frames: list[F] = []
+    def __init__(self, frames: Iterable[F] = ()) -> None:
+        self.frames = list(frames)
 
     def add(self, frame: F, span: float) -> None:
         if self.frames and frame.at <= self.frames[-1].at:
@@ -74,6 +74,17 @@ class History:
         else:
             sqs = self._sqs.setdefault(snapshot.target, _Frames())
             sqs.add(_sqs_frame(snapshot, sqs.frames[-1] if sqs.frames else None), self._span)
+
+    def plus(self, snapshot: Snapshot) -> "History":
+        """A history that also has `snapshot`; this one is left as it is."""
+        grown = History(self._span)
+        grown._kafka, grown._sqs = dict(self._kafka), dict(self._sqs)
+        if isinstance(snapshot, KafkaSnapshot):
+            grown._kafka[snapshot.target] = _Frames(self.kafka(snapshot.target))
+        else:
+            grown._sqs[snapshot.target] = _Frames(self.sqs(snapshot.target))
+        grown.append(snapshot)
+        return grown
 
     def kafka(self, target: str) -> tuple[KafkaFrame, ...]:
         return tuple(self._kafka[target].frames) if target in self._kafka else ()

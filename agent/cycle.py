@@ -1,0 +1,171 @@
+"""One line from what was seen to what is told; this is the whole of it.
+
+    collect ─▶ Snapshot ─▶ Facts ─▶ checks ─▶ Report ─▶ step ─▶ Transitions ─▶ dispatch ─▶ deliveries ─▶ sinks
+
+Everything between the snapshot and the sinks is `cycle`: pure, so that a replay gives the same. The daemon brings the
+events, commits each Change, and only then takes the house it holds as its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from alerts.commands import Command
+from alerts.dispatch import dispatch
+from alerts.machine import Observed, Tick, Watching, step
+from alerts.model import Delivery, State, Transition
+from alerts.outbox import begin, due, settle
+from alerts.policy import Policy
+from alerts.sinks.sink import Outcome
+from alerts.tidy import tidy
+from checks.check import Check
+from checks.evaluate import Report, evaluate
+from checks.facts import Address, Facts, History, Queue, Snapshot, Unknown, facts_of
+from checks.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What was last seen of one target."""
+
+    place: str
+    snapshot: Snapshot
+    facts: Facts
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that the judge knows; never altered, only followed by another."""
+
+    checks: Sequence[Check]
+    limits: Limits = field(default_factory=Limits)
+    policy: Policy = field(default_factory=Policy)
+    state: State = field(default_factory=State)
+    history: History = field(default_factory=History)
+    watches: Mapping[Address, Watch] = field(default_factory=dict)
+    good: Mapping[Address, Watch] = field(default_factory=dict)
+    """The last look at each target that saw something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A target was looked at."""
+
+    snapshot: Snapshot
+    place: str
+    """How it is reached: known also while the target can't tell its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Somebody asked for something."""
+
+    command: Command
+    file: str = ""
+    """The file of the inbox that it came in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Whatever is due may be sent now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A sink answered."""
+
+    delivery: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The configuration was read."""
+
+    limits: Limits
+    policy: Policy
+    places: frozenset[str]
+
+
+Event = Look | Order | Tick | Send | Sent | Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an event makes of the house. Nothing of it counts before it is committed."""
+
+    house: House
+    transitions: tuple[Transition, ...] = ()
+    sending: tuple[Delivery, ...] = ()
+    """To be handed to their sinks after the commit."""
+    seen: Snapshot | None = None
+    """New in history."""
+    consumed: str = ""
+    """A file of the inbox that must not be obeyed twice."""
+
+
+def cycle(house: House, event: Event, now: float) -> Change:
+    """The change that `event` makes at `now`, in seconds since the epoch."""
+    if isinstance(event, Look):
+        return _look(house, event, now)
+    if isinstance(event, Send):
+        sending = due(house.state, now)
+        state = begin(house.state, sending, now) if sending else house.state
+        return Change(replace(house, state=state), sending=tuple(state.deliveries[d.id] for d in sending))
+    if isinstance(event, Sent):
+        state = settle(house.state, event.delivery, event.outcome, now, house.policy)
+        return Change(replace(house, state=state))
+    if isinstance(event, Settings):
+        house = replace(house, limits=event.limits, policy=event.policy)
+        return _told(house, Watching(event.places), now)
+    if isinstance(event, Order):
+        return replace(_told(house, event.command, now), consumed=event.file)
+    change = _told(house, event, now)
+    return replace(change, house=replace(change.house, state=tidy(change.house.state, now, house.policy)))
+
+
+def _look(house: House, event: Look, now: float) -> Change:
+    snapshot = _named(house.state, event)
+    history = house.history.plus(snapshot)
+    facts = facts_of(snapshot, history)
+    before = house.watches.get(facts.address)
+    report = evaluate(
+        facts,
+        house.checks,
+        house.limits,
+        firing={f for f in house.state.open if f.address.root == facts.address},
+        previous=before.report if before else None,
+    )
+    watch = Watch(event.place, snapshot, facts, report)
+    # A target that could not tell its name yet had that of its place.
+    watches = {a: w for a, w in house.watches.items() if w.place != event.place}
+    good = house.good if report.unseen is not None else {**house.good, facts.address: watch}
+    house = replace(house, history=history, watches={**watches, facts.address: watch}, good=good)
+    change = _told(house, Observed(report, _owners(facts, report), event.place), now)
+    return replace(change, seen=snapshot)
+
+
+def _named(state: State, event: Look) -> Snapshot:
+    """A target without a configured name, while it is away, keeps the one that it told before."""
+    snapshot = event.snapshot
+    if facts_of(snapshot, History()).unseen is None:
+        return snapshot
+    known = (a for a, t in state.targets.items() if t.place == event.place and a.scheme == snapshot.address.scheme)
+    met = [address for address in known if state.targets[address].polls]
+    return replace(snapshot, target=met[-1].target) if met else snapshot
+
+
+def _owners(facts: Facts, report: Report) -> Mapping[Address, str]:
+    """What the tags of queues with findings say of their owners."""
+    owners = {}
+    for address in {fingerprint.address for fingerprint in report.findings if fingerprint.address.kind == "queues"}:
+        queue = facts.get(Queue, address)
+        if not isinstance(queue, Unknown) and not isinstance(queue.tags, Unknown) and "owner" in queue.tags:
+            owners[address] = queue.tags["owner"]
+    return owners
+
+
+def _told(house: House, event: Observed | Watching | Command | Tick, now: float) -> Change:
+    state, transitions = step(house.state, event, now, house.policy)
+    state = dispatch(state, transitions, now, house.policy)
+    return Change(replace(house, state=state), transitions)

@@ -1,0 +1,292 @@
+"""Deliveries to messages, made when they are sent: what is told is how things are then."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+
+from alerts.dispatch import edits
+from alerts.model import TARGET_BLIND, Alert, Delivery, Digest, Kind, Op, Phase, State, Subject, Thread
+from alerts.policy import Policy
+from alerts.render.message import Mark, Message, Table
+from checks import all_checks
+from checks.check import Evidence, Severity
+from checks.evaluate import Finding
+from checks.facts import Address
+from checks.wording import count, listed, shell, shown, span
+
+ROWS = 20
+"""Rows of a table in a message; the rest is a number, and `mqcanary alerts` has them all."""
+FACTS = 6
+
+_MARKS = {Severity.CRITICAL: Mark.CRITICAL, Severity.WARNING: Mark.WARNING, Severity.INFO: Mark.INFO}
+_ENDS = {Phase.RESOLVED: "Resolved", Phase.GONE: "Deleted", Phase.OFF: "Check switched off"}
+_ENDED = {Phase.RESOLVED: "resolved", Phase.GONE: "its resource was deleted", Phase.OFF: "its check was switched off"}
+
+
+def render(delivery: Delivery, state: State, now: float, policy: Policy) -> Message:
+    """What a delivery says at `now`, in seconds since the epoch."""
+    thread = state.threads[delivery.thread]
+    told = [state.alerts[id_] for id_ in thread.alerts if id_ in state.alerts]
+    words = _Words(now, policy, thread)
+    if thread.subject is Subject.ALERT and told:
+        if delivery.op is Op.REPLY:
+            return words.follow_up(told[0], delivery.kinds)
+        return words.alert(told[0])
+    if thread.subject is Subject.CONTACT:
+        return words.more(told, delivery, state) if delivery.op is Op.REPLY else words.contact(told)
+    if thread.subject is Subject.ENDED:
+        return words.ended(told)
+    if thread.subject is Subject.DIGEST:
+        return words.digest(thread.digest or Digest())
+    if thread.subject is Subject.TEST:
+        return words.test()
+    return words.more(told, delivery, state) if delivery.op is Op.REPLY else words.many(told)
+
+
+class _Words:
+    """The words of one message; `now` and the time zone are in all of them."""
+
+    def __init__(self, now: float, policy: Policy, thread: Thread) -> None:
+        self.now, self.policy, self.thread = now, policy, thread
+
+    # ── one alert ──
+
+    def alert(self, alert: Alert) -> Message:
+        finding = alert.finding
+        ended = alert.phase.closed
+        head = f"{_ENDS[alert.phase]}: " if ended else "Cannot be observed: " if alert.frozen is not None else ""
+        return Message(
+            title=head + finding.summary,
+            mark=_mark(alert),
+            lead=self.status(alert),
+            facts=self.facts(alert),
+            why="" if ended else _why(finding),
+            step="" if ended else finding.fix.text,
+            command="" if ended else finding.fix.command,
+            notes=() if ended else self.notes(alert),
+        )
+
+    def status(self, alert: Alert) -> str:
+        """What has become of it."""
+        if alert.phase.closed and alert.ended is not None:
+            lasted = span(alert.ended - alert.since)
+            return f"After {lasted}, at {self.clock(alert.ended)}: {_ENDED[alert.phase]}."
+        parts = []
+        if alert.frozen is not None:
+            why = f": {alert.frozen_why}" if alert.frozen_why else ""
+            parts.append(
+                f"Last seen {self.clock(alert.seen)}, cannot be observed since {self.clock(alert.frozen)}{why}."
+            )
+        if alert.unstable:
+            window = span(self.policy.unstable_within)
+            quiet = span(self.policy.unstable_hold)
+            parts.append(
+                f"Unstable: it keeps coming back (at least {self.policy.unstable_fires} times in {window}). "
+                f"It counts as over after {quiet} of quiet."
+            )
+        taken = alert.acknowledged
+        if taken is not None:
+            until = f" until {self.clock(taken.until)}" if taken.until is not None else ""
+            note = f": {shown(taken.note)}" if taken.note else ""
+            parts.append(f"Acknowledged by {shown(taken.by)} at {self.clock(taken.at)}{until}{note}.")
+        return " ".join(parts)
+
+    def facts(self, alert: Alert) -> tuple[tuple[str, str], ...]:
+        address = alert.fingerprint.address
+        found = [("Where", _place(address)), ("Since", f"{self.clock(alert.since)} ({span(self.last(alert))})")]
+        if alert.owner:
+            found.append(("Owner", shown(alert.owner)))
+        found += [_fact(evidence, address) for evidence in alert.finding.evidence[: FACTS - len(found)]]
+        return tuple(found)
+
+    def last(self, alert: Alert) -> float:
+        return (alert.ended or self.now) - alert.since
+
+    def notes(self, alert: Alert) -> tuple[str, ...]:
+        known = f"alert {alert.id}, {alert.fingerprint.check}, severity {alert.severity}"
+        lines = [known, f"mqcanary alerts ack {alert.id}", _silence(alert.fingerprint.address)]
+        return (*lines, *self.limits_of_sink())
+
+    def limits_of_sink(self) -> tuple[str, ...]:
+        """A webhook can only post: said where a reader would wait for an edit."""
+        if self.thread.destination.startswith("webhook:"):
+            return ("sent by webhook: this message can't be edited, its end is told in a message of its own",)
+        return ()
+
+    def follow_up(self, alert: Alert, kinds: Sequence[Kind]) -> Message:
+        """What happened since, in the thread of the alert or, where there are no threads, as a message of its own."""
+        finding = alert.finding
+        if alert.phase.closed:
+            lead = self.status(alert)
+            return Message(f"{_ENDS[alert.phase]}: {finding.summary}", _mark(alert), lead)
+        if Kind.WORSE in kinds:
+            title, step = f"Now {alert.severity}: {finding.summary}", finding.fix.text
+        else:
+            title, step = f"Still: {finding.summary}", finding.fix.text
+        lead = f"For {span(self.last(alert))}, since {self.clock(alert.since)}. {self.status(alert)}".strip()
+        return Message(title, _mark(alert), lead, step=step, command=finding.fix.command, notes=self.notes(alert)[:2])
+
+    # ── many ──
+
+    def many(self, alerts: Sequence[Alert]) -> Message:
+        firing = [a for a in alerts if not a.phase.closed]
+        if not firing:
+            over = count(len(alerts) + self.thread.closed, "alert")
+            return Message(f"Over: {over} that began at {self.clock(self.thread.created)}", Mark.RESOLVED)
+        worst = max(firing, key=lambda a: a.severity)
+        total = len(alerts) + self.thread.closed
+        lead = f"{total - len(firing):,} of {total:,} are over." if len(firing) < total else ""
+        return Message(
+            title=f"{count(len(firing), 'alert')} at once: {self.split(firing)}",
+            mark=_mark(worst),
+            lead=" ".join(filter(None, (lead, f"Began at {self.clock(self.thread.created)}."))),
+            facts=self.spread(firing),
+            step="Look for what they share first: a broker, a deploy, a network, an account.",
+            command="mqcanary alerts",
+            table=self.table(firing),
+            notes=self.limits_of_sink(),
+        )
+
+    def more(self, alerts: Sequence[Alert], delivery: Delivery, state: State) -> Message:
+        """In the thread of many."""
+        about = [state.alerts[id_] for id_ in delivery.alerts if id_ in state.alerts]
+        firing = [a for a in about if not a.phase.closed]
+        if not firing:
+            return Message(f"Over: all {len(alerts) + self.thread.closed:,} of these alerts have ended", Mark.RESOLVED)
+        head = "Still firing" if Kind.REPEATED in delivery.kinds else "More of the same"
+        mark = _mark(max(firing, key=lambda a: a.severity))
+        title = f"{head}: {count(len(firing), 'alert')}, {self.split(firing)}"
+        return Message(title, mark, table=self.table(firing), command="mqcanary alerts")
+
+    def ended(self, alerts: Sequence[Alert]) -> Message:
+        ways = {phase: sum(a.phase is phase for a in alerts) for phase in _ENDED}
+        parts = [f"{n:,} {_ENDED[phase].replace('its resource was ', '')}" for phase, n in ways.items() if n]
+        title = f"{count(len(alerts) + self.thread.closed, 'alert')} ended: {', '.join(parts)}"
+        return Message(title, Mark.RESOLVED, table=self.table(alerts))
+
+    def split(self, alerts: Sequence[Alert]) -> str:
+        counts = ((s, sum(a.severity is s for a in alerts)) for s in reversed(Severity))
+        return ", ".join(f"{n:,} {severity}" for severity, n in counts if n)
+
+    def spread(self, alerts: Sequence[Alert]) -> tuple[tuple[str, str], ...]:
+        by_check: dict[str, int] = {}
+        for alert in alerts:
+            by_check[alert.fingerprint.check] = by_check.get(alert.fingerprint.check, 0) + 1
+        targets = sorted({str(a.target) for a in alerts})
+        top = sorted(by_check.items(), key=lambda item: -item[1])[: FACTS - 1]
+        return (("Where", listed(targets)), *((check, count(n, "alert")) for check, n in top))
+
+    def table(self, alerts: Sequence[Alert]) -> Table:
+        ordered = sorted(alerts, key=lambda a: (a.phase.closed, -a.severity, a.since, str(a.fingerprint)))
+        rows = tuple((self.word(a), _place(a.fingerprint.address), a.finding.summary) for a in ordered[:ROWS])
+        return Table(("", "resource", "what"), rows, max(0, len(ordered) - ROWS))
+
+    def word(self, alert: Alert) -> str:
+        if alert.phase.closed:
+            return alert.phase.value
+        return "unseen" if alert.frozen is not None else str(alert.severity)
+
+    # ── the rest ──
+
+    def contact(self, alerts: Sequence[Alert]) -> Message:
+        digest = self.thread.digest or Digest()
+        names = listed([str(target) for target in self.thread.targets])
+        total = len(alerts) + self.thread.closed + digest.news
+        conditions = self.table([a for a in alerts if not a.phase.closed])
+        room = max(0, ROWS - len(conditions.rows))
+        settings = tuple(_setting_row(finding) for finding in digest.new[:room])
+        more = conditions.more + digest.news - len(settings)
+        marks = [a.severity for a in alerts if not a.phase.closed] + [f.severity for f in digest.new]
+        return Message(
+            title=f"Already wrong when I arrived at {names}: {total:,}",
+            mark=_MARKS[max(marks)] if marks else Mark.NEUTRAL,
+            lead="First contact: nobody is called for these one by one. From here on I tell what changes; "
+            "what is being lost now I have told by itself.",
+            table=Table(conditions.columns, conditions.rows + settings, more),
+            command="mqcanary alerts",
+            notes=_gaps(digest),
+        )
+
+    def digest(self, digest: Digest) -> Message:
+        rows = tuple(("new " + str(f.severity), *_setting_row(f)[1:]) for f in digest.new[:ROWS])
+        fixed = tuple(("fixed", *_setting_row(f)[1:]) for f in digest.fixed[: max(5, ROWS - len(rows))])
+        return Message(
+            title=f"Review of the configuration: {digest.news:,} new, {digest.fixes:,} fixed, {digest.open:,} still open",
+            mark=Mark.NEUTRAL if digest.news else Mark.RESOLVED,
+            table=Table(("", "resource", "what"), rows + fixed, digest.news + digest.fixes - len(rows) - len(fixed)),
+            step="What to do about each stands in the audit.",
+            command="mqcanary audit --config mqcanary.yaml",
+            notes=_gaps(digest),
+        )
+
+    def test(self) -> Message:
+        by = f", asked for by {shown(self.thread.note)}" if self.thread.note else ""
+        return Message(
+            title=f"A test from mqcanary{by}: messages of this route arrive here",
+            mark=Mark.NEUTRAL,
+            lead=f"Sent at {self.clock(self.thread.created)} through the same way as every alert.",
+            notes=self.limits_of_sink() if not edits(self.thread.destination) else (),
+        )
+
+    def clock(self, at: float) -> str:
+        """`14:05 UTC`, with the date where it is not today's."""
+        local = datetime.fromtimestamp(at, self.policy.digest_zone)
+        today = datetime.fromtimestamp(self.now, self.policy.digest_zone).date()
+        return local.strftime("%H:%M %Z" if local.date() == today else "%Y-%m-%d %H:%M %Z")
+
+
+def _mark(alert: Alert) -> Mark:
+    if alert.phase.closed:
+        return Mark.RESOLVED
+    return Mark.UNKNOWN if alert.frozen is not None else _MARKS[alert.severity]
+
+
+def _place(address: Address) -> str:
+    """`group billing in prod`, as people say it."""
+    target = f"{address.scheme}://{shown(address.target)}"
+    return f"{address.kind.removesuffix('s')} {shown(address.name)} in {target}" if address.kind else target
+
+
+def _fact(evidence: Evidence, about: Address) -> tuple[str, str]:
+    label = shown(evidence.field)
+    if evidence.address != about:
+        label = f"{shown(evidence.address.name)} {label}"
+    value = evidence.value
+    if isinstance(value, tuple):
+        text = ", ".join(str(v) for v in value) or "none"
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        text = "none" if value is None else str(value)
+    elif evidence.unit.startswith("seconds since"):
+        text = datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    else:
+        text = f"{value:,.1f}".removesuffix(".0")
+    plain = evidence.unit and not evidence.unit.startswith(("offset", "seconds since"))
+    return label, f"{text} {evidence.unit}" if plain else text
+
+
+def _setting_row(finding: Finding) -> tuple[str, str, str]:
+    return str(finding.severity), _place(finding.fingerprint.address), finding.summary
+
+
+def _gaps(digest: Digest) -> tuple[str, ...]:
+    lines = []
+    for gap in digest.gaps[:5]:
+        close = f"; {gap.close}" if gap.close else ""
+        lines.append(f"not judged at {gap.target}: {count(gap.count, 'time')} {gap.why}{close}")
+    return tuple(lines)
+
+
+def _silence(address: Address) -> str:
+    return f"mqcanary silence add {shell(str(address))} --for 2h"
+
+
+@cache
+def _whys() -> dict[str, str]:
+    return {check.id: check.doc.sections.get("Why", "") for check in all_checks()}
+
+
+def _why(finding: Finding) -> str:
+    if finding.fingerprint.check == TARGET_BLIND:
+        return "What cannot be seen is not healthy: alerts of this target are kept as last seen until it answers."
+    why = _whys().get(finding.fingerprint.check, "")
+    return why[:1].upper() + why[1:]
