@@ -1,0 +1,81 @@
+"""The state directory: one agent at a time, on a disk that keeps its promises."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from agent.errors import ConfigError
+
+NETWORK = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse.sshfs", "fuse.glusterfs")
+)
+"""File systems on which SQLite's write-ahead log does not work: https://sqlite.org/wal.html."""
+
+
+class Folder:
+    """A state directory that this process holds; a crash releases it.
+
+    Raises:
+        ConfigError: it can't be made or written, or another agent holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.inbox = path / "inbox"
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.inbox.mkdir(exist_ok=True, mode=0o700)
+            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(
+                f"state directory {path} can't be used ({error.strerror}): "
+                "make it writable for this user, or name another one (state: in the configuration, or --state)"
+            ) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._lock)
+            who = f" (process {holder})" if holder else ""
+            raise ConfigError(
+                f"state directory {path} belongs to another agent{who}: stop it, or give this one its own (--state)"
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+
+def running(path: Path) -> bool:
+    """Whether an agent holds this state directory."""
+    try:
+        lock = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def network(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
+    """The kind of the network file system that `path` is on; empty if it is on none, or none is known."""
+    try:
+        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    real = path.resolve()
+    best, kind = "", ""
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        if len(fields) < 5 or not after:
+            continue
+        point = fields[4].encode().decode("unicode_escape")
+        if real.is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, after.split()[0]
+    return kind if kind in NETWORK else ""

@@ -1,0 +1,68 @@
+"""Commands from other processes: one file each, made by rename, so that nobody ever reads half of one."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from agent.errors import ConfigError
+from agent.store.codec import command_in, command_out
+from alerts.commands import Command
+
+LARGEST = 64 * 1024
+REFUSED = ".refused"
+"""What can't be read is renamed to this, for somebody to look at."""
+
+
+def put(inbox: Path, command: Command) -> Path:
+    """Leaves a command for the agent.
+
+    Raises:
+        ConfigError: the inbox can't be written.
+    """
+    name = f"{time.time_ns():020d}-{uuid4().hex}.json"
+    hidden = inbox / f".{name}"
+    try:
+        inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with hidden.open("w", encoding="utf-8") as file:
+            file.write(command_out(command))
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.rename(inbox / name)
+    except OSError as error:
+        raise ConfigError(f"{inbox} can't be written ({error.strerror}): run as the agent's user") from None
+    return inbox / name
+
+
+def waiting(inbox: Path) -> Iterator[tuple[str, Command | ValueError]]:
+    """The commands that wait, in the order in which they were left, and what is wrong with those that are none."""
+    try:
+        names = sorted(p.name for p in inbox.iterdir() if p.suffix == ".json" and not p.name.startswith("."))
+    except OSError:
+        return
+    for name in names:
+        try:
+            yield name, command_in(_read(inbox / name))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            yield name, ValueError(str(error))
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        text = file.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise ValueError("it is too large for a command")
+    return text.decode("utf-8")
+
+
+def forget(inbox: Path, name: str) -> None:
+    """Deletes what was obeyed."""
+    (inbox / name).unlink(missing_ok=True)
+
+
+def refuse(inbox: Path, name: str) -> None:
+    """Sets aside what is no command."""
+    (inbox / name).rename(inbox / (name.removesuffix(".json") + REFUSED))
