@@ -9,9 +9,10 @@ from dataclasses import replace
 from hashlib import blake2s
 
 from alerts.dispatch import edits
-from alerts.model import Delivery, Op, Progress, State, Thread
+from alerts.model import Delivery, Kind, Op, Progress, State, Thread
 from alerts.policy import Policy
-from alerts.sinks.sink import Delivered, Fault, Later, Outcome, Refused, Unclear
+from alerts.render.render import render
+from alerts.sinks.sink import Delivered, Fault, Later, Outcome, Refused, Sending, Unclear
 
 FIRST_WAIT = 2.0
 """Seconds before the second attempt; each later one waits twice as long."""
@@ -23,6 +24,9 @@ POST_PACE = 1.1
 """Seconds between messages to one channel: Slack takes about one a second."""
 EDIT_PACE = 1.3
 """Seconds between edits through one sink: Slack takes about fifty a minute."""
+
+_LOUD = {Kind.FIRED, Kind.WORSE, Kind.REPEATED}
+"""A reply about these is for the whole channel."""
 
 
 def recover(state: State) -> State:
@@ -79,6 +83,25 @@ def begin(state: State, deliveries: Sequence[Delivery], now: float) -> State:
         sent[delivery.id] = replace(delivery, progress=Progress.SENDING, attempts=delivery.attempts + 1)
         pace[_lane(delivery)] = now + (EDIT_PACE if delivery.op is Op.EDIT else POST_PACE)
     return replace(state, deliveries=sent, pace=pace)
+
+
+def sending(delivery: Delivery, state: State, now: float, policy: Policy) -> Sending:
+    """What the sink is handed, worded as things are at `now`."""
+    ref = state.threads[delivery.thread].ref
+    op = delivery.op
+    if ref is None and op is not Op.POST:
+        op = Op.POST  # there is nothing to edit or to reply to
+    return Sending(
+        key=f"mqcanary-{delivery.created:.3f}-{delivery.id}",
+        op=op,
+        place=delivery.destination.partition(":")[2],
+        message=render(delivery, state, now, policy),
+        ref=None if op is Op.POST else ref,
+        loud=not _LOUD.isdisjoint(delivery.kinds),
+        plain=delivery.plain,
+        unclear=delivery.unclear,
+        since=delivery.created,
+    )
 
 
 def settle(state: State, delivery_id: str, outcome: Outcome, now: float, policy: Policy) -> State:

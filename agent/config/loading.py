@@ -11,6 +11,7 @@ from agent.collect.kafka.security import Security
 from agent.config.model import Config, FileSection, KafkaSection, KafkaTarget, LimitSection, read_endpoints
 from agent.config.overrides import near, unknown_check, values_of
 from agent.config.reading import Document, Place, Problem, dotted, parse, quoted
+from agent.config.running import running, unreachable
 from agent.errors import ConfigError, ConfigFileError
 from checks.limits import Limits, Override
 
@@ -41,11 +42,13 @@ def load(path: Path) -> Config:
     if section is not None:
         targets = list(_kafka(section.kafka, document, problems))
         problems += _names(section, document)
+        problems += [Problem(document.line(at), f"{dotted(at)}: {text}") for at, text in unreachable(section)]
     if problems or section is None:
         raise ConfigFileError(
             [f"{path}:{problem.line}: {problem.text}" for problem in sorted(set(problems), key=lambda p: p.line)]
         )
-    return Config(path, tuple(targets), section.sqs, overrides, Limits(overrides), section.audit)
+    run = running(section, lambda place: f"{path.name}:{document.line(place)}")
+    return Config(path, tuple(targets), section.sqs, overrides, Limits(overrides), section.audit, run)
 
 
 def _text(path: Path) -> str:

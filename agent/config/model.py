@@ -4,12 +4,25 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from agent.collect.kafka.security import Mechanism, Protocol, Security
 from agent.config.reading import quoted
+from agent.config.running import (
+    AlertSection,
+    DigestSection,
+    HeartbeatSection,
+    ListenSection,
+    OwnerSection,
+    RouteSection,
+    Running,
+    SlackSection,
+    StateFolder,
+    WebhookSection,
+)
+from agent.config.section import Resources, Section, url
 from agent.config.values import NAMES_SCHEMA, Deadline, Duration, File, Key, Level, Names, Pem, SecretText, Text, Truth
 from agent.config.values import names as read_names
 from agent.config.values import text as read_text
@@ -66,45 +79,18 @@ def _role(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
-        raise ValueError("not a URL; write http://127.0.0.1:4566, without user or password")
-    return value
-
-
-def _pattern(value: object) -> Pattern:
-    written = read_text(value)
-    try:
-        return Pattern.parse(written)
-    except ValueError as error:
-        raise ValueError(f"{quoted(written)} is no resource; {error}") from None
-
-
 Bootstrap = Annotated[tuple[Endpoint, ...], PlainValidator(read_endpoints), WithJsonSchema(NAMES_SCHEMA)]
 Target = Annotated[Text, AfterValidator(_target)]
 
 
-class _Section(BaseModel):
-    """What is written without a value counts as not written."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _written(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
-
-
-class NameChoice(_Section):
+class NameChoice(Section):
     """Which names are judged: globs."""
 
     include: Names = ("*",)
     exclude: Names = ()
 
 
-class SecuritySection(_Section):
+class SecuritySection(Section):
     """How a cluster is reached, and as whom."""
 
     protocol: Annotated[Protocol, PlainValidator(_protocol), WithJsonSchema({"enum": [str(one) for one in Protocol]})]
@@ -141,7 +127,7 @@ class SecuritySection(_Section):
         return Security(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
-class KafkaSection(_Section):
+class KafkaSection(Section):
     """A Kafka cluster."""
 
     name: Target = ""
@@ -161,7 +147,7 @@ class KafkaSection(_Section):
         return self
 
 
-class SqsTarget(_Section):
+class SqsTarget(Section):
     """The queues of an account and region."""
 
     region: Annotated[Text, AfterValidator(_region)]
@@ -172,7 +158,7 @@ class SqsTarget(_Section):
     role_arn: Annotated[Text, AfterValidator(_role)] | None = None
     external_id: Text | None = None
     profile: Text | None = None
-    endpoint_url: Annotated[Text, AfterValidator(_url)] | None = None
+    endpoint_url: Annotated[Text, AfterValidator(url)] | None = None
     include: Names = ("*",)
     exclude: Names = ()
     deadline: Deadline | None = None
@@ -187,21 +173,19 @@ class SqsTarget(_Section):
         return self
 
 
-class LimitSection(_Section):
+class LimitSection(Section):
     """Limits of checks for some resources; what is not named here is a limit of a check, and read by its kind."""
 
     model_config = ConfigDict(extra="allow")
 
     checks: Text
-    resources: Annotated[Pattern, PlainValidator(_pattern), WithJsonSchema({"type": "string", "minLength": 1})] = (
-        Pattern()
-    )
+    resources: Resources = Pattern()
     off: Truth | None = None
     severity: Level | None = None
     after: Duration | None = None
 
 
-class Audit(_Section):
+class Audit(Section):
     """What `mqcanary audit` takes for granted, unless an option says otherwise."""
 
     fail_on: Literal["info", "warning", "critical", "never"] = "warning"
@@ -214,13 +198,24 @@ class Audit(_Section):
         return None if self.fail_on == "never" else Severity[self.fail_on.upper()]
 
 
-class FileSection(_Section):
+class FileSection(Section):
     """What mqcanary watches, and by which limits."""
 
     kafka: tuple[KafkaSection, ...] = ()
     sqs: tuple[SqsTarget, ...] = ()
     limits: tuple[LimitSection, ...] = ()
     audit: Audit = Audit()
+    mode: Literal["act", "observe"] = "act"
+    every: Deadline = timedelta(seconds=30)
+    state: StateFolder = None
+    slack: SlackSection | None = None
+    webhooks: dict[Text, WebhookSection] = Field(default_factory=dict)
+    route: RouteSection = RouteSection()
+    owners: tuple[OwnerSection, ...] = ()
+    alerts: AlertSection = AlertSection()
+    digest: DigestSection = DigestSection()
+    listen: ListenSection = ListenSection()
+    heartbeat: HeartbeatSection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +243,5 @@ class Config:
     overrides: tuple[Override, ...]
     limits: Limits
     audit: Audit
+    running: Running
+    """What `mqcanary run` needs beside the targets."""

@@ -1,0 +1,267 @@
+"""What the daemon is told beside its targets: whom to tell, how patiently, where to keep its state and to listen."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema, model_validator
+
+from agent.config.reading import quoted
+from agent.config.section import Resources, Section, url
+from agent.config.values import Deadline, Duration, File, Level, SecretText, Text, number
+from agent.config.values import duration as read_duration
+from agent.config.values import path as read_path
+from agent.config.values import text as read_text
+from agent.secret import Secret
+from alerts.policy import CONSOLE, REPEAT, Owner, Policy, Route
+from checks.check import Severity
+from checks.limits import Pattern
+
+Origin = Callable[[tuple[str | int, ...]], str]
+"""From a place in the document to `mqcanary.yaml:12`."""
+
+
+def _clock(value: object) -> time:
+    written = read_text(value)
+    try:
+        return time.fromisoformat(written)
+    except ValueError:
+        raise ValueError(f"{quoted(written)} is not a time of day; write 09:00, in quotes") from None
+
+
+def _zone(value: object) -> ZoneInfo:
+    written = read_text(value)
+    try:
+        return ZoneInfo(written)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{quoted(written)} is not a time zone; write UTC or Europe/Berlin") from None
+
+
+def _repeat(value: object) -> Mapping[Severity, float]:
+    """`off`, one length of time for all, or one for each severity."""
+    if value == "off":
+        return {}
+    if isinstance(value, str):
+        return dict.fromkeys(Severity, _often(value))
+    if not isinstance(value, dict):
+        raise ValueError("not a repeat interval; write 4h, off, or {critical: 4h, warning: 1d}")  # noqa: TRY004
+    found = {}
+    for name, length in value.items():
+        if not isinstance(name, str) or name.upper() not in Severity.__members__:
+            raise ValueError(f"{quoted(str(name))} is not a severity; write info, warning or critical")
+        if length != "off":
+            found[Severity[name.upper()]] = _often(length)
+    return found
+
+
+def _often(value: object) -> float:
+    seconds = read_duration(value).total_seconds()
+    if seconds < 300:
+        raise ValueError("a repeat interval below 5m is noise; write 4h, or off")
+    return seconds
+
+
+def _destinations(value: object) -> tuple[str, ...]:
+    found = tuple(read_text(one) for one in (value if isinstance(value, list) else [value]))
+    for one in found:
+        sink, colon, place = one.partition(":")
+        if not (one == CONSOLE or (sink in {"slack", "webhook"} and colon and place)):
+            raise ValueError(f"{quoted(one)} is no destination; write slack:#channel, webhook:NAME or console")
+    return found
+
+
+def _place(value: str) -> str:
+    if value and not _destinations(value):
+        raise ValueError("no destination")
+    return value
+
+
+def _port(value: object) -> tuple[str, int]:
+    written = read_text(value)
+    host, _, port = written.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"{quoted(written)} is not HOST:PORT; write 127.0.0.1:9188")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+_TEXT = WithJsonSchema({"type": "string", "minLength": 1})
+Destinations = Annotated[
+    tuple[str, ...],
+    PlainValidator(_destinations),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+Repeat = Annotated[
+    Mapping[Severity, float],
+    PlainValidator(_repeat),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
+]
+Count = Annotated[int, PlainValidator(number), WithJsonSchema({"type": "integer", "minimum": 1})]
+StateFolder = Annotated[Path | None, PlainValidator(read_path), _TEXT]
+
+
+class SlackSection(Section):
+    """The bot that posts."""
+
+    token: SecretText
+    base_url: Annotated[Text, AfterValidator(url)] | None = None
+
+
+class WebhookSection(Section):
+    """An incoming webhook: it can post, not edit."""
+
+    url: SecretText
+
+
+class RouteSection(Section):
+    """Whom to tell. The first route below that matches wins; what it leaves open, the one above says."""
+
+    to: Destinations = ()
+    severity: Level | None = None
+    resources: Resources = Pattern()
+    checks: Text = "*"
+    owner: Text = "*"
+    repeat: Repeat | None = None
+    routes: tuple["RouteSection", ...] = ()
+
+    def build(self, origin: Origin, place: tuple[str | int, ...] = ("route",)) -> Route:
+        return Route(
+            self.to,
+            self.severity,
+            self.resources,
+            self.checks,
+            self.owner,
+            tuple(route.build(origin, (*place, "routes", i)) for i, route in enumerate(self.routes)),
+            self.repeat,
+            origin=origin(place),
+        )
+
+    def destinations(self) -> set[str]:
+        return {*self.to, *(one for route in self.routes for one in route.destinations())}
+
+
+class OwnerSection(Section):
+    """Whose resources are; later entries win."""
+
+    resources: Resources
+    owner: Text
+
+
+class AlertSection(Section):
+    """How patient, and how many at once."""
+
+    many: Count = 5
+    gather: Duration = timedelta(seconds=60)
+    clear_polls: Count = 2
+    blind_after: Duration = timedelta(minutes=5)
+    contact_polls: Count = 2
+    vanish_wait: Duration = timedelta(minutes=30)
+    unstable_hold: Duration = timedelta(minutes=15)
+    keep_closed: Duration = timedelta(hours=1)
+    fallback: Annotated[Text, AfterValidator(_place)] | None = None
+
+
+class DigestSection(Section):
+    """When configuration findings are told."""
+
+    at: Annotated[time, PlainValidator(_clock), _TEXT] = time(9, 0)
+    timezone: Annotated[ZoneInfo, PlainValidator(_zone), _TEXT] = ZoneInfo("UTC")
+
+
+class ListenSection(Section):
+    """Where metrics and pages are served."""
+
+    address: Annotated[tuple[str, int], PlainValidator(_port), _TEXT] = ("127.0.0.1", 9188)
+    certificate: File | None = None
+    key: File | None = None
+    token: SecretText | None = None
+    partitions: Literal["off", "lagging", "all"] = "off"
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a certificate and its key belong together; write both")
+        return self
+
+
+class HeartbeatSection(Section):
+    """A dead man's switch: called while everything works."""
+
+    url: SecretText
+    every: Deadline = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """All of it, ready to be used."""
+
+    policy: Policy = field(default_factory=Policy)
+    every: float = 30.0
+    """Seconds between looks."""
+    state: Path | None = None
+    slack_token: Secret | None = None
+    slack_url: str = ""
+    webhooks: Mapping[str, Secret] = field(default_factory=dict)
+    listen: ListenSection = field(default_factory=ListenSection)
+    heartbeat: HeartbeatSection | None = None
+
+
+def running(section: Any, origin: Origin) -> Running:
+    """From a FileSection."""
+    alerts: AlertSection = section.alerts
+    route: Route = section.route.build(origin)
+    if not section.route.to:
+        route = Route((CONSOLE,), routes=route.routes, repeat=route.repeat or REPEAT, origin=route.origin)
+    owners = tuple(Owner(one.resources, one.owner, origin(("owners", i))) for i, one in enumerate(section.owners))
+    policy = Policy(
+        route=route,
+        owners=owners,
+        observe=section.mode == "observe",
+        many=alerts.many,
+        gather=alerts.gather.total_seconds(),
+        clear_polls=alerts.clear_polls,
+        blind_after=alerts.blind_after.total_seconds(),
+        contact_polls=alerts.contact_polls,
+        vanish_wait=alerts.vanish_wait.total_seconds(),
+        unstable_hold=alerts.unstable_hold.total_seconds(),
+        keep_closed=alerts.keep_closed.total_seconds(),
+        digest_at=section.digest.at,
+        digest_zone=section.digest.timezone,
+        fallback=alerts.fallback or "",
+    )
+    return Running(
+        policy=policy,
+        every=section.every.total_seconds(),
+        state=section.state,
+        slack_token=section.slack.token if section.slack else None,
+        slack_url=(section.slack.base_url or "") if section.slack else "",
+        webhooks={name: hook.url for name, hook in section.webhooks.items()},
+        listen=section.listen,
+        heartbeat=section.heartbeat,
+    )
+
+
+def unreachable(section: Any) -> list[tuple[tuple[str | int, ...], str]]:
+    """Destinations whose sink is not configured, with the place where they stand."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+
+    def look(route: RouteSection, place: tuple[str | int, ...]) -> None:
+        found.extend(((*place, "to"), text) for one in route.to if (text := _missing(section, one)))
+        for i, child in enumerate(route.routes):
+            look(child, (*place, "routes", i))
+
+    look(section.route, ("route",))
+    if section.alerts.fallback and (text := _missing(section, section.alerts.fallback)):
+        found.append((("alerts", "fallback"), text))
+    return found
+
+
+def _missing(section: Any, destination: str) -> str:
+    sink, _, name = destination.partition(":")
+    if sink == "slack" and section.slack is None:
+        return f"{quoted(destination)} needs slack: {{token: ${{SLACK_TOKEN}}}}; write it"
+    if sink == "webhook" and name not in section.webhooks:
+        return f"{quoted(destination)} names no webhook; write webhooks: {{{name}: {{url: ${{WEBHOOK_URL}}}}}}"
+    return ""
