@@ -375,7 +375,10 @@ class _Desk:
                 if thread.subject in {Subject.ALERT, Subject.MANY, Subject.ENDED}:
                     old.setdefault(delivery.destination, []).append(delivery)
         for destination, deliveries in old.items():
-            if len(deliveries) > self.policy.many and self.now - deliveries[0].created >= STALE:
+            if self.now - min(d.created for d in deliveries) < STALE:
+                continue
+            begun = any(self.threads[d.thread].subject is Subject.MANY for d in deliveries)
+            if len(deliveries) > (1 if begun else self.policy.many):
                 self.replace_by_one(destination, deliveries)
 
     def replace_by_one(self, destination: str, deliveries: Sequence[Delivery]) -> None:

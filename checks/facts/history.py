@@ -86,6 +86,13 @@ class History:
         grown.append(snapshot)
         return grown
 
+    def restore(self, target: str, frame: KafkaFrame | SqsFrame) -> None:
+        """Appends a frame that was kept before."""
+        if isinstance(frame, KafkaFrame):
+            self._kafka.setdefault(target, _Frames()).add(frame, self._span)
+        else:
+            self._sqs.setdefault(target, _Frames()).add(frame, self._span)
+
     def kafka(self, target: str) -> tuple[KafkaFrame, ...]:
         return tuple(self._kafka[target].frames) if target in self._kafka else ()
 

@@ -1,82 +1,20 @@
 """Reports in, transitions out: what fires, what freezes, what alone ends an alert."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alerts.commands import Acknowledge, AddSilence, Drop, ExpireSilence, Notify, Release, Retry
 from alerts.inhibit import causes, inhibited_by
-from alerts.machine import Event, Observed, Tick, digest_due, step
+from alerts.machine import Tick, digest_due
 from alerts.model import TARGET_BLIND, Kind, Phase, Progress, State
 from alerts.policy import Owner, Policy, Route
 from alerts.route import owner_of, route
-from checks.check import Fix, Severity
 from checks.check import Kind as CheckKind
-from checks.evaluate import Finding, Fingerprint, Gap, Report
-from checks.facts import Address, Unknown, Why
+from checks.check import Severity
+from checks.facts import Unknown, Why
 from checks.limits import Pattern
-
-PROD = Address("kafka", "prod")
-GROUP = PROD.under("groups", "payments")
-POLICY = Policy(contact_polls=1)
-
-
-def finding(
-    address: Address = GROUP,
-    check: str = "kafka/group-lagging",
-    *,
-    after: float = 0,
-    severity: Severity = Severity.WARNING,
-    kind: CheckKind = CheckKind.CONDITION,
-) -> Finding:
-    where = Fingerprint(check, address)
-    return Finding(where, kind, severity, timedelta(seconds=after), "late", (), Fix("Look."))
-
-
-def report(
-    at: float,
-    *findings: Finding,
-    clear: Iterable[Finding] = (),
-    gaps: Iterable[Finding] = (),
-    gone: Iterable[Finding] = (),
-    off: Iterable[Finding] = (),
-    lingering: Iterable[Finding] = (),
-    unseen: Unknown | None = None,
-    counts: Mapping[str, int] | None = None,
-) -> Observed:
-    def place(one: Finding) -> tuple[str, Address]:
-        return one.fingerprint.check, one.fingerprint.address
-
-    denied = Unknown(Why.DENIED, "not allowed", "grant DESCRIBE")
-    made = Report(
-        target=PROD,
-        at=at,
-        findings={f.fingerprint: f for f in findings},
-        gaps={place(f): Gap(*place(f), denied) for f in gaps},
-        lingering=frozenset(f.fingerprint for f in lingering),
-        gone=frozenset(f.fingerprint.address for f in gone),
-        judged={place(f): None for f in (*findings, *clear, *lingering)},  # type: ignore[misc]
-        off=frozenset(place(f) for f in off),
-        unseen=unseen,
-        counts=counts or {"groups": 10},
-    )
-    return Observed(made)
-
-
-def play(*events: tuple[float, Event], state: State | None = None, policy: Policy = POLICY) -> tuple[State, list[str]]:
-    """The state at the end, and what happened, as words."""
-    state = state or State()
-    told: list[str] = []
-    for now, event in events:
-        state, transitions = step(state, event, now, policy)
-        told += [str(t.kind) for t in transitions]
-    return state, told
-
-
-def looks(*reports: Observed) -> list[tuple[float, Event]]:
-    return [(one.report.at, one) for one in reports]
-
+from tests.alerts.scene import GROUP, PROD, finding, looks, play, report
 
 MET = report(0)
 

@@ -1,0 +1,72 @@
+"""What the tests of alerts are made of: findings, reports, and a way through the machine."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from alerts.machine import Event, Observed, step
+from alerts.model import State
+from alerts.policy import Policy
+from checks.check import Fix, Severity
+from checks.check import Kind as CheckKind
+from checks.evaluate import Finding, Fingerprint, Gap, Report
+from checks.facts import Address, Unknown, Why
+
+PROD = Address("kafka", "prod")
+GROUP = PROD.under("groups", "payments")
+POLICY = Policy(contact_polls=1)
+
+
+def finding(
+    address: Address = GROUP,
+    check: str = "kafka/group-lagging",
+    *,
+    after: float = 0,
+    severity: Severity = Severity.WARNING,
+    kind: CheckKind = CheckKind.CONDITION,
+) -> Finding:
+    where = Fingerprint(check, address)
+    return Finding(where, kind, severity, timedelta(seconds=after), "late", (), Fix("Look."))
+
+
+def report(
+    at: float,
+    *findings: Finding,
+    clear: Iterable[Finding] = (),
+    gaps: Iterable[Finding] = (),
+    gone: Iterable[Finding] = (),
+    off: Iterable[Finding] = (),
+    lingering: Iterable[Finding] = (),
+    unseen: Unknown | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> Observed:
+    def place(one: Finding) -> tuple[str, Address]:
+        return one.fingerprint.check, one.fingerprint.address
+
+    denied = Unknown(Why.DENIED, "not allowed", "grant DESCRIBE")
+    made = Report(
+        target=PROD,
+        at=at,
+        findings={f.fingerprint: f for f in findings},
+        gaps={place(f): Gap(*place(f), denied) for f in gaps},
+        lingering=frozenset(f.fingerprint for f in lingering),
+        gone=frozenset(f.fingerprint.address for f in gone),
+        judged={place(f): None for f in (*findings, *clear, *lingering)},  # type: ignore[misc]
+        off=frozenset(place(f) for f in off),
+        unseen=unseen,
+        counts=counts or {"groups": 10},
+    )
+    return Observed(made)
+
+
+def play(*events: tuple[float, Event], state: State | None = None, policy: Policy = POLICY) -> tuple[State, list[str]]:
+    """The state at the end, and what happened, as words."""
+    state = state or State()
+    told: list[str] = []
+    for now, event in events:
+        state, transitions = step(state, event, now, policy)
+        told += [str(t.kind) for t in transitions]
+    return state, told
+
+
+def looks(*reports: Observed) -> list[tuple[float, Event]]:
+    return [(one.report.at, one) for one in reports]

@@ -1,0 +1,262 @@
+"""Who is told what: one thread for one alert, one message for many, nothing twice, nothing lost."""
+
+from dataclasses import replace
+
+from alerts.commands import Acknowledge, AddSilence, ExpireSilence, Notify
+from alerts.machine import Tick
+from alerts.model import TARGET_BLIND, Kind, Op, Progress, Subject
+from alerts.outbox import recover
+from alerts.policy import Policy, Route
+from checks.check import Kind as CheckKind
+from checks.check import Severity
+from checks.facts import Unknown, Why
+from checks.limits import Pattern
+from tests.alerts.scene import GROUP, PROD, finding, report
+from tests.alerts.town import POLICY, Town
+
+LATE = finding()
+MET = report(0)
+
+
+def groups(count: int, severity: Severity = Severity.WARNING) -> list:  # type: ignore[type-arg]
+    return [finding(PROD.under("groups", f"group-{n}"), severity=severity) for n in range(count)]
+
+
+def test_one_alert_is_one_thread_edited_at_its_end() -> None:
+    town = Town()
+    town.look(MET, report(30, LATE), report(60, LATE), report(90, clear=[LATE]), report(120, clear=[LATE]))
+    town.settle_down()
+    root, reply = town.channel.posted
+    assert root.text == "Resolved: late"
+    assert root.edits == 1
+    assert reply.reply_to == "0"
+    assert not town.state.deliveries
+
+
+def test_what_fires_and_ends_before_it_is_sent_is_one_message() -> None:
+    town = Town()
+    town.channel.mood = "away"
+    town.look(MET, report(30, LATE), report(60, clear=[LATE]), report(90, clear=[LATE]))
+    town.channel.mood = "fine"
+    town.pass_time(600)
+    assert town.channel.texts() == ["Resolved: late"]
+
+
+def test_ten_thousand_at_once_are_one_message() -> None:
+    town = Town()
+    town.look(MET, report(30, *groups(10_000)))
+    assert [one.text for one in town.channel.posted] == ["10,000 alerts at once: 10,000 warning"]
+    (thread,) = town.state.threads.values()
+    assert thread.subject is Subject.MANY
+
+
+def test_more_of_a_storm_joins_it() -> None:
+    town = Town()
+    storm = groups(20)
+    town.look(MET, report(30, *storm[:10]), report(45, *storm))
+    town.pass_time(120)
+    assert [one.text for one in town.roots()] == ["20 alerts at once: 20 warning"]
+    assert [one.text for one in town.channel.posted if one.reply_to] == ["More of the same: 10 alerts, 10 warning"]
+
+
+def test_the_end_of_many_is_one_message() -> None:
+    town = Town()
+    each = groups(12)
+    town.look(MET, *(report(30 + 120 * i, *each[: i + 1]) for i in range(12)))
+    town.settle_down()
+    assert len(list(town.roots())) == 12
+    town.look(report(2000, clear=each), report(2030, clear=each))
+    town.pass_time(180)
+    fresh = town.channel.posted[12:]
+    assert [one.text for one in fresh] == ["12 alerts ended: 12 resolved"]
+    assert all(one.text == "Resolved: late" for one in town.channel.posted[:12])
+
+
+def test_first_contact_is_one_message_and_only_the_critical_calls() -> None:
+    town = Town(policy=replace(POLICY, contact_polls=2))
+    bad = finding(PROD.under("groups", "urgent"), severity=Severity.CRITICAL)
+    wrong = [*groups(8), finding(PROD.under("topics", "t"), kind=CheckKind.CONFIGURATION)]
+    town.look(report(0, bad, *wrong), report(30, bad, *wrong))
+    town.pass_time(180)
+    assert town.channel.texts() == ["late", "Already wrong when I arrived at kafka://prod: 9"]
+    town.look(report(300, bad, *wrong))
+    town.pass_time(86400)
+    assert not [t for t in town.channel.texts() if t.startswith("Review")], "contact has told the settings"
+
+
+def test_what_is_silenced_is_told_when_the_silence_ends() -> None:
+    town = Town()
+    silence = AddSilence("s1", Pattern("kafka", "prod", "groups", "*"), "*", 1000, "me")
+    town.look(MET, silence, report(30, LATE), report(60, LATE))
+    assert not town.channel.posted
+    town.look(ExpireSilence("s1"))
+    assert town.channel.texts() == ["late"]
+
+
+def test_a_symptom_waits_behind_its_cause_and_is_told_without_it() -> None:
+    town = Town()
+    cause = finding(check="kafka/group-stalled")
+    town.look(MET, report(30, LATE, cause))
+    assert len(town.channel.posted) == 1
+    town.look(report(60, LATE, clear=[cause]), report(90, LATE, clear=[cause]))
+    town.settle_down()
+    assert len(list(town.roots())) == 2
+
+
+def test_a_cause_that_other_people_hear_of_hides_nothing() -> None:
+    mine = Route(("slack:#mine",), checks="kafka/group-stalled")
+    town = Town(policy=replace(POLICY, route=Route(("slack:#ops",), routes=(mine,))))
+    town.look(MET, report(30, LATE, finding(check="kafka/group-stalled")))
+    assert len(town.channel.posted) == 2
+
+
+def test_worse_is_a_page_of_its_own_out_of_a_storm() -> None:
+    town = Town()
+    storm = groups(10)
+    town.look(MET, report(30, *storm))
+    worse = replace(storm[0], severity=Severity.CRITICAL)
+    town.look(report(300, worse, *storm[1:]))
+    town.settle_down()
+    roots = list(town.roots())
+    assert [one.subject for one in roots] == ["many", "alert"]
+
+
+def test_worse_in_its_own_thread_is_told_aloud() -> None:
+    town = Town()
+    town.look(MET, report(30, LATE), report(60, replace(LATE, severity=Severity.CRITICAL)))
+    town.settle_down()
+    assert [one.text for one in town.channel.posted] == ["late", "Now critical: late"]
+
+
+def test_the_repeat_stays_in_the_thread_and_an_acknowledged_one_is_not_repeated() -> None:
+    town = Town()
+    town.look(MET, report(30, LATE))
+    town.pass_time(86400 + 60, 600)
+    assert town.channel.texts() == ["late", "Still: late"]
+    (alert,) = town.state.firing()
+    town.look(Acknowledge(alert.id, "me"))
+    town.pass_time(3 * 86400, 3600)
+    assert len(town.channel.posted) == 2
+
+
+def test_blindness_freezes_and_says_so_and_resolves_nothing() -> None:
+    town = Town()
+    away = Unknown(Why.UNREACHABLE, "connection refused")
+    town.look(MET, report(30, LATE), report(60, unseen=away), report(400, unseen=away))
+    town.settle_down()
+    first, blind = town.channel.posted
+    assert first.text == "Cannot be observed: late"
+    assert "nothing of kafka://prod can be observed" in blind.text
+    assert {a.fingerprint.check for a in town.state.firing()} == {TARGET_BLIND, "kafka/group-lagging"}
+
+
+def test_an_outage_of_the_sink_collapses_into_how_things_are() -> None:
+    town = Town()
+    each = groups(9)
+    town.look(MET)
+    town.channel.mood = "away"
+    for i in range(9):
+        town.look(report(100 + 100 * i, *each[: i + 1]))
+    over = each[:4]
+    town.look(report(1100, *each[4:], clear=over), report(1130, *each[4:], clear=over))
+    town.channel.mood = "fine"
+    town.pass_time(600)
+    assert town.channel.texts() == ["5 alerts at once: 5 warning"]
+
+
+def test_after_a_crash_only_what_was_under_way_may_be_a_double() -> None:
+    town = Town()
+    town.look(MET)
+    town.now = 30
+    town.happen(report(30, LATE))
+    ((delivery, sent),) = town.begin()
+    town.channel.send(delivery, sent, town.state, town.now)
+    town.crash()  # it arrived, and nobody lived to hear of it
+    town.pass_time(60)
+    assert [(one.text, one.double) for one in town.channel.posted] == [("late", False), ("late", True)]
+    assert recover(town.state) is town.state
+
+
+def test_an_answer_that_never_came_is_asked_for_again() -> None:
+    town = Town()
+    town.channel.mood = "mute"
+    town.look(MET, report(30, LATE))
+    town.channel.mood = "fine"
+    town.pass_time(60)
+    assert [one.double for one in town.channel.posted] == [False, True]
+
+
+def test_findings_of_configuration_wait_for_the_digest() -> None:
+    town = Town()
+    setting = finding(PROD.under("topics", "orders"), "kafka/min-insync-unsafe", kind=CheckKind.CONFIGURATION)
+    town.look(MET, Tick(), report(30, setting))
+    town.pass_time(2 * 86400, 1800)
+    assert town.channel.texts() == ["Review of the configuration: 1 new, 0 fixed, 0 still open"]
+    town.look(report(town.now + 30, clear=[setting]))
+    town.pass_time(2 * 86400, 1800)
+    assert town.channel.texts()[1:] == ["Review of the configuration: 0 new, 1 fixed, 0 still open"]
+
+
+def test_what_is_over_and_told_is_forgotten() -> None:
+    town = Town()
+    each = groups(40)
+    town.look(MET, report(30, *each, LATE), report(60, clear=[*each, LATE]), report(90, clear=[*each, LATE]))
+    town.pass_time(3 * 3600, 600)
+    assert not town.state.alerts
+    assert not town.state.threads
+    assert not town.state.deliveries
+
+
+def test_a_storm_with_one_that_stays_forgets_the_others() -> None:
+    town = Town()
+    each = groups(40)
+    town.look(MET, report(30, *each), report(60, each[0], clear=each[1:]), report(90, each[0], clear=each[1:]))
+    town.pass_time(3 * 3600, 600)
+    (thread,) = town.state.threads.values()
+    assert (len(thread.alerts), thread.closed, len(town.state.alerts)) == (1, 39, 1)
+
+
+def test_a_test_message_goes_the_whole_way() -> None:
+    town = Town()
+    town.look(Notify("t1", ("slack:#ops",), "me"))
+    assert town.channel.texts() == ["A test from mqcanary, asked for by me: messages of this route arrive here"]
+
+
+def test_without_a_route_nothing_is_told_and_nothing_is_forgotten() -> None:
+    town = Town(policy=Policy(contact_polls=1))
+    town.look(MET, report(30, LATE))
+    assert not town.state.deliveries
+    town.policy = POLICY
+    town.look(Tick())
+    assert town.channel.texts() == ["late"]
+
+
+def test_a_webhook_gets_a_message_for_the_end() -> None:
+    town = Town(policy=replace(POLICY, route=Route(("webhook:x",))))
+    town.look(MET, report(30, LATE), report(60, clear=[LATE]), report(90, clear=[LATE]))
+    town.settle_down()
+    assert [d.op for d in town.state.deliveries.values()] == []
+    assert town.channel.texts() == ["late", "Resolved: late"]
+
+
+def test_one_that_flaps_says_so() -> None:
+    town = Town()
+    town.look(MET)
+    for at in range(100, 700, 200):
+        town.look(report(at, LATE), report(at + 60, clear=[LATE]), report(at + 90, clear=[LATE]))
+    town.settle_down()
+    assert Kind.UNSTABLE in [t.kind for t in town.told]
+    (firing,) = town.state.firing()
+    assert firing.unstable
+    assert firing.fingerprint.address == GROUP
+
+
+def test_in_flight_nothing_else_goes_to_the_same_place() -> None:
+    town = Town()
+    town.look(MET)
+    town.now = 30
+    town.happen(report(30, *groups(3)))
+    assert len(town.begin()) == 1
+    assert not town.begin()
+    assert [d.progress for d in town.state.deliveries.values()].count(Progress.SENDING) == 1
+    assert {d.op for d in town.state.deliveries.values()} == {Op.POST}
