@@ -1,0 +1,152 @@
+"""One View as the bytes of /metrics: what did not change since the former one is not rendered again."""
+
+import threading
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+from agent.metrics.families import DROPPED, FAMILIES
+from agent.metrics.kafka import Partitions, kafka_lines
+from agent.metrics.own import finding_lines, gap_lines, target_lines, view_lines
+from agent.metrics.sqs import sqs_lines
+from agent.metrics.text import Chunk, Chunks, Family, packed, series
+from agent.view import Good, TargetView, View
+from checks.evaluate import Report
+from checks.facts import Address, Facts, KafkaSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much is served."""
+
+    partitions: Partitions = "off"
+    """Series of single partitions: none, those that some group has unread records on, or all."""
+    ttl: float = 900.0
+    """Seconds for which the last good values of a target are served while it can't be seen."""
+    cap: int = 50_000
+    """Series of one family, over all targets."""
+
+
+class _Rendered(NamedTuple):
+    """One target as it was rendered, and from what."""
+
+    facts: Facts | None
+    bulk: Chunks
+    found: Report
+    findings: Chunks
+    seen: Report
+    gaps: Chunks
+
+
+class _Lazy:
+    """The compressed form, made by whoever asks first while the others wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: bytes | None = None
+
+    def of(self, parts: tuple[bytes, ...]) -> bytes:
+        with self._lock:
+            if self._made is None:
+                gzip = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+                self._made = b"".join([*map(gzip.compress, parts), gzip.flush()])
+            return self._made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exposition:
+    """The same bytes for every scraper. Safe to read from any thread."""
+
+    parts: tuple[bytes, ...]
+    """Text format 0.0.4 in UTF-8, to be sent one after another: shared with the next Exposition, never joined."""
+    dropped: Mapping[str, int]
+    """Name of each family that has series, to how many were left out because of the cap."""
+    options: Options
+    rendered: Mapping[Address, _Rendered] = field(repr=False)
+    _gzip: _Lazy = field(default_factory=_Lazy, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts."""
+        return sum(map(len, self.parts))
+
+    @property
+    def text(self) -> bytes:
+        return b"".join(self.parts)
+
+    @property
+    def compressed(self) -> bytes:
+        """The same with gzip, level 1; made once, by the first who asks."""
+        return self._gzip.of(self.parts)
+
+
+def exposition(view: View, now: float, options: Options, former: Exposition | None = None) -> Exposition:
+    """The metrics of `view` at `now`, in seconds since the epoch.
+
+    What `former` rendered from the very same facts and reports is taken from it. Not for two threads at the same time:
+    facts are computed when they are first asked for.
+    """
+    before = former.rendered if former is not None and former.options == options else {}
+    rendered: dict[Address, _Rendered] = {}
+    table: defaultdict[Family, list[Chunk]] = defaultdict(list)
+    for address in sorted(view.targets, key=str):
+        target = view.targets[address]
+        served = rendered[address] = _rendered(target, now, options, before.get(address))
+        for chunks in (packed(target_lines(target), options.cap), served.bulk, served.findings, served.gaps):
+            for family, chunk in chunks.items():
+                table[family].append(chunk)
+    for family, chunk in packed(view_lines(view), options.cap).items():
+        table[family].append(chunk)
+    parts: list[bytes] = []
+    dropped: dict[str, int] = {}
+    for family in FAMILIES:
+        if family in table:
+            kept = _capped(table[family], options.cap)
+            parts += [family.head, *(chunk.text for chunk in kept)]
+            dropped[family.name] = sum(chunk.dropped for chunk in kept)
+    parts.append(DROPPED.head)
+    parts.append("".join(f"{series(DROPPED, count, family=name)}\n" for name, count in dropped.items()).encode())
+    return Exposition(tuple(parts), dropped, options, rendered)
+
+
+def _rendered(target: TargetView, now: float, options: Options, before: _Rendered | None) -> _Rendered:
+    good = _served(target, now, options.ttl)
+    facts = good.facts if good else None
+    # a problem that can't be seen at the moment is not solved
+    found = good.report if good and not target.up else target.report
+    pack = partial(packed, cap=options.cap)
+    return _Rendered(
+        facts=facts,
+        bulk=before.bulk if before and before.facts is facts else pack(_bulk(good, options)) if good else {},
+        found=found,
+        findings=before.findings if before and before.found is found else pack(finding_lines(found)),
+        seen=target.report,
+        gaps=before.gaps if before and before.seen is target.report else pack(gap_lines(target.report)),
+    )
+
+
+def _served(target: TargetView, now: float, ttl: float) -> Good | None:
+    """What is served of a target: the last good look, unless it is too old.
+
+    A target that is up has time until the look after the next as well: it may be looked at once an hour.
+    """
+    patience = ttl + (2 * target.every if target.up else 0.0)
+    return target.good if target.good is not None and now - target.good.snapshot.at <= patience else None
+
+
+def _bulk(good: Good, options: Options) -> Mapping[Family, list[str]]:
+    if isinstance(good.snapshot, KafkaSnapshot):
+        return kafka_lines(good.facts, good.snapshot, options.partitions)
+    return sqs_lines(good.facts, good.snapshot)
+
+
+def _capped(chunks: list[Chunk], cap: int) -> list[Chunk]:
+    kept: list[Chunk] = []
+    room = cap
+    for chunk in chunks:
+        kept.append(chunk.cut(room))
+        room -= kept[-1].kept
+    return kept

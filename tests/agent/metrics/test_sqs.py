@@ -1,0 +1,51 @@
+"""What is told of queues."""
+
+from dataclasses import replace
+
+from agent.metrics import Options, exposition
+from checks.facts import SqsSnapshot, Unknown, Why
+from tests.agent.metrics.views import Series, of, scraped, target, view
+from tests.checks.examples import AT, arn, queue, sqs
+
+DENIED = Unknown(Why.DENIED, "not allowed")
+
+
+def seen(snapshot: SqsSnapshot) -> Series:
+    return scraped(exposition(view(target(snapshot)), AT, Options()))
+
+
+def test_the_three_depths() -> None:
+    found = seen(sqs(replace(queue("jobs", visible=7, in_flight=2), delayed=1), queue("quiet"), unseen=["hidden"]))
+    assert of(found, "queue_visible_messages", "target", "queue") == {
+        ("sqs://prod", "jobs"): 7,
+        ("sqs://prod", "quiet"): 0,
+    }
+    assert of(found, "queue_in_flight_messages", "queue") == {"jobs": 2, "quiet": 0}
+    assert of(found, "queue_delayed_messages", "queue") == {"jobs": 1, "quiet": 0}
+    assert not of(found, "dead_letter_queue_messages")
+
+
+def test_an_attribute_that_is_not_told_has_no_series() -> None:
+    hidden = replace(queue("jobs", in_flight=2), visible=DENIED, delayed=DENIED)
+    found = seen(sqs(hidden, replace(queue("src", redrive="jobs"))))
+    assert of(found, "queue_visible_messages", "queue") == {"src": 0}
+    assert of(found, "queue_in_flight_messages", "queue") == {"jobs": 2, "src": 0}
+    assert of(found, "queue_delayed_messages", "queue") == {"src": 0}
+    assert not of(found, "dead_letter_queue_messages")
+
+
+def test_dead_letter_queues_have_a_family_of_their_own() -> None:
+    found = seen(sqs(queue("jobs", redrive="jobs-dlq"), queue("jobs-dlq", visible=3), queue("orphan-dlq", visible=9)))
+    assert of(found, "dead_letter_queue_messages", "queue") == {"jobs-dlq": 3}
+    assert of(found, "queue_visible_messages", "queue")["jobs-dlq"] == 3
+
+
+def test_dead_letter_queues_that_were_not_chosen() -> None:
+    elsewhere = arn("jobs").replace("us-east-1", "eu-west-1")
+    others = {
+        arn("far-dlq"): queue("far-dlq", visible=4),
+        elsewhere: queue("jobs", visible=5),  # the name of a queue that is here too
+        arn("hidden"): DENIED,
+    }
+    found = seen(sqs(queue("jobs", redrive="far-dlq"), others=others))
+    assert of(found, "dead_letter_queue_messages", "queue") == {"far-dlq": 4, elsewhere: 5}
