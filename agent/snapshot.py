@@ -11,13 +11,15 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cattrs
 import numpy as np
 
 from agent.errors import SnapshotError
 from checks.facts import KafkaSnapshot, Snapshot, SqsSnapshot, Unknown, Why
+
+T = TypeVar("T")
 
 VERSION = 1
 
@@ -65,6 +67,23 @@ def load(path: Path) -> tuple[Snapshot, ...]:
         raise SnapshotError(f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SnapshotError(f"{path} is not text, so no snapshot; write one with: mqcanary snapshot > FILE") from None
+
+
+def encode(value: object) -> object:
+    """Any part of a snapshot, or of history, as what JSON knows."""
+    return _converter().unstructure(value)
+
+
+def decode_as(value: object, kind: type[T]) -> T:
+    """What `encode` made.
+
+    Raises:
+        ValueError: it is not of this kind.
+    """
+    try:
+        return _converter().structure(value, kind)
+    except (cattrs.BaseValidationError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _encode(snapshot: Snapshot) -> dict[str, Any]:

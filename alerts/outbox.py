@@ -4,7 +4,7 @@ A delivery is marked as being sent before it is, in the same store as everything
 known which ones may have arrived, and only those are sent again with a word that they may be doubles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2s
 
@@ -100,8 +100,13 @@ def sending(delivery: Delivery, state: State, now: float, policy: Policy) -> Sen
         loud=not _LOUD.isdisjoint(delivery.kinds),
         plain=delivery.plain,
         unclear=delivery.unclear,
+        channel=next((t.ref.channel for t in _beside(state, delivery) if t.ref), "") if delivery.unclear else "",
         since=delivery.created,
     )
+
+
+def _beside(state: State, delivery: Delivery) -> Iterator[Thread]:
+    return (thread for thread in state.threads.values() if thread.destination == delivery.destination)
 
 
 def settle(state: State, delivery_id: str, outcome: Outcome, now: float, policy: Policy) -> State:

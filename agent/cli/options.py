@@ -33,6 +33,14 @@ config_option = click.option(
 )
 
 
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    envvar="MQCANARY_STATE",
+    help="The agent's state directory. [default: state: of the configuration, else ~/.local/state/mqcanary]",
+)
+
+
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name targets."""
     for option in reversed(

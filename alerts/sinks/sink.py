@@ -27,6 +27,8 @@ class Sending:
     unclear: bool = False
     """An earlier attempt was not answered: look whether it arrived, if that can be told; else say that this may be a
     double."""
+    channel: str = ""
+    """The id of the channel, where an earlier message told it."""
     since: float = 0.0
     """When the delivery was made: an earlier attempt can't be older."""
 

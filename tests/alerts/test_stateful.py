@@ -1,5 +1,6 @@
 """Anything may happen in any order: facts come and go, Slack fails, people silence, the agent dies. And yet every alert
-is told once, ends on a verdict alone, and nothing grows without bound."""
+is told once, ends on a verdict alone, and nothing grows without bound.
+"""
 
 from dataclasses import replace
 

@@ -1,0 +1,40 @@
+"""mqcanary run."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.options import config_option, state_option
+
+
+@click.command("run")
+@config_option
+@state_option
+@click.option("--log", type=click.Choice(["auto", "json", "console"]), default="auto", show_default=True, help="How.")
+def command(*, config: Path | None, state: Path | None, log: str) -> None:
+    """Watch, and tell: Slack, webhooks, the console; metrics and a status page on one address.
+
+    It runs until it is stopped. SIGTERM sends what is due and ends within 8 s; SIGHUP reads the configuration
+    again, and a bad one is refused while the old one goes on. Alerts, silences, messages under way and an hour of
+    history are kept in the state directory and survive whatever happens to the process.
+
+    \b
+    mqcanary config init > mqcanary.yaml
+    mqcanary run --config mqcanary.yaml --state /var/lib/mqcanary
+    """  # noqa: D301 - \b is click's own mark
+    from agent.config.loading import load
+    from agent.daemon.logs import begin
+    from agent.daemon.run import Daemon, Options, handle_signals
+    from agent.errors import ConfigError
+    from agent.store.place import state_folder
+
+    if config is None:
+        raise ConfigError("nothing to watch: give --config FILE; begin with: mqcanary config init > mqcanary.yaml")
+    file = config
+    begin(log)
+    loaded = load(file)
+    options: Any = Options(state_folder(state, loaded), lambda: load(file), click.echo)
+    daemon = Daemon(loaded, options)
+    handle_signals(daemon)
+    daemon.run()

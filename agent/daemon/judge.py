@@ -1,0 +1,179 @@
+"""The one thread that judges, and the one that writes: events in, one committed change each, then what follows from it."""
+
+import queue
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import structlog
+
+from agent.cycle import Change, Event, House, Order, Send, Sent, cycle
+from agent.daemon.sending import Senders
+from agent.store.database import Store
+from agent.store.folder import Folder
+from agent.store.frames import Frames
+from agent.store.inbox import forget, refuse, waiting
+from alerts.machine import Tick
+from alerts.model import Progress, Transition
+from alerts.outbox import sending, wait
+from alerts.render.message import Message
+from alerts.sinks.sink import Outcome
+
+TICK = 1.0
+"""Seconds between two looks at the clock and the inbox."""
+LISTED = 50
+"""Transitions of one change that the log names one by one."""
+
+log = structlog.get_logger("judge")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """No more events; what is due may still be sent."""
+
+
+class Clock:
+    """Seconds since the epoch, never backwards: what was done stays before what is done later."""
+
+    def __init__(self, read: Callable[[], float] = time.time) -> None:
+        self._read, self._last = read, 0.0
+
+    def __call__(self) -> float:
+        self._last = max(self._last, self._read())
+        return self._last
+
+
+class Judge:
+    """Holds the house. `published` is called after each batch of events with the house as it is committed."""
+
+    def __init__(
+        self,
+        house: House,
+        folder: Folder,
+        store: Store,
+        frames: Frames,
+        clock: Callable[[], float],
+        published: Callable[[House, float], None],
+    ) -> None:
+        self.house = house
+        self.clock = clock
+        self.senders: Senders | None = None
+        self.events: queue.Queue[Event | Stop] = queue.Queue()
+        self.trouble = ""
+        """Why the state can't be saved; empty while it can."""
+        self._folder, self._store, self._frames, self._published = folder, store, frames, published
+        self._ticked = 0.0
+        self._refused: set[str] = set()
+
+    # ── from other threads ──
+
+    def put(self, event: Event | Stop) -> None:
+        self.events.put(event)
+
+    def answered(self, delivery: str, outcome: Outcome) -> None:
+        self.events.put(Sent(delivery, outcome))
+
+    # ── the thread itself ──
+
+    def run(self) -> None:
+        """Until a Stop comes."""
+        while self.turn(self._patience()):
+            pass
+
+    def turn(self, patience: float) -> bool:
+        """Waits for an event, obeys all there are, sends what is due; False after a Stop."""
+        batch: list[Event | Stop] = []
+        with suppress(queue.Empty):
+            batch.append(self.events.get(timeout=patience))
+            while True:
+                batch.append(self.events.get_nowait())
+        for event in batch:
+            if isinstance(event, Stop):
+                return False
+            self.obey(event)
+        now = self.clock()
+        if now - self._ticked >= TICK:
+            self._ticked = now
+            self.read_inbox()
+            self.obey(Tick())
+        self.obey(Send())
+        self._published(self.house, now)
+        return True
+
+    def drain(self, seconds: float) -> None:
+        """Sends what is due, and waits for what is under way."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.obey(Send())
+            flying = any(d.progress is Progress.SENDING for d in self.house.state.deliveries.values())
+            soon = wait(self.house.state, self.clock())
+            left = end - time.monotonic()
+            if not flying and (soon is None or soon > left):
+                return
+            with suppress(queue.Empty):
+                event = self.events.get(timeout=max(0.01, min(left, 0.1 if flying else soon or 0.0)))
+                if isinstance(event, Sent):
+                    self.obey(event)
+
+    def read_inbox(self) -> None:
+        done = [name for name in self._store.consumed if not (self._folder.inbox / name).exists()]
+        if done:
+            self._commit(Change(self.house), tuple(done))
+        for name, command in waiting(self._folder.inbox):
+            if name in self._store.consumed:
+                forget(self._folder.inbox, name)
+            elif isinstance(command, ValueError):
+                log.warning("not a command", file=name, error=str(command))
+                refuse(self._folder.inbox, name)
+            else:
+                self.obey(Order(command, name))
+
+    def obey(self, event: Event) -> None:
+        """One event, one transaction; nothing in memory advances before it."""
+        now = self.clock()
+        change = cycle(self.house, event, now)
+        self._commit(change)
+        self.house = change.house
+        self._tell(change.transitions)
+        if change.consumed:
+            forget(self._folder.inbox, change.consumed)
+        if change.seen is not None:
+            self._frames.keep(change.house.history, change.seen)
+        for delivery in change.sending:
+            if self.senders is not None:
+                made = sending(delivery, self.house.state, now, self.house.policy)
+                made = replace(made, message=self._troubled(made.message))
+                self.senders.send(delivery.id, delivery.destination, made)
+
+    def _commit(self, change: Change, forgotten: tuple[str, ...] = ()) -> None:
+        try:
+            self._store.commit(change.house.state, change.consumed, forgotten)
+        except OSError as error:
+            # Between a double and a miss the double is the better one: what can't be saved is told all the same.
+            if str(error) != self.trouble:
+                log.error("state not saved", error=str(error))  # noqa: TRY400 - the disk is full: no bug of ours
+            self.trouble = str(error)
+        else:
+            if self.trouble:
+                log.info("state saved again")
+            self.trouble = ""
+
+    def _troubled(self, message: Message) -> Message:
+        if not self.trouble:
+            return message
+        return replace(message, notes=(*message.notes, f"a restart may repeat this: {self.trouble}"))
+
+    def _tell(self, transitions: tuple[Transition, ...]) -> None:
+        for transition in transitions[:LISTED]:
+            alert = self.house.state.alerts.get(transition.alert)
+            about = {"resource": str(alert.fingerprint.address), "check": alert.fingerprint.check} if alert else {}
+            target = str(transition.target) if transition.target and not about else None
+            fields = {"alert": transition.alert or None, "target": target, "detail": transition.detail or None, **about}
+            log.info(transition.kind.value, **{key: value for key, value in fields.items() if value})
+        if len(transitions) > LISTED:
+            log.info("and more", transitions=len(transitions) - LISTED)
+
+    def _patience(self) -> float:
+        soon = wait(self.house.state, self.clock())
+        return TICK if soon is None else max(0.01, min(TICK, soon))

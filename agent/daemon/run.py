@@ -1,0 +1,262 @@
+"""From a configuration to a running agent, and from a signal to its end."""
+
+import signal
+import threading
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
+
+from agent.collect.building import DEFAULT_DEADLINE, Watched, build
+from agent.config.model import Config
+from agent.config.running import Running
+from agent.cycle import House, Look, Settings
+from agent.daemon.judge import Clock, Judge, Stop
+from agent.daemon.looking import Looker
+from agent.daemon.sending import Senders
+from agent.errors import MqcanaryError
+from agent.secret import Secret
+from agent.store.database import Store
+from agent.store.folder import Folder, network
+from agent.store.frames import Frames
+from agent.store.published import publish
+from agent.view import Good, TargetView, View
+from alerts.model import Progress
+from alerts.outbox import recover
+from alerts.sinks.sink import MessageSink
+from checks import all_checks
+from checks.check import Tier
+from checks.facts import Address, Snapshot
+from checks.questions import Questions
+
+DRAIN = 6.0
+"""Seconds for what is due when the agent is stopped; `docker stop` kills after 10."""
+STUCK = 600.0
+"""Seconds that a message may wait before the heartbeat stops: something is wrong with the telling."""
+
+log = structlog.get_logger("agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line adds to a configuration."""
+
+    state: Path
+    read: Callable[[], Config]
+    """Reads the configuration again, for SIGHUP."""
+    write: Callable[[str], None] = print
+    """Where the console sink writes."""
+    clock: Callable[[], float] | None = None
+
+
+class Daemon:
+    """One agent. `run` returns when it was stopped.
+
+    Raises:
+        ConfigError: the state directory can't be used, or the listener's address is taken.
+    """
+
+    def __init__(self, config: Config, options: Options) -> None:
+        self._options = options
+        self._folder = Folder(options.state)
+        kind = network(options.state)
+        if kind:
+            log.warning("network file system", state=str(options.state), kind=kind, log="rollback journal")
+        mode = "delete" if kind else "wal"
+        self._store = Store(options.state / "state.db", mode)
+        self._frames = Frames(options.state / "history.db", mode)
+        self._clock = Clock(options.clock) if options.clock else Clock()
+        self.started = self._clock()
+        house = House(
+            checks=tuple(check for check in all_checks() if check.tier is Tier.DEFAULT),
+            limits=config.limits,
+            policy=config.running.policy,
+            state=recover(self._store.state),
+            history=self._frames.load(self.started),
+        )
+        self._lookers: dict[str, Looker] = {}
+        self._config = config
+        self._config_ok = True
+        self._view = View(at=self.started, started=self.started)
+        self._shown: object = None
+        self.judge = Judge(house, self._folder, self._store, self._frames, self._clock, self._publish)
+        self._bell = BackgroundScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._stopping = threading.Event()
+
+    def view(self) -> View:
+        """The latest picture, for readers in other threads."""
+        return self._view
+
+    def stop(self) -> None:
+        """Asks `run` to end; for signal handlers and other threads."""
+        self._stopping.set()
+        self.judge.put(Stop())
+
+    def reload(self) -> None:
+        """Reads the configuration again; a bad one is refused while the old one goes on."""
+        try:
+            config = self._options.read()
+        except MqcanaryError as error:
+            self._config_ok = False
+            log.error("configuration refused", error=str(error))  # noqa: TRY400 - the user's to mend
+            return
+        self._config_ok = True
+        self._settle_in(config)
+        log.info("configuration read again")
+
+    def run(self) -> None:
+        """Until `stop`."""
+        self._bell.start()
+        self._settle_in(self._config)
+        beat = self._config.running.heartbeat
+        if beat is not None:
+            threading.Thread(
+                target=self._beat, args=(beat.url, beat.every.total_seconds()), name="heartbeat", daemon=True
+            ).start()
+        log.info("started", state=str(self._options.state), targets=len(self._lookers))
+        try:
+            self.judge.run()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._bell.shutdown(wait=False)
+        for looker in self._lookers.values():
+            looker.stop()
+        self.judge.drain(DRAIN)
+        publish(self._folder.path, self.judge.house.state, self._clock())
+        waiting = len(self.judge.house.state.deliveries)
+        self._store.close()
+        self._frames.close()
+        self._folder.close()
+        log.info("stopped", waiting=waiting)
+
+    # ── configuration ──
+
+    def _settle_in(self, config: Config) -> None:
+        """Takes a configuration as the one in force."""
+        self._config = config
+        questions = Questions(all_checks(), config.limits)
+        watched = list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE))
+        before, self._lookers = self._lookers, {}
+        for looker in before.values():
+            looker.stop()
+        self.judge.senders = Senders(
+            sinks(config.running, self._options.write), self.judge.answered, observe=config.running.policy.observe
+        )
+        for job in self._bell.get_jobs():
+            job.remove()
+        for number in range(len(watched)):
+            looker = Looker(_maker(config, questions, number), self._looked)
+            looker.place = place = f"{'kafka' if number < len(config.kafka) else 'sqs'}:{looker.place}"
+            self._lookers[place] = looker
+            looker.start()
+            self._bell.add_job(
+                looker.ring,
+                "interval",
+                seconds=config.running.every,
+                jitter=max(1, int(config.running.every / 10)) if config.running.every >= 5 else None,
+                next_run_time=datetime.now(UTC),
+            )
+        places = frozenset(self._lookers)
+        self.judge.put(Settings(config.limits, config.running.policy, places))
+
+    def _looked(self, looker: Looker, snapshot: Snapshot) -> None:
+        if self._lookers.get(looker.place) is looker:
+            self.judge.put(Look(snapshot, looker.place))
+
+    # ── what others read ──
+
+    def _publish(self, house: House, now: float) -> None:
+        """After each batch of events, in the judge's thread."""
+        senders = self.judge.senders
+        if self._shown != (id(house), self._config_ok):
+            self._shown = (id(house), self._config_ok)
+            self._view = View(
+                at=now,
+                targets={address: self._target(house, address) for address in house.watches},
+                state=house.state,
+                judged=now,
+                started=self.started,
+                observe=house.policy.observe,
+                delivered=senders.delivered if senders else {},
+                config_ok=self._config_ok,
+            )
+        else:
+            self._view = replace(self._view, judged=now)
+        if house.state is not self._published_state:
+            self._published_state = house.state
+            publish(self._folder.path, house.state, now)
+
+    _published_state: object = None
+
+    def _target(self, house: House, address: Address) -> TargetView:
+        watch, good = house.watches[address], house.good.get(address)
+        looker = self._lookers.get(watch.place)
+        stats = looker.stats if looker else None
+        return TargetView(
+            address=address,
+            place=watch.place,
+            snapshot=watch.snapshot,
+            facts=watch.facts,
+            report=watch.report,
+            good=Good(good.snapshot, good.facts, good.report) if good else None,
+            every=self._config.running.every,
+            took=stats.took if stats else 0.0,
+            looks=stats.looks if stats else 0,
+            failures=stats.failures if stats else 0,
+            misses=stats.misses if stats else 0,
+            overruns=stats.overruns if stats else 0,
+        )
+
+    def _beat(self, url: Secret, every: float) -> None:
+        """Calls somebody who notices when the calls end: only while judging and telling both get on."""
+        while not self._stopping.wait(every):
+            view, now = self._view, self._clock()
+            stuck = any(
+                d.progress is not Progress.PARKED and now - d.created > STUCK for d in view.state.deliveries.values()
+            )
+            if now - view.judged > max(60.0, 2 * every) or stuck:
+                log.warning("no heartbeat", judged=round(now - view.judged), stuck=stuck)
+                continue
+            with suppress(OSError, ValueError, MqcanaryError):
+                urllib.request.urlopen(url.reveal(), timeout=10).close()  # noqa: S310 - the user's own URL
+
+
+def _maker(config: Config, questions: Questions, number: int) -> Callable[[], Watched]:
+    """Builds the collector of one target of a configuration, as often as it has to be built anew."""
+
+    def make() -> Watched:
+        return list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE))[number]
+
+    return make
+
+
+def sinks(running: Running, write: Callable[[str], None]) -> Mapping[str, MessageSink]:
+    """The sinks of a configuration, by name. Their clients are imported only where they are used."""
+    from alerts.sinks.console import ConsoleSink  # noqa: PLC0415
+
+    made: dict[str, MessageSink] = {"console": ConsoleSink(write)}
+    if running.slack_token is not None:
+        from alerts.sinks.slack import SlackSink  # noqa: PLC0415 - loads slack_sdk
+
+        made["slack"] = SlackSink(running.slack_token.reveal, base_url=running.slack_url or None)
+    for name, url in running.webhooks.items():
+        from alerts.sinks.webhook import WebhookSink  # noqa: PLC0415
+
+        made[f"webhook:{name}"] = WebhookSink(url.reveal)
+    return made
+
+
+def handle_signals(daemon: Daemon) -> None:
+    """SIGTERM and SIGINT end it, SIGHUP reads the configuration again; for the main thread."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: daemon.stop())
+    signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=daemon.reload, daemon=True).start())

@@ -1,0 +1,91 @@
+"""History in a file of its own: what was seen in the last hour, so that a restart is not blind to trends.
+
+It may be dropped at any time; a frame is the same however often it is kept. Not synchronised with the disk at each
+commit: after a power loss the last minutes may be missing, which is a hole like any other.
+"""
+
+import json
+import sqlite3
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from agent.snapshot import decode_as, encode
+from checks.facts import History, KafkaSnapshot, Snapshot
+from checks.facts.history import SPAN, KafkaFrame, SqsFrame
+
+VERSION = 1
+
+log = structlog.get_logger("history")
+
+
+class Frames:
+    """One row for each look at each target."""
+
+    def __init__(self, path: Path, log_mode: str = "wal") -> None:
+        self._path, self._mode = path, log_mode
+        self._trouble = ""
+        try:
+            self._open()
+        except sqlite3.DatabaseError:
+            # Only trends are lost.
+            log.warning("history dropped", file=str(path))
+            for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
+                name.unlink(missing_ok=True)
+            self._open()
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._db.execute(f"PRAGMA journal_mode={self._mode}")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version != VERSION:
+            self._db.execute("DROP TABLE IF EXISTS frames")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS frames "
+            "(scheme TEXT, target TEXT, at REAL, frame BLOB, PRIMARY KEY (scheme, target, at)) WITHOUT ROWID"
+        )
+        self._db.execute(f"PRAGMA user_version={VERSION}")
+
+    def load(self, now: float) -> History:
+        """What was kept, as far as it is young enough."""
+        history = History()
+        rows = self._db.execute(
+            "SELECT scheme, target, frame FROM frames WHERE at > ? AND at <= ? ORDER BY at", (now - SPAN, now)
+        )
+        for scheme, target, packed in rows.fetchall():
+            with suppress(ValueError, zlib.error):  # one damaged row is a hole
+                document = json.loads(zlib.decompress(packed))
+                if scheme == "kafka":
+                    history.restore(target, decode_as(document, KafkaFrame))
+                else:
+                    history.restore(target, decode_as(document, SqsFrame))
+        return history
+
+    def keep(self, history: History, seen: Snapshot) -> None:
+        """Writes the newest frame of the target that `seen` shows."""
+        kafka = isinstance(seen, KafkaSnapshot)
+        frames = history.kafka(seen.target) if kafka else history.sqs(seen.target)
+        frame = frames[-1]
+        packed = zlib.compress(json.dumps(encode(frame), separators=(",", ":"), allow_nan=True).encode(), 1)
+        scheme = "kafka" if kafka else "sqs"
+        try:
+            self._db.execute("BEGIN")
+            self._db.execute(
+                "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?)", (scheme, seen.target, frame.at, packed)
+            )
+            self._db.execute("DELETE FROM frames WHERE at < ?", (frame.at - SPAN,))
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            if str(error) != self._trouble:
+                log.warning("history not saved", file=str(self._path), error=str(error))
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,0 +1,68 @@
+"""The last view as a file, for commands in other processes: they read it beside the one writer and its lock."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.errors import ConfigError
+from agent.store.codec import dumps, loads
+from alerts.model import Alert, Delivery, Silence, State, TargetState, Thread
+
+NAME = "view.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What commands may read. Times are seconds since the epoch."""
+
+    at: float
+    pid: int
+    alerts: tuple[Alert, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    threads: tuple[Thread, ...] = ()
+    targets: tuple[TargetState, ...] = ()
+
+
+def publish(folder: Path, state: State, now: float) -> None:
+    """Renames a new view into place; a full disk leaves the old one."""
+    view = Published(
+        now,
+        os.getpid(),
+        tuple(state.alerts.values()),
+        tuple(state.silences.values()),
+        tuple(state.deliveries.values()),
+        tuple(state.threads[d.thread] for d in state.deliveries.values() if d.thread in state.threads),
+        tuple(state.targets.values()),
+    )
+    hidden = folder / f".{NAME}"
+    try:
+        hidden.write_text(dumps(view), encoding="ascii")
+        hidden.rename(folder / NAME)
+    except OSError:
+        hidden.unlink(missing_ok=True)
+
+
+def read(folder: Path) -> Published:
+    """The last view.
+
+    Raises:
+        ConfigError: there is none, or it can't be read.
+    """
+    try:
+        text = (folder / NAME).read_text(encoding="ascii")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{folder} holds no view of an agent: start one (mqcanary run), or name its directory (--state)"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{folder / NAME} can't be read ({error.strerror}): run as the agent's user") from None
+    try:
+        json.loads(text)
+        found: Any = loads(text, Published)
+    except ValueError as error:
+        raise ConfigError(f"{folder / NAME} can't be read ({error}): run the same version as the agent") from None
+    view: Published = found
+    return view
