@@ -5,10 +5,11 @@ BIN := .venv/bin
 .PHONY: demo test soak lint docs bench lock clean
 .DEFAULT_GOAL := test
 
+# --no-deps: the lock is whole, and a pip that resolves name[extra] looks past its pin as soon as a newer version is out.
 .venv/ready: requirements-dev.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mqcanary needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 

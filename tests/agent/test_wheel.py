@@ -21,7 +21,18 @@ def test_the_wheel_runs_outside_the_checkout(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("mqcanary-*.whl")
     venv.create(tmp_path / "env", with_pip=True)
     pip = tmp_path / "env/bin/python"
-    run(pip, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", ROOT / "requirements.lock", cwd=tmp_path)
+    run(
+        pip,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--no-deps",
+        "-r",
+        ROOT / "requirements.lock",
+        cwd=tmp_path,
+    )
     run(pip, "-m", "pip", "install", "--quiet", "--no-deps", wheel, cwd=tmp_path)
     command = tmp_path / "env/bin/mqcanary"
     assert run(command, "--version", cwd=tmp_path).startswith("mqcanary ")
