@@ -156,7 +156,7 @@ def _target(target: TargetView, now: float) -> TargetRow:
 def _alert(alert: Alert, state: State, now: float) -> AlertRow:
     address, finding = alert.fingerprint.address, alert.finding
     return AlertRow(
-        id=alert.id,
+        id=shown(alert.id),
         severity=str(alert.severity),
         kind=address.kind.removesuffix("s"),
         name=shown(address.name) if address.kind else _name(address),
