@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,6 +12,22 @@ GRACE = 2.0
 """Seconds beyond its deadline after which a collector is given up; name look-ups can't be interrupted."""
 
 
+class Calls:
+    """How often a target was called so far, by operation and result: "ok", or why there is none. For any thread."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, operation: str, result: str) -> None:
+        with self._lock:
+            self._counts[operation, result] += 1
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        with self._lock:
+            return Counter(self._counts)
+
+
 class Collector(Protocol):
     """One target. `collect` never raises for what is outside, and keeps its deadline as far as the system lets it."""
 
@@ -18,6 +35,9 @@ class Collector(Protocol):
     def place(self) -> str:
         """How to call the target before it has told its name."""
         ...
+
+    @property
+    def calls(self) -> Calls: ...
 
     def collect(self, previous: Any, deadline: float) -> Snapshot: ...
     def unseen(self, unknown: Unknown) -> Snapshot: ...

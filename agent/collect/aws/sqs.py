@@ -8,9 +8,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from agent.collect.aws.queue import typed
+from agent.collect.targets import Calls
 from checks.facts import Absence, Account, Listing, Queue, SqsSnapshot, Unknown, Why, unseen_sqs
 
 _PAGE = 1000
+SESSION = 900.0
+"""Seconds for which clients are kept: an assumed role lasts an hour, and secrets are read again."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _BAD_KEYS = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
 _NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
@@ -48,8 +51,10 @@ class SqsCollector:
     """Asks for every queue's attributes, several at once; one queue's failure stays with that queue."""
 
     def __init__(self, settings: SqsSettings, clock: Callable[[], float] = time.time) -> None:
+        self.calls = Calls()
         self._settings = settings
         self._clock = clock
+        self._kept: tuple[_Session, float] | None = None
 
     @property
     def place(self) -> str:
@@ -61,12 +66,23 @@ class SqsCollector:
     def collect(self, previous: SqsSnapshot | None, deadline: float) -> SqsSnapshot:
         """Never raises for what is outside; `deadline` in seconds."""
         try:
-            look = _Look(self._settings, _session(self._settings, deadline), self._clock, deadline)
+            look = _Look(self._settings, self._session(deadline), self._clock, deadline)
         except Exception as error:  # noqa: BLE001 - botocore has no common ancestor for profiles, regions and endpoints
             role = self._settings.role_arn
             right = f"sts:AssumeRole on {role}" if role else ""
             return self.unseen(reason(error, f"the role {role}" if role else f"AWS in {self._settings.region}", right))
-        return look.snapshot(previous, self)
+        snapshot = look.snapshot(previous, self)
+        unknown = (*snapshot.queues.blind, *(q for q in snapshot.queues.items.values() if isinstance(q, Unknown)))
+        if any(one.why is Why.DENIED for one in unknown):
+            self._kept = None  # other credentials may be there by the next look
+        return snapshot
+
+    def _session(self, deadline: float) -> "_Session":
+        """Clients cost 50 ms of CPU each, so they are kept for some looks."""
+        now = time.monotonic()
+        if self._kept is None or now - self._kept[1] > SESSION:
+            self._kept = _session(self._settings, deadline, self.calls), now
+        return self._kept[0]
 
 
 class _Look:
@@ -253,10 +269,12 @@ class _Look:
 class _Session:
     """Clients of one set of credentials."""
 
-    def __init__(self, session: Any, settings: SqsSettings, deadline: float) -> None:
+    def __init__(self, session: Any, settings: SqsSettings, deadline: float, calls: Calls) -> None:
         from botocore.config import Config  # noqa: PLC0415 - slow to load
 
         self._session = session
+        self._calls = calls
+        self._clients: dict[str, Any] = {}
         self._endpoint = settings.endpoint_url
         self._config = Config(
             retries={"mode": "standard", "max_attempts": 2},
@@ -267,28 +285,36 @@ class _Session:
         )
 
     def client(self, service: str) -> Any:
-        client = self._session.client(service, endpoint_url=self._endpoint, config=self._config)
-        client.meta.events.register(f"after-call.{service}", _no_web_page)
-        return client
+        if service not in self._clients:
+            client = self._session.client(service, endpoint_url=self._endpoint, config=self._config)
+            events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
+            events.register(f"after-call.{name}", self._answered)
+            events.register(f"after-call-error.{name}", self._failed)
+            self._clients[service] = client
+        return self._clients[service]
+
+    def _answered(self, http_response: Any, parsed: Any, model: Any, **_: object) -> None:
+        said = parsed.get("Error", {}).get("Code") or f"HTTP {http_response.status_code}"
+        self._calls.add(model.name, "ok" if http_response.status_code < 300 else str(said))
+        # What a captive network or a proxy answers would pass for an account without queues.
+        if "html" in http_response.headers.get("content-type", ""):
+            raise OSError("a web page was answered: a proxy, or not AWS")
+
+    def _failed(self, exception: Exception, event_name: str, **_: object) -> None:
+        self._calls.add(event_name.rpartition(".")[2], type(exception).__name__)
 
 
-def _no_web_page(http_response: Any, **_: object) -> None:
-    """What a captive network or a proxy answers would pass for an account without queues."""
-    if "html" in http_response.headers.get("content-type", ""):
-        raise OSError("a web page was answered: a proxy, or not AWS")
-
-
-def _session(settings: SqsSettings, deadline: float) -> _Session:
+def _session(settings: SqsSettings, deadline: float, calls: Calls) -> _Session:
     import boto3  # noqa: PLC0415 - slow to load
 
     session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
-    own = _Session(session, settings, deadline)
+    own = _Session(session, settings, deadline, calls)
     if settings.role_arn is None:
         return own
     extra = {} if settings.external_id is None else {"ExternalId": settings.external_id}
     role = own.client("sts").assume_role(RoleArn=settings.role_arn, RoleSessionName="mqcanary", **extra)["Credentials"]
     assumed = boto3.Session(role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"], settings.region)
-    return _Session(assumed, settings, deadline)
+    return _Session(assumed, settings, deadline, calls)
 
 
 def _late(what: str) -> Unknown:

@@ -18,6 +18,7 @@ from agent.collect.kafka.topics import (
     read_topic_configs,
 )
 from agent.collect.kafka.wire import Endpoint, UnreachableError, Wire, wired
+from agent.collect.targets import Calls
 from checks.facts import (
     Absence,
     Address,
@@ -72,6 +73,7 @@ class KafkaCollector:
     """Asks one broker after the other. `questions` says what the checks need to have asked."""
 
     def __init__(self, settings: KafkaSettings, questions: Questions, clock: Callable[[], float] = time.time) -> None:
+        self.calls = Calls()
         self._settings = settings
         self._questions = questions
         self._clock = clock
@@ -86,7 +88,7 @@ class KafkaCollector:
     def collect(self, previous: KafkaSnapshot | None, deadline: float) -> KafkaSnapshot:
         """Never raises for what is outside; `deadline` in seconds."""
         try:
-            with wired(self._settings.bootstrap, self._settings.security, deadline) as wire:
+            with wired(self._settings.bootstrap, self._settings.security, deadline, self.calls) as wire:
                 return self._look(wire, previous)
         except UnreachableError as error:
             return self.unseen(error.unknown)

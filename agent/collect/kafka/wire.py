@@ -13,6 +13,7 @@ from typing import Any
 from agent.collect.kafka.exchange import ClosedError, Exchange, LateError, StrangeError
 from agent.collect.kafka.probe import Cause, Visit
 from agent.collect.kafka.security import Security
+from agent.collect.targets import Calls
 from agent.errors import ConfigError, ConnectError
 from checks.facts import Unknown, Why
 
@@ -105,7 +106,10 @@ class UnsupportedError(Exception):
 class Wire:
     """The brokers of one cluster. A broker that failed once is not asked again in this cycle."""
 
-    def __init__(self, bootstrap: Sequence[Endpoint], security: Security, patience: Patience) -> None:
+    def __init__(
+        self, bootstrap: Sequence[Endpoint], security: Security, patience: Patience, calls: Calls | None = None
+    ) -> None:
+        self._calls = calls or Calls()
         self._security = security
         self.patience = patience
         self._links: dict[Endpoint, Connection | Unknown] = {}
@@ -152,7 +156,7 @@ class Wire:
         place = f"{endpoint[0]}:{endpoint[1]}"
         name = kind.__name__.removesuffix("Request")
         try:
-            return link.ask(kind, most, **fields)
+            answer = link.ask(kind, most, **fields)
         except UnsupportedError:
             return Unknown(Why.UNSUPPORTED, f"{place} is too old for {name}")
         except LateError:
@@ -161,6 +165,10 @@ class Wire:
             failure = Unknown(Why.UNREACHABLE, f"{place} closed the connection instead of answering {name}")
         except StrangeError:
             failure = Unknown(Why.UNREACHABLE, f"{place} answered {name} with something that is not Kafka's protocol")
+        else:
+            self._calls.add(name, "ok")
+            return answer
+        self._calls.add(name, failure.why)
         link.close()
         self._links[endpoint] = failure
         return failure
@@ -184,6 +192,8 @@ class Wire:
                 )
             except (ClosedError, OSError, ssl.SSLError):
                 self._links[endpoint] = Unknown(Why.UNREACHABLE, f"{endpoint[0]}:{endpoint[1]} closed the connection")
+            made = self._links[endpoint]
+            self._calls.add("Connect", made.why if isinstance(made, Unknown) else "ok")
         return self._links[endpoint]
 
     def close(self) -> None:
@@ -210,13 +220,15 @@ def split(message: str) -> tuple[str, str]:
 
 
 @contextmanager
-def wired(bootstrap: Sequence[Endpoint], security: Security, seconds: float) -> Iterator[Wire]:
+def wired(
+    bootstrap: Sequence[Endpoint], security: Security, seconds: float, calls: Calls | None = None
+) -> Iterator[Wire]:
     """Connections for one cycle of at most `seconds`; a request may take a third of it.
 
     Raises:
         UnreachableError: no bootstrap broker can be used.
     """
-    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3))
+    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3), calls)
     try:
         yield wire
     finally:
