@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from alerts.commands import Acknowledge, AddSilence, Drop, ExpireSilence, Notify, Release, Retry
 from alerts.inhibit import causes, inhibited_by
-from alerts.machine import Tick, digest_due
+from alerts.machine import Observed, Tick, Watching, digest_due
 from alerts.model import TARGET_BLIND, Kind, Phase, Progress, State
 from alerts.policy import Owner, Policy, Route
 from alerts.route import owner_of, route
 from checks.check import Kind as CheckKind
 from checks.check import Severity
-from checks.facts import Unknown, Why
+from checks.facts import Address, Unknown, Why
 from checks.limits import Pattern
 from tests.alerts.scene import GROUP, PROD, finding, looks, play, report
 
@@ -225,3 +225,41 @@ def test_routes_and_owners() -> None:
 def test_kinds_that_close() -> None:
     assert {phase for phase in Phase if phase.closed} == {Phase.RESOLVED, Phase.GONE, Phase.OFF}
     assert Kind.GONE.value == "gone"
+
+
+def at_place(one: Observed, place: str, target: Address | None = None) -> Observed:
+    return Observed(replace(one.report, target=target or one.report.target), place=place)
+
+
+def test_a_target_that_is_no_longer_watched_ends_its_alerts_as_off() -> None:
+    late, slow = finding(), finding(check="kafka/group-stalled", after=900)
+    low = finding(check="kafka/replication-factor-low", kind=CheckKind.CONFIGURATION)
+    state, _ = play(*((t, at_place(report(t, late, slow, low), "kafka:prod")) for t in (0, 30)))
+    assert play((40, Watching(frozenset({"kafka:prod"}))), state=state) == (state, [])
+    left, told = play((40, Watching(frozenset())), state=state)
+    assert told == ["off"], "what was pending was never told, so its end is not, either"
+    assert (left.open, left.targets, left.settings) == ({}, {}, {})
+    assert [a.phase for a in left.alerts.values()] == [Phase.OFF]
+
+
+def test_the_same_way_leads_to_another_cluster() -> None:
+    late = finding()
+    away = Unknown(Why.UNREACHABLE, "refused")
+    other = Address("kafka", "other")
+    state, _ = play(*((t, at_place(report(t, late), "kafka:b1:9092")) for t in (0, 30)))
+    blind, told = play((40, at_place(report(40, unseen=away), "kafka:b1:9092", other)), state=state)
+    assert told == [], "a target that can't be seen can't tell its name"
+    assert PROD in blind.targets
+    moved, told = play((40, at_place(report(40), "kafka:b1:9092", other)), state=state)
+    assert told == ["off", "contact"]
+    assert set(moved.targets) == {other}
+
+
+def test_what_was_blind_and_tells_another_name_is_no_longer_blind() -> None:
+    away = Unknown(Why.UNREACHABLE, "refused")
+    place = "kafka:b1:9092"
+    unnamed = Address("kafka", "b1:9092")
+    state, told = play(*((t, at_place(report(t, unseen=away), place, unnamed)) for t in (0, 400)))
+    assert told == ["fired"]
+    _, told = play((430, at_place(report(430), place)), state=state)
+    assert told == ["resolved", "contact"], "it answers, so it is not switched off"
