@@ -110,7 +110,9 @@ def cycle(house: House, event: Event, now: float) -> Change:
         return _look(house, event, now)
     if isinstance(event, Send):
         sending = due(house.state, now)
-        state = begin(house.state, sending, now) if sending else house.state
+        if not sending:
+            return Change(house)
+        state = begin(house.state, sending, now)
         return Change(replace(house, state=state), sending=tuple(state.deliveries[d.id] for d in sending))
     if isinstance(event, Sent):
         state = settle(house.state, event.delivery, event.outcome, now, house.policy)
@@ -121,7 +123,9 @@ def cycle(house: House, event: Event, now: float) -> Change:
     if isinstance(event, Order):
         return replace(_told(house, event.command, now), consumed=event.file)
     change = _told(house, event, now)
-    return replace(change, house=replace(change.house, state=tidy(change.house.state, now, house.policy)))
+    state = tidy(change.house.state, now, house.policy)
+    # Nothing happened: the same house, so that nobody writes or renders it again.
+    return Change(house) if state is house.state else replace(change, house=replace(change.house, state=state))
 
 
 def _look(house: House, event: Look, now: float) -> Change:
@@ -168,4 +172,4 @@ def _owners(facts: Facts, report: Report) -> Mapping[Address, str]:
 def _told(house: House, event: Observed | Watching | Command | Tick, now: float) -> Change:
     state, transitions = step(house.state, event, now, house.policy)
     state = dispatch(state, transitions, now, house.policy)
-    return Change(replace(house, state=state), transitions)
+    return Change(house if state is house.state else replace(house, state=state), transitions)

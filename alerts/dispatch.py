@@ -83,15 +83,17 @@ class _Desk:
 
     def state(self) -> State:
         before = self.before
-        return replace(
+        changed = replace(
             before,
-            # A mapping in which nothing changed stays the same object: whoever writes states down looks at that.
+            # What did not change stays the same object: whoever writes states down looks at that.
             alerts=before.alerts if self.alerts == before.alerts else self.alerts,
             threads=before.threads if self.threads == before.threads else self.threads,
             deliveries=before.deliveries if self.deliveries == before.deliveries else self.deliveries,
             settings=before.settings if self.settings == before.settings else self.settings,
             seq=self.seq,
         )
+        names = ("alerts", "threads", "deliveries", "settings", "seq")
+        return before if all(getattr(changed, name) is getattr(before, name) for name in names) else changed
 
     # ── what became of alerts that were told ──
 

@@ -366,17 +366,10 @@ def _tick(state: State, now: float, policy: Policy) -> tuple[State, tuple[Transi
         transitions.append(Transition(Kind.DIGEST, now))
     silences = {id_: s for id_, s in state.silences.items() if now < s.until + policy.keep_closed}
     recent = {f: r for f, r in state.recent.items() if now - r.fires[-1] < policy.unstable_within}
-    unchanged = len(silences) == len(state.silences)
-    return (
-        replace(
-            state,
-            alerts=alerts,
-            silences=state.silences if unchanged else silences,
-            recent=state.recent if len(recent) == len(state.recent) else recent,
-            digested=digested,
-        ),
-        tuple(transitions),
-    )
+    forgotten = len(silences) < len(state.silences) or len(recent) < len(state.recent)
+    if not transitions and not forgotten and digested == state.digested:
+        return state, ()  # the same object: nothing to be written
+    return replace(state, alerts=alerts, silences=silences, recent=recent, digested=digested), tuple(transitions)
 
 
 def _due_again(state: State, alert: Alert, now: float, policy: Policy) -> bool:

@@ -19,11 +19,9 @@ def tidy(state: State, now: float, policy: Policy) -> State:
         if lives or thread.id in waiting or thread.created >= before:
             forgotten = len(thread.alerts) - len(left)
             threads[thread.id] = replace(thread, alerts=left, closed=thread.closed + forgotten) if forgotten else thread
-    return replace(
-        state,
-        alerts=state.alerts if len(alerts) == len(state.alerts) else alerts,
-        threads=state.threads if threads == state.threads else threads,
-    )
+    if len(alerts) == len(state.alerts) and threads == state.threads:
+        return state
+    return replace(state, alerts=alerts, threads=threads)
 
 
 def _over(alert: Alert, before: float) -> bool:

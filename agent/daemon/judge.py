@@ -59,7 +59,8 @@ class Judge:
         self.house = house
         self.clock = clock
         self.senders: Senders | None = None
-        self.events: queue.Queue[Event | Stop] = queue.Queue()
+        # Not a Queue: a signal handler may put into it while this very thread takes out of it.
+        self.events: queue.SimpleQueue[Event | Stop] = queue.SimpleQueue()
         self.trouble = ""
         """Why the state can't be saved; empty while it can."""
         self._folder, self._store, self._frames, self._published = folder, store, frames, published

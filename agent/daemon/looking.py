@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent.collect.building import Watched
@@ -36,6 +37,7 @@ class Looker:
         self.place = self._watched.collector.place
         self.stats = Stats()
         self._previous: Snapshot | None = None
+        self._before: Counter[tuple[str, str]] = Counter()
         self._rung = threading.Event()
         self._stopped = threading.Event()
         self._hanging: list[threading.Thread] = []
@@ -49,6 +51,10 @@ class Looker:
         if self._rung.is_set():
             self.stats.overruns += 1
         self._rung.set()
+
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """API calls so far, by operation and result."""
+        return self._before + self._watched.collector.calls.counts()
 
     def stop(self) -> None:
         """No more looks; the one that runs is left to end by itself."""
@@ -95,5 +101,6 @@ class Looker:
             return found[0]
         self.stats.misses += 1
         self._hanging.append(thread)
+        self._before = self._before + collector.calls.counts()
         self._watched = self._make()  # client and all: what hangs may hold a lock
         return collector.unseen(Unknown(Why.DEADLINE, f"{self.place} was not observed within {deadline:g} s"))

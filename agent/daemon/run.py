@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,12 +21,15 @@ from agent.daemon.judge import Clock, Judge, Stop
 from agent.daemon.looking import Looker
 from agent.daemon.sending import Senders
 from agent.errors import MqcanaryError
+from agent.metrics import Exposition, exposition
+from agent.metrics import Options as MetricOptions
 from agent.secret import Secret
 from agent.store.database import Store
 from agent.store.folder import Folder, network
 from agent.store.frames import Frames
 from agent.store.published import publish
 from agent.view import Good, TargetView, View
+from agent.web import WebOptions, WebServer
 from alerts.model import Progress
 from alerts.outbox import recover
 from alerts.sinks.sink import MessageSink
@@ -36,6 +40,8 @@ from checks.questions import Questions
 
 DRAIN = 6.0
 """Seconds for what is due when the agent is stopped; `docker stop` kills after 10."""
+RENDER = 10.0
+"""Seconds until metrics are rendered again although nothing happened: some of them are times."""
 STUCK = 600.0
 """Seconds that a message may wait before the heartbeat stops: something is wrong with the telling."""
 
@@ -83,7 +89,10 @@ class Daemon:
         self._config = config
         self._config_ok = True
         self._view = View(at=self.started, started=self.started)
-        self._shown: object = None
+        self._shown: tuple[object, ...] = (None, None, None)
+        self._exposition: Exposition | None = None
+        self._rendered = -RENDER
+        self._web: WebServer | None = None
         self.judge = Judge(house, self._folder, self._store, self._frames, self._clock, self._publish)
         self._bell = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -93,6 +102,16 @@ class Daemon:
     def view(self) -> View:
         """The latest picture, for readers in other threads."""
         return self._view
+
+    def exposition(self) -> Exposition:
+        """The latest metrics, rendered once for all scrapers."""
+        made = self._exposition
+        return made if made is not None else exposition(self._view, self._clock(), MetricOptions())
+
+    @property
+    def url(self) -> str:
+        """Of the status page; empty while nothing listens."""
+        return self._web.url if self._web is not None else ""
 
     def stop(self) -> None:
         """Asks `run` to end; for signal handlers and other threads."""
@@ -112,7 +131,12 @@ class Daemon:
         log.info("configuration read again")
 
     def run(self) -> None:
-        """Until `stop`."""
+        """Until `stop`.
+
+        Raises:
+            ConfigError: its address can't be listened on.
+        """
+        self._listen()
         self._bell.start()
         self._settle_in(self._config)
         beat = self._config.running.heartbeat
@@ -120,37 +144,62 @@ class Daemon:
             threading.Thread(
                 target=self._beat, args=(beat.url, beat.every.total_seconds()), name="heartbeat", daemon=True
             ).start()
-        log.info("started", state=str(self._options.state), targets=len(self._lookers))
+        log.info("started", url=self.url, state=str(self._options.state), targets=len(self._lookers))
         try:
             self.judge.run()
         finally:
             self._end()
 
     def _end(self) -> None:
-        self._bell.shutdown(wait=False)
+        if self._bell.running:
+            self._bell.shutdown(wait=False)
         for looker in self._lookers.values():
             looker.stop()
         self.judge.drain(DRAIN)
         publish(self._folder.path, self.judge.house.state, self._clock())
         waiting = len(self.judge.house.state.deliveries)
+        if self._web is not None:
+            self._web.stop()
+        self.close()
+        log.info("stopped", waiting=waiting)
+
+    def close(self) -> None:
+        """Lets go of the state directory."""
         self._store.close()
         self._frames.close()
         self._folder.close()
-        log.info("stopped", waiting=waiting)
+
+    def _listen(self) -> None:
+        listen, every = self._config.running.listen, self._config.running.every
+        host, port = listen.address
+        options = WebOptions(host, port, listen.certificate, listen.key, listen.token, max_age=max(60.0, 3 * every))
+        places = lambda: tuple(self._lookers)  # noqa: E731 - asked for at each request
+        web = WebServer(options, self.view, self.exposition, clock=self._clock, places=places)
+        try:
+            web.start()
+        except MqcanaryError:
+            self.close()
+            raise
+        self._web = web
 
     # ── configuration ──
 
     def _settle_in(self, config: Config) -> None:
         """Takes a configuration as the one in force."""
+        if config.running.listen != self._config.running.listen:
+            log.warning("it goes on listening where it did: restart it to change that", url=self.url)
         self._config = config
         questions = Questions(all_checks(), config.limits)
         watched = list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE))
         before, self._lookers = self._lookers, {}
         for looker in before.values():
             looker.stop()
+        former = self.judge.senders
         self.judge.senders = Senders(
             sinks(config.running, self._options.write), self.judge.answered, observe=config.running.policy.observe
         )
+        if former is not None:
+            self.judge.senders.delivered = former.delivered
         for job in self._bell.get_jobs():
             job.remove()
         for number in range(len(watched)):
@@ -177,8 +226,9 @@ class Daemon:
     def _publish(self, house: House, now: float) -> None:
         """After each batch of events, in the judge's thread."""
         senders = self.judge.senders
-        if self._shown != (id(house), self._config_ok):
-            self._shown = (id(house), self._config_ok)
+        shown = (house, self._config_ok, senders.delivered if senders else None)
+        if any(new is not old for new, old in zip(shown, self._shown, strict=True)):
+            self._shown = shown
             self._view = View(
                 at=now,
                 targets={address: self._target(house, address) for address in house.watches},
@@ -186,11 +236,22 @@ class Daemon:
                 judged=now,
                 started=self.started,
                 observe=house.policy.observe,
+                calls={
+                    (self._name(house, place), operation, result): count
+                    for place, looker in list(self._lookers.items())
+                    for (operation, result), count in looker.calls().items()
+                },
                 delivered=senders.delivered if senders else {},
                 config_ok=self._config_ok,
             )
         else:
             self._view = replace(self._view, judged=now)
+        monotonic = time.monotonic()
+        if self._shown is shown or monotonic - self._rendered >= RENDER:
+            # In this thread alone: facts are computed when they are first asked for.
+            partitions = self._config.running.listen.partitions
+            self._exposition = exposition(self._view, now, MetricOptions(partitions), self._exposition)
+            self._rendered = monotonic
         if house.state is not self._published_state:
             self._published_state = house.state
             publish(self._folder.path, house.state, now)
@@ -215,6 +276,11 @@ class Daemon:
             misses=stats.misses if stats else 0,
             overruns=stats.overruns if stats else 0,
         )
+
+    def _name(self, house: House, place: str) -> str:
+        """The address of a target that may not have told it yet."""
+        known = next((str(address) for address, watch in house.watches.items() if watch.place == place), "")
+        return known or place
 
     def _beat(self, url: Secret, every: float) -> None:
         """Calls somebody who notices when the calls end: only while judging and telling both get on."""
