@@ -296,8 +296,9 @@ class _Session:
     def _answered(self, http_response: Any, parsed: Any, model: Any, **_: object) -> None:
         said = parsed.get("Error", {}).get("Code") or f"HTTP {http_response.status_code}"
         self._calls.add(model.name, "ok" if http_response.status_code < 300 else str(said))
-        # What a captive network or a proxy answers would pass for an account without queues.
-        if "html" in http_response.headers.get("content-type", ""):
+        # What a captive network or a proxy answers would pass for an account without queues. A refusal speaks for itself,
+        # in whatever form it comes.
+        if http_response.status_code < 300 and "html" in http_response.headers.get("content-type", ""):
             raise OSError("a web page was answered: a proxy, or not AWS")
 
     def _failed(self, exception: Exception, event_name: str, **_: object) -> None:
@@ -344,7 +345,8 @@ def reason(error: Exception, what: str, right: str = "") -> Unknown:
         close = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         return Unknown(Why.DENIED, f"{what}: no usable AWS credentials ({kind})", close)
     if "Timeout" in kind:
-        return Unknown(Why.DEADLINE, f"{what}: AWS did not answer in time")
+        close = "check region, endpoint and network, or give a longer --deadline"
+        return Unknown(Why.DEADLINE, f"{what}: AWS did not answer in time", close)
     return Unknown(
         Why.UNREACHABLE, f"{what}: {' '.join(str(error).split()) or kind}", "check region, endpoint and network"
     )
