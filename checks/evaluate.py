@@ -169,7 +169,8 @@ def evaluate(
 
 def _list_gaps(facts: Facts) -> Iterator[Gap]:
     for kind, listing in facts.listings().items():
-        for unknown in listing.blind[:1]:
+        # What is left out by intent is no gap.
+        for unknown in [one for one in listing.blind if one.why is not Why.OFF][:1]:
             yield Gap("", facts.address.under(kind, ""), unknown)
 
 

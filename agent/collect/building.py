@@ -44,7 +44,12 @@ def _kafka(target: KafkaTarget, questions: Questions, platform: bool) -> Collect
         return Choice(names.include, names.exclude, made if platform else ())
 
     settings = KafkaSettings(
-        target.bootstrap, target.name, target.security, choice(target.topics, TOPICS), choice(target.groups, GROUPS)
+        target.bootstrap,
+        target.name,
+        target.security,
+        choice(target.topics, TOPICS),
+        choice(target.groups, GROUPS),
+        target.scope,
     )
     return KafkaCollector(settings, questions)
 

@@ -231,6 +231,8 @@ class KafkaTarget:
     deadline: timedelta | None
     ignored: tuple[str, ...] = ()
     """Keys of the client.properties that mean nothing here."""
+    scope: tuple[str, ...] = ()
+    """Names or globs of groups that alone are looked at, without listing; empty: all that may be seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,8 @@ class Running:
     """All of it, ready to be used."""
 
     policy: Policy = field(default_factory=Policy)
+    routed: bool = False
+    """Whether the file has a route of its own; without one everything goes to the console."""
     every: float = 30.0
     """Seconds between looks."""
     state: Path | None = None
@@ -233,6 +235,7 @@ def running(section: Any, origin: Origin) -> Running:
     )
     return Running(
         policy=policy,
+        routed=bool(section.route.destinations()),
         every=section.every.total_seconds(),
         state=section.state,
         slack_token=section.slack.token if section.slack else None,

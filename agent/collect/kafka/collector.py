@@ -1,13 +1,21 @@
 """One cluster, one cycle: a snapshot, always."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
 
-from agent.collect.kafka.groups import Listed, describe, fetch_committed, find_coordinators, list_groups
+from agent.collect.kafka.groups import (
+    CONSUMER_GROUP_DESCRIBE,
+    GroupList,
+    Listed,
+    describe,
+    fetch_committed,
+    find_coordinators,
+    list_groups,
+)
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.topics import (
@@ -23,6 +31,7 @@ from checks.facts import (
     Absence,
     Address,
     Cluster,
+    Committed,
     Group,
     KafkaSnapshot,
     Lag,
@@ -36,6 +45,9 @@ from checks.facts import (
 from checks.facts.lag import lag_of
 from checks.platform import GROUPS, TOPICS
 from checks.questions import Questions
+
+SCOPED = Unknown(Why.OFF, "only what --scope names is looked at")
+_GLOB = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,8 @@ class KafkaSettings:
     security: Security = field(default_factory=Security)
     topics: Choice = Choice(platform=TOPICS)
     groups: Choice = Choice(platform=GROUPS)
+    scope: tuple[str, ...] = ()
+    """Names or globs of groups: only these and what they read are looked at, and nothing is listed for a name."""
 
     @property
     def place(self) -> str:
@@ -95,7 +109,8 @@ class KafkaCollector:
 
     def _look(self, wire: Wire, previous: KafkaSnapshot | None) -> KafkaSnapshot:
         at = self._clock()
-        metadata = read_metadata(wire)
+        scope = self._settings.scope
+        metadata = read_metadata(wire, () if scope else None)
         if isinstance(metadata, Unknown):
             return self.unseen(metadata)
         cluster = metadata.cluster
@@ -104,20 +119,23 @@ class KafkaCollector:
         address = Address("kafka", target)
         broker_ids = [b.id for b in cluster.brokers]
 
-        listed = list_groups(wire, broker_ids)
+        listed, unfound = self._scoped(wire, scope, broker_ids) if scope else (list_groups(wire, broker_ids), {})
         chosen = {name: g for name, g in listed.groups.items() if self._settings.groups.has(name)}
         missed, lost = self._missed(wire, previous, listed.groups)
         chosen |= missed
         described, gone = describe(wire, chosen.values())
-        described |= lost
+        described |= unfound | lost
         committed = fetch_committed(wire, [g for g in chosen.values() if g.name in described])
         groups = Listing(
             items={name: described[name] for name in sorted(described)},
-            blind=(*_group_blindness(cluster), *listed.holes),
+            blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
             absent=_absences(gone, previous.groups if previous else None, at),
             excluded=sum(not self._settings.groups.has(name) for name in listed.groups),
         )
 
+        if scope:
+            read_too = read_metadata(wire, _topics_of(groups, committed))
+            metadata = replace(metadata, topics={}) if isinstance(read_too, Unknown) else read_too
         known = {name: topic for name, topic in metadata.topics.items() if not isinstance(topic, Unknown)}
         read = {t for c in committed.values() if not isinstance(c, Unknown) for t in c.topics}
         judged = {name: topic for name, topic in metadata.topics.items() if self._settings.topics.has(name)}
@@ -143,6 +161,26 @@ class KafkaCollector:
             lookups=Unknown(Why.OFF, "nothing was asked by time"),
         )
         return replace(snapshot, lookups=self._lookups(wire, snapshot, wanted))
+
+    def _scoped(
+        self, wire: Wire, scope: tuple[str, ...], brokers: Sequence[int]
+    ) -> tuple[GroupList, dict[str, Unknown]]:
+        """The groups of a scope: a name is asked for at its coordinator, a glob needs the lists.
+
+        The second part is those whose coordinator is not told.
+        """
+        names = [name for name in scope if not _GLOB.intersection(name)]
+        listed = list_groups(wire, brokers) if len(names) < len(scope) else GroupList({}, ())
+        groups = {n: g for n, g in listed.groups.items() if any(fnmatchcase(n, glob) for glob in scope)}
+        lost: dict[str, Unknown] = {}
+        missing = [name for name in names if name not in groups]
+        for name, node in (find_coordinators(wire, missing) if missing else {}).items():
+            if isinstance(node, Unknown):
+                lost[name] = node
+            else:  # of a kind that is not known yet: whoever is no KIP-848 group is described as a classic one
+                newer = wire.version(node, CONSUMER_GROUP_DESCRIBE) >= 0
+                groups[name] = Listed(name, "consumer" if newer else "classic", "", "", node)
+        return GroupList(groups, listed.holes), lost
 
     def _missed(
         self, wire: Wire, previous: KafkaSnapshot | None, listed: Mapping[str, Listed]
@@ -195,7 +233,7 @@ class KafkaCollector:
                 absent = named.absent | {name for name in doubtful if not _possible(name)}
         return Listing(
             items={name: items[name] for name in sorted(items)},
-            blind=(TOPIC_LIST_BLIND,),
+            blind=(SCOPED if self._settings.scope else TOPIC_LIST_BLIND,),
             absent=_absences(absent, before, at),
             excluded=len(metadata.topics) - len(judged),
         )
@@ -214,6 +252,16 @@ class KafkaCollector:
             for age in asked:
                 ages.setdefault(age, set()).update(places)
         return read_lookups(wire, topics, ages)
+
+
+def _topics_of(groups: Listing[Group], committed: Mapping[str, Committed | Unknown]) -> list[str]:
+    """What these groups read, as far as their offsets and their members tell."""
+    names = {topic for one in committed.values() if not isinstance(one, Unknown) for topic in one.topics}
+    for group in groups.items.values():
+        for member in () if isinstance(group, Unknown) or isinstance(group.members, Unknown) else group.members:
+            names |= set(() if isinstance(member.assigned, Unknown) else member.assigned)
+            names |= set(() if isinstance(member.subscribed, Unknown) else member.subscribed)
+    return sorted(names)
 
 
 def _lagging(lag: Lag, topics: Mapping[str, Topic]) -> list[Place]:

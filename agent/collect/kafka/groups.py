@@ -11,6 +11,7 @@ from agent.collect.kafka.wire import Wire
 from checks.facts import Committed, Group, Member, Unknown, Why
 from checks.facts.codes import COORDINATOR_NOT_AVAILABLE, GROUP_NOT_FOUND, NOT_COORDINATOR, refused
 
+CONSUMER_GROUP_DESCRIBE = 69
 _BATCH = 100
 _MOVED = {NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE}
 _GONE = "gone"

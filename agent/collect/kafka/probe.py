@@ -111,22 +111,25 @@ class Visit:
         except LateError:
             raise self.error(
                 Cause.TIMED_OUT,
-                f"did not finish {self.doing} within {self.seconds:g} s: is it overloaded, or something else than Kafka?",
+                f"did not finish {self.doing} within {self.seconds:g} s",
+                "is it overloaded, or something else than Kafka?",
             ) from None
         except ssl.SSLError as error:
             raise self.tls_error(error) from None
         except StrangeError as error:
             raise self.strange(error.head) from None
 
-    def error(self, cause: Cause, text: str) -> ConnectError:
+    def error(self, cause: Cause, what: str, mend: str) -> ConnectError:
         place = f"[{self.host}]" if ":" in self.host else self.host
-        return ConnectError(f"{place}:{self.port} {text}", cause=cause)
+        return ConnectError(f"{place}:{self.port} {what}", mend, cause=cause)
 
     def strange(self, head: bytes) -> ConnectError:
         if head[:2] == _ALERT + b"\x03":
             return self.tls_expected()
         quoted = _printable(head.decode("latin-1"))
-        return self.error(Cause.NOT_KAFKA, f"does not speak Kafka's protocol (it says {quoted!r}): check host and port")
+        return self.error(
+            Cause.NOT_KAFKA, f"does not speak Kafka's protocol (it says {quoted!r})", "check host and port"
+        )
 
     # ── TCP ──
 
@@ -137,20 +140,21 @@ class Visit:
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "not a host name"
             raise self.error(
-                Cause.DNS, f"has a name that does not resolve ({reason}): check bootstrap.servers, and DNS here"
+                Cause.DNS, f"has a name that does not resolve ({reason})", "check bootstrap.servers, and DNS here"
             ) from None
         try:
             return connect(addresses, self.left)
         except ConnectionRefusedError:
-            raise self.error(Cause.REFUSED, "refuses connections: is the broker up, and is this its port?") from None
+            raise self.error(Cause.REFUSED, "refuses connections", "is the broker up, and is this its port?") from None
         except (TimeoutError, LateError):
             raise self.error(
                 Cause.TIMED_OUT,
-                f"took no TCP connection within {self.seconds:g} s: check the port, firewalls and security groups",
+                f"took no TCP connection within {self.seconds:g} s",
+                "check the port, firewalls and security groups",
             ) from None
         except OSError as error:
             raise self.error(
-                Cause.UNREACHABLE, f"is not reachable from here ({error.strerror}): check routes and firewalls"
+                Cause.UNREACHABLE, f"is not reachable from here ({error.strerror})", "check routes and firewalls"
             ) from None
 
     # ── TLS ──
@@ -190,7 +194,8 @@ class Visit:
         hint = "" if self.security.certificate else ", or it may want a client certificate"
         return self.error(
             Cause.TLS_FAILED,
-            f"and we agree on no TLS ({_words(reason)}): compare TLS versions (1.2 or newer is needed) and ciphers{hint}",
+            f"and we agree on no TLS ({_words(reason)})",
+            f"compare TLS versions (1.2 or newer is needed) and ciphers{hint}",
         )
 
     def untrusted(self, error: ssl.SSLCertVerificationError) -> ConnectError:
@@ -198,31 +203,32 @@ class Visit:
         if error.verify_code in {62, 64}:  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
             return self.error(
                 Cause.CERTIFICATE_HOSTNAME,
-                f"shows a certificate for another name ({why}): use a name that it holds in bootstrap.servers,"
-                " or set ssl.endpoint.identification.algorithm to nothing",
+                f"shows a certificate for another name ({why})",
+                "use a name that it holds in bootstrap.servers, or set ssl.endpoint.identification.algorithm to nothing",
             )
         given = "the CA given" if self.security.ca else "the system's CAs; none was given"
         return self.error(
             Cause.CERTIFICATE_UNTRUSTED,
-            f"shows a certificate that is not trusted ({why}; checked against {given}): set the CA that signed it",
+            f"shows a certificate that is not trusted ({why}; checked against {given})",
+            "set the CA that signed it",
         )
 
     def client_certificate(self, alert: str) -> ConnectError:
         if self.security.certificate:
             return self.error(
                 Cause.CLIENT_CERTIFICATE_REFUSED,
-                f"does not accept our client certificate ({alert}): have it signed by a CA in the broker's trust store,"
-                " and see that it has not expired",
+                f"does not accept our client certificate ({alert})",
+                "have it signed by a CA in the broker's trust store, and see that it has not expired",
             )
         return self.error(
-            Cause.CLIENT_CERTIFICATE_REQUIRED, f"wants a client certificate ({alert}): set a certificate and its key"
+            Cause.CLIENT_CERTIFICATE_REQUIRED, f"wants a client certificate ({alert})", "set a certificate and its key"
         )
 
     def no_tls(self, *, certain: bool) -> ConnectError:
         """TLS led to nothing; another look without it says whether the port speaks plain Kafka, or something else."""
         closed = self.closed()
         plain = Protocol.of(tls=False, sasl=self.protocol.sasl)
-        not_offered = self.error(Cause.TLS_NOT_OFFERED, f"speaks no TLS; set security.protocol={plain}")
+        not_offered = self.error(Cause.TLS_NOT_OFFERED, "speaks no TLS", f"set security.protocol={plain}")
         try:
             with closing(self.reach()) as sock:
                 self.greet(Exchange(sock, self.left, CLIENT_ID), again=False)
@@ -234,13 +240,13 @@ class Visit:
 
     def tls_expected(self) -> ConnectError:
         secure = Protocol.of(tls=True, sasl=self.protocol.sasl)
-        return self.error(Cause.TLS_EXPECTED, f"speaks TLS; set security.protocol={secure}")
+        return self.error(Cause.TLS_EXPECTED, "speaks TLS", f"set security.protocol={secure}")
 
     def closed(self) -> ConnectError:
         return self.error(
             Cause.CLOSED,
-            f"closed the connection during {self.doing}: a proxy without a broker behind it, a broker that is just"
-            " stopping, or its limit of connections",
+            f"closed the connection during {self.doing}",
+            "is it a proxy without a broker behind it, a broker that is just stopping, or its limit of connections?",
         )
 
     # ── Kafka ──
@@ -279,10 +285,10 @@ class Visit:
 
     def check(self, versions: Mapping[int, tuple[int, int]]) -> None:
         if not versions:
-            raise self.error(Cause.UNSUPPORTED_BROKER, "names no API that it speaks: Kafka 1.0 or newer is needed")
+            raise self.error(Cause.UNSUPPORTED_BROKER, "names no API that it speaks", "Kafka 1.0 or newer is needed")
         if _METADATA not in versions:
             raise self.error(
-                Cause.UNSUPPORTED_BROKER, "does not answer clients: a controller's listener? give a broker's"
+                Cause.UNSUPPORTED_BROKER, "does not answer clients", "is it a controller's listener? give a broker's"
             )
         needed = {_METADATA: 4} | ({_SASL_HANDSHAKE: 1, _SASL_AUTHENTICATE: 0} if self.protocol.sasl else {})
         for key, version in needed.items():
@@ -290,7 +296,8 @@ class Visit:
             if not lowest <= version <= highest:
                 raise self.error(
                     Cause.UNSUPPORTED_BROKER,
-                    f"does not speak version {version} of API {key}: Kafka 1.0 or newer is needed",
+                    f"does not speak version {version} of API {key}",
+                    "Kafka 1.0 or newer is needed",
                 )
 
     def survey(self, exchange: Exchange, versions: Mapping[int, tuple[int, int]]) -> Probed:
@@ -328,21 +335,24 @@ class Visit:
         except ClosedError:
             raise self.closed() from None
         if not mechanism.is_authenticated():
-            raise self.error(Cause.WRONG_CREDENTIALS, f"did not let {self.security.username!r} in: check the password")
+            raise self.error(
+                Cause.WRONG_CREDENTIALS, f"did not let {self.security.username!r} in", "check the password"
+            )
 
     def handshaken(self, answer: Any, name: str) -> None:
         if answer.error_code == _UNSUPPORTED_SASL_MECHANISM:
             offered = _listed(answer.mechanisms)
             raise self.error(
                 Cause.MECHANISM_UNSUPPORTED,
-                f"does not offer {name}, it offers {offered or 'none'}: set sasl.mechanism to one of {MECHANISMS}"
-                " that it offers",
+                f"does not offer {name}, it offers {offered or 'none'}",
+                f"set sasl.mechanism to one of {MECHANISMS} that it offers",
             )
         if answer.error_code:
             plain = Protocol.of(tls=self.protocol.tls, sasl=False)
             raise self.error(
                 Cause.SASL_NOT_OFFERED,
-                f"does not ask for SASL on this listener (error {answer.error_code}); set security.protocol={plain}",
+                f"does not ask for SASL on this listener (error {answer.error_code})",
+                f"set security.protocol={plain}",
             )
 
     def refused(self, answer: Any, secrets: Mapping[str, str]) -> ConnectError:
@@ -350,12 +360,13 @@ class Visit:
         if answer.error_code == _SASL_AUTHENTICATION_FAILED:
             return self.error(
                 Cause.WRONG_CREDENTIALS,
-                f"does not accept user {self.security.username!r} with {self.security.mechanism} ({said}): check"
-                f" username and password (from {self.security.password and self.security.password.origin})",
+                f"does not accept user {self.security.username!r} with {self.security.mechanism} ({said})",
+                f"check username and password (from {self.security.password and self.security.password.origin})",
             )
         return self.error(
             Cause.UNSUPPORTED_BROKER,
-            f"answers the credentials with error {answer.error_code} ({said}): see the broker's log",
+            f"answers the credentials with error {answer.error_code} ({said})",
+            "see the broker's log",
         )
 
     def take(self, mechanism: Any, challenge: bytes) -> None:
@@ -364,7 +375,8 @@ class Visit:
         except (ValueError, KeyError):
             raise self.error(
                 Cause.WRONG_CREDENTIALS,
-                f"could not prove that it knows the password of {self.security.username!r}: is it the right cluster?",
+                f"could not prove that it knows the password of {self.security.username!r}",
+                "is it the right cluster?",
             ) from None
 
     def offered(self) -> tuple[str, ...]:
@@ -383,8 +395,8 @@ class Visit:
         secure = Protocol.of(tls=self.protocol.tls, sasl=True)
         return self.error(
             Cause.SASL_REQUIRED,
-            f"wants SASL and offers {_listed(mechanisms)}; set security.protocol={secure}, sasl.mechanism, username"
-            " and password",
+            f"wants SASL and offers {_listed(mechanisms)}",
+            f"set security.protocol={secure}, sasl.mechanism, username and password",
         )
 
 

@@ -183,7 +183,7 @@ class Wire:
             try:
                 self._links[endpoint] = Connection(endpoint, self._security, self.patience)
             except ConnectError as error:
-                self._links[endpoint] = Unknown(_WHY.get(Cause(error.cause), Why.UNREACHABLE), *split(str(error)))
+                self._links[endpoint] = Unknown(_WHY.get(Cause(error.cause), Why.UNREACHABLE), error.what, error.mend)
             except ConfigError as error:
                 self._links[endpoint] = Unknown(Why.OFF, str(error))
             except LateError:
@@ -208,15 +208,6 @@ class UnreachableError(Exception):
     def __init__(self, unknown: Unknown) -> None:
         super().__init__(unknown.detail)
         self.unknown = unknown
-
-
-def split(message: str) -> tuple[str, str]:
-    """What happened, and what to do: our errors put a colon or a semicolon between."""
-    for mark in ("; ", ": "):
-        head, found, tail = message.rpartition(mark)
-        if found:
-            return head, tail
-    return message, ""
 
 
 @contextmanager

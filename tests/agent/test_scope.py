@@ -1,0 +1,126 @@
+"""`mqcanary run --scope`: one application's groups and queues and what they read, by name, with the rights on them alone."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.audit import audit
+from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from agent.config import Config, load
+from agent.config.scope import scoped
+from agent.demo.cluster import ANONYMOUS, Member, Rights, SimulatedCluster, brokers
+from agent.errors import ConfigError
+from checks import all_checks
+from checks.facts import Group, KafkaSnapshot, Unknown
+from checks.limits import Limits
+from checks.questions import Questions
+
+METADATA, LIST_GROUPS = 3, 16
+FILE = """
+kafka: [{name: prod, bootstrap: ["127.0.0.1:9092"]}]
+sqs: [{region: us-east-1, prefix: pay-}]
+"""
+
+
+@pytest.fixture
+def cluster() -> Iterator[SimulatedCluster]:
+    model = brokers(3)
+    model.clock = time.time
+    now = time.time()
+    for name in ("orders", "orders.dlq", "payments", "secret"):
+        for partition in model.add_topic(name, 2, 3, min_insync_replicas="2").partitions:
+            partition.append(1000, now - 1500)
+    member = Member("m", subscription=("orders",), assignment={"orders": (0, 1)})
+    model.add_group("orders-app", {("orders", 0): 400, ("orders", 1): 1000}, state="Stable", members=[member])
+    newer = Member("n", subscription=("payments",), assignment={"payments": (0, 1)})
+    model.add_group("pay-app", {("payments", 0): 1000}, state="Stable", kind="consumer", members=[newer])
+    model.add_group("other-app", {("secret", 0): 1}, state="Empty")
+    with SimulatedCluster(model) as running:
+        yield running
+
+
+def look(cluster: SimulatedCluster, *scope: str, previous: KafkaSnapshot | None = None) -> KafkaSnapshot:
+    host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
+    settings = KafkaSettings(((host, int(port)),), name="prod", scope=scope)
+    return KafkaCollector(settings, Questions(all_checks(), Limits())).collect(previous, 10)
+
+
+def test_names_are_asked_for_and_nothing_is_listed(cluster: SimulatedCluster) -> None:
+    snapshot = look(cluster, "orders-app", "pay-app")
+    assert snapshot.groups.items.keys() == {"orders-app", "pay-app"}
+    kinds = {g.kind for g in snapshot.groups.items.values() if isinstance(g, Group)}
+    assert kinds == {"classic", "consumer"}
+    assert {"orders", "payments"} <= snapshot.topics.items.keys() <= {"orders", "orders.dlq", "payments"}
+    assert not cluster.asked(LIST_GROUPS)
+    assert all(request.fields["topics"] is not None for request in cluster.asked(METADATA))
+
+
+def test_rights_on_its_own_groups_and_topics_are_enough(cluster: SimulatedCluster) -> None:
+    cluster.model.rights[ANONYMOUS] = Rights(topics={"orders", "orders.dlq"}, groups={"orders-app"}, cluster=False)
+    snapshot = look(cluster, "orders-app")
+    report = audit([snapshot], all_checks(), Limits())[0].report
+    assert not [gap for gap in report.gaps.values() if not gap.check]
+    assert {f.fingerprint.check for f in report.findings.values()} >= {"kafka/group-lagging"}
+    # The same without a scope: the list of groups may be incomplete, and that is said.
+    whole = audit([look(cluster)], all_checks(), Limits())[0].report
+    assert [gap for gap in whole.gaps.values() if not gap.check and gap.address.kind == "groups"]
+
+
+def test_a_glob_needs_the_list_and_takes_only_what_it_names(cluster: SimulatedCluster) -> None:
+    assert look(cluster, "*-app").groups.items.keys() == {"orders-app", "pay-app", "other-app"}
+    assert look(cluster, "o*r-app").groups.items.keys() == {"other-app"}
+
+
+def test_a_group_that_is_not_there_is_absent_and_a_lost_coordinator_is_unknown(cluster: SimulatedCluster) -> None:
+    assert look(cluster, "nobody").groups.absent.keys() == {"nobody"}
+    before = look(cluster, "orders-app")
+    cluster.fault(api=10, coordinator="orders-app", error=15)
+    after = look(cluster, "orders-app", previous=before)
+    assert isinstance(after.groups.items["orders-app"], Unknown)
+    assert not after.groups.absent
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    path = tmp_path / "mqcanary.yaml"
+    path.write_text(FILE, encoding="utf-8")
+    return load(path)
+
+
+def test_targets_without_anything_of_the_scope_are_left_out(config: Config) -> None:
+    cut = scoped(config, ("groups/a", "groups/b*"))
+    assert [target.scope for target in cut.kafka] == [("a", "b*")]
+    assert cut.sqs == ()
+    (queue,) = scoped(config, ("queues/pay-in",)).sqs
+    assert (queue.queues, queue.prefix) == (("pay-in",), "")
+    (some,) = scoped(config, ("queues/pay-*",)).sqs
+    assert (some.queues, some.prefix, some.include) == ((), "pay-", ("pay-*",))
+    assert scoped(config, ()) is config
+
+
+def test_without_a_route_it_serves_metrics_only(config: Config, tmp_path: Path) -> None:
+    assert scoped(config, ("groups/a",)).running.policy.route.destinations == ()
+    path = tmp_path / "routed.yaml"
+    path.write_text(f"{FILE}route: {{to: console}}\n", encoding="utf-8")
+    assert scoped(load(path), ("groups/a",)).running.policy.route.destinations == ("console",)
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        (("payments",), "--scope 'payments' is no group and no queue: write groups/payments or queues/payments"),
+        (("topics/orders",), "--scope 'topics/orders' is no group and no queue"),
+        (("queues/",), "--scope 'queues/' is no group and no queue"),
+    ],
+)
+def test_a_wrong_scope_is_one_line(config: Config, scope: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        scoped(config, scope)
+
+
+def test_a_scope_that_no_target_serves_is_said(config: Config) -> None:
+    with pytest.raises(ConfigError, match="has no target for it"):
+        scoped(replace(config, sqs=()), ("queues/a",))
