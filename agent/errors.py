@@ -34,8 +34,10 @@ class SnapshotError(MqcanaryError):
 
 
 class ConnectError(MqcanaryError):
-    """Something that cannot be reached or refuses us; `cause` is one short word for it, for gaps and metrics."""
+    """Something that cannot be reached or refuses us: `what` happened, the `mend`, and the `cause`, one short word for it."""
 
-    def __init__(self, message: str, *, cause: str) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, mend: str, *, cause: str) -> None:
+        self.what = " ".join(what.splitlines())
+        super().__init__(f"{self.what}: {mend}")
+        self.mend = mend
         self.cause = cause

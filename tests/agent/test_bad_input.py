@@ -202,6 +202,9 @@ def test_an_untrusted_certificate(
     trust = f"ssl.truststore.type=PEM\nssl.truststore.location={tmp_path}/ca.pem"
     said = kafka(secure.bootstrap, properties=f"security.protocol=SSL\n{trust}\n")
     seen_not(said, "unreachable", "not trusted", "set the CA that signed it")
+    assert said.unseen is not None
+    assert said.unseen["detail"].endswith("checked against the CA given)")
+    assert said.unseen["close"] == "set the CA that signed it"
     assert not secure.requests, "nothing is said to a stranger"
 
 

@@ -117,6 +117,6 @@ def test_a_folder_or_a_pipe_is_not_waited_for() -> None:
 
 def test_errors_are_one_line_whatever_they_quote() -> None:
     assert issubclass(ConfigError, MqcanaryError)
-    error = ConnectError("a:1 says\r\nnever mind\u2028", cause="closed")
-    assert str(error) == "a:1 says never mind"
-    assert error.cause == "closed"
+    error = ConnectError("a:1 says\r\nnever mind\u2028", "ask again", cause="closed")
+    assert str(error) == "a:1 says never mind: ask again"
+    assert (error.what, error.mend, error.cause) == ("a:1 says never mind", "ask again", "closed")

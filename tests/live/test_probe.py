@@ -121,7 +121,7 @@ def test_tls_or_not(kafka_secure: KafkaCluster) -> None:
         ("PLAINTEXT", tls(kafka_secure), Cause.TLS_NOT_OFFERED, "PLAINTEXT"),
         ("SASL_PLAINTEXT", over_tls, Cause.TLS_NOT_OFFERED, "SASL_PLAINTEXT"),
     ]:
-        refused(kafka_secure, listener, security, cause, f"; set security.protocol={protocol}")
+        refused(kafka_secure, listener, security, cause, f": set security.protocol={protocol}")
 
 
 def test_certificates(kafka_secure: KafkaCluster) -> None:
@@ -159,7 +159,7 @@ def test_a_client_certificate_that_the_broker_does_not_trust(kafka_secure: Kafka
 
 
 def test_sasl_or_not(kafka_secure: KafkaCluster) -> None:
-    offers = "wants SASL and offers PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; set security.protocol=SASL"
+    offers = "wants SASL and offers PLAIN, SCRAM-SHA-256, SCRAM-SHA-512: set security.protocol=SASL"
     refused(kafka_secure, "SASL_PLAINTEXT", Security(), Cause.SASL_REQUIRED, f"{offers}_PLAINTEXT")
     refused(kafka_secure, "SASL_SSL", tls(kafka_secure), Cause.SASL_REQUIRED, f"{offers}_SSL")
     plain = sasl(Mechanism.PLAIN)

@@ -8,7 +8,10 @@ from typing import Any, Final
 
 Left = Callable[[], float]  # seconds until the deadline; raises LateError after it
 
-_LARGEST: Final = 4 * 1024 * 1024  # 30,000 brokers in one Metadata answer; "HTTP" read as a size is 1.2 GB
+_FIRST: Final = 4 * 1024 * 1024
+"""Bytes of an answer by one who has not yet shown that it speaks Kafka: "HTTP" read as a size is 1.2 GB."""
+_LARGEST: Final = 1024 * 1024 * 1024
+"""Of any other. 100 groups with 100,000 offsets each are 300 MB, and so big is what a big cluster answers."""
 
 
 class LateError(Exception):
@@ -81,7 +84,7 @@ class Exchange:
             (size,) = struct.unpack(">i", self._receive(4))
         except ClosedError:
             raise StrangeError(bytes(self._buffer)) if self._buffer else ClosedError from None
-        if not 4 <= size <= _LARGEST:
+        if not 4 <= size <= (_FIRST if self._serial == 1 else _LARGEST):
             raise StrangeError(struct.pack(">i", size) + self._buffer)
         body = self._receive(size)
         if body[:4] != struct.pack(">i", self._serial):

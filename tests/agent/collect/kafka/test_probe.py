@@ -404,7 +404,7 @@ def test_an_unsupported_broker(
 def test_tls_expected(serve: Serve, server_context: Contexts, security: Security) -> None:
     port = serve(Broker(context=server_context()))
     wanted = "SASL_SSL" if security.protocol.sasl else "SSL"
-    refused(port, security, Cause.TLS_EXPECTED, f"speaks TLS; set security.protocol={wanted}")
+    refused(port, security, Cause.TLS_EXPECTED, f"speaks TLS: set security.protocol={wanted}")
 
 
 def test_tls_expected_by_a_broker_that_just_hangs_up(
@@ -430,7 +430,7 @@ def test_tls_not_offered(serve: Serve, protocol: Protocol) -> None:
 
     security = sasl(protocol=protocol) if protocol.sasl else SSL
     plain_protocol = Protocol.of(tls=False, sasl=protocol.sasl)
-    refused(serve(Real()), security, Cause.TLS_NOT_OFFERED, f"speaks no TLS; set security.protocol={plain_protocol}")
+    refused(serve(Real()), security, Cause.TLS_NOT_OFFERED, f"speaks no TLS: set security.protocol={plain_protocol}")
 
 
 def test_tls_not_offered_by_one_that_answers_in_plain(serve: Serve) -> None:
