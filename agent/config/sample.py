@@ -34,4 +34,24 @@ limits:
 
 audit:
   fail_on: warning              # info, warning, critical or never
+
+# From here on for `mqcanary run` alone.
+every: 30s
+# mode: observe                 # deliver nothing, log what would have been told
+# state: /var/lib/mqcanary      # alerts, silences, messages under way; one directory for each agent
+listen:
+  address: 127.0.0.1:9188       # /metrics, /healthz, /readyz and a status page
+  # partitions: lagging         # series of single partitions: off, lagging or all
+# slack:
+#   token: {file: /run/secrets/slack-token}   # a bot token with chat:write; the bot is in the channels below
+# route:                        # the first route below that matches wins; what it leaves open, the one above says
+#   to: "slack:#messaging"
+#   repeat: {critical: 4h, warning: 1d}
+#   routes:
+#     - {owner: payments, to: "slack:#payments"}
+#     - {severity: critical, to: ["slack:#on-call", "slack:#messaging"]}
+# owners:                       # later wins; a queue's tag "owner" counts where nothing here matches
+#   - {resources: "kafka://*/groups/pay-*", owner: payments}
+# digest: {at: "09:00", timezone: Europe/Berlin}   # configuration findings: what is new, what was fixed
+# heartbeat: {url: {file: /run/secrets/heartbeat-url}, every: 1m}   # called while judging and telling both get on
 """
