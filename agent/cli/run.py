@@ -48,7 +48,7 @@ def command(*, config: Path | None, state: Path | None, scope: tuple[str, ...], 
     file = config
     begin(log)
 
-    def read() -> Config:
+    def read() -> "Config":
         return scoped(load(file), scope)
 
     loaded = read()
