@@ -8,6 +8,7 @@ import click
 _COMMANDS = {
     "audit": "say what is wrong with clusters and queues, why, and what to do",
     "run": "watch, and tell: alerts in Slack, metrics for Prometheus",
+    "health": "say whether the agent works, for whoever restarts it",
     "snapshot": "write what can be observed as JSON, to audit it later",
     "lag": "show how far every consumer group is behind",
     "checks": "list the checks, or explain one",

@@ -27,6 +27,7 @@ from agent.secret import Secret
 from agent.store.database import Store
 from agent.store.folder import Folder, network
 from agent.store.frames import Frames
+from agent.store.place import tell_url
 from agent.store.published import publish
 from agent.view import Good, TargetView, View
 from agent.web import WebOptions, WebServer
@@ -181,6 +182,7 @@ class Daemon:
             self.close()
             raise
         self._web = web
+        tell_url(self._folder.path, web.url)
 
     # ── configuration ──
 

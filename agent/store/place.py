@@ -2,11 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.config.model import Config
+from agent.errors import ConfigError
+
+if TYPE_CHECKING:  # loads pydantic, which `mqcanary health` does without
+    from agent.config.model import Config
+
+_URL = "url"
 
 
-def state_folder(option: Path | None, config: Config | None) -> Path:
+def state_folder(option: Path | None, config: "Config | None") -> Path:
     """The option, else the configuration's, else systemd's, else the user's own."""
     if option is not None:
         return option
@@ -16,3 +22,29 @@ def state_folder(option: Path | None, config: Config | None) -> Path:
         return Path(given)
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(os.path.expanduser(home)) / "mqcanary"  # noqa: PTH111 - Path's own raises where there is no home
+
+
+def tell_url(folder: Path, url: str) -> None:
+    """Renames it into place, where commands look for it; a full disk leaves that of the last time."""
+    hidden = folder / f".{_URL}"
+    try:
+        hidden.write_text(f"{url}\n", encoding="utf-8")
+        hidden.rename(folder / _URL)
+    except OSError:
+        hidden.unlink(missing_ok=True)
+
+
+def told_url(folder: Path) -> str:
+    """Where the agent of a state directory listens, or listened last; with a slash at its end.
+
+    Raises:
+        ConfigError: no agent has ever listened there, or it can't be read.
+    """
+    try:
+        return (folder / _URL).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"no agent has begun in {folder}: start one (mqcanary run), or name its directory (--state)"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{folder / _URL} can't be read ({error.strerror}): run as the agent's user") from None
