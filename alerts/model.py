@@ -135,6 +135,16 @@ class Subject(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StandingGap:
+    """What can't be judged until somebody grants something."""
+
+    target: Address
+    why: str
+    count: int
+    close: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     """What the daily digest says: new and fixed by name, the worst first and not all, the rest as a count."""
 
@@ -145,17 +155,7 @@ class Digest:
     fixes: int = 0
     open: int = 0
     """How many were told before and are still there."""
-    gaps: tuple["StandingGap", ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StandingGap:
-    """What can't be judged until somebody grants something."""
-
-    target: Address
-    why: str
-    count: int
-    close: str = ""
+    gaps: tuple[StandingGap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ COMMANDS: Mapping[str, type[Command]] = {
 
 
 def dumps(value: object) -> str:
-    """One value of the state. Names may hold anything: what is not ASCII is escaped."""
-    return json.dumps(_converter().unstructure(value), separators=(",", ":"), allow_nan=False)
+    """One value of the state. Names may hold anything: what is not ASCII is escaped; a number may be infinite or none."""
+    return json.dumps(_converter().unstructure(value), separators=(",", ":"))
 
 
 def loads(text: str, kind: type[T]) -> T:
@@ -58,11 +58,15 @@ def command_in(text: str) -> Command:
     Raises:
         ValueError: it holds none.
     """
-    document = json.loads(text)
-    if not isinstance(document, dict) or document.get("command") not in COMMANDS:
-        raise ValueError(f"no command; write one of {', '.join(COMMANDS)}")
-    kind = COMMANDS[document.pop("command")]
-    return loads(json.dumps(document), kind)
+    try:
+        document = json.loads(text)
+        word = document.pop("command", None) if isinstance(document, dict) else None
+        if not isinstance(word, str) or word not in COMMANDS:
+            raise ValueError(f"no command; write one of {', '.join(COMMANDS)}")
+        # A time that is no number would never come.
+        return loads(json.dumps(document, allow_nan=False), COMMANDS[word])
+    except RecursionError:
+        raise ValueError("no command; it is nested too deeply") from None
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from typing import Any
 from agent.errors import ConfigError
 from agent.store.codec import dumps, loads
 from alerts.model import Alert, Delivery, Recent, Setting, Silence, State, TargetState, Thread
+from checks.wording import shown
 
 MIGRATIONS: Sequence[str] = (
     "".join(
@@ -49,7 +50,7 @@ _TABLES: Mapping[str, _Table] = {
     "threads": _Table(Thread, lambda v: v.id),
     "deliveries": _Table(Delivery, lambda v: v.id),
 }
-_SINGLE = ("seq", "digested")
+_SINGLE: Mapping[str, Any] = {"seq": int, "digested": float | None}
 
 
 class Store:
@@ -63,6 +64,9 @@ class Store:
         self._path = path
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        except sqlite3.DatabaseError as error:
+            raise _unreadable(path, error) from None
+        try:
             if log != "wal":
                 self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute(f"PRAGMA journal_mode={log}")
@@ -71,9 +75,11 @@ class Store:
             self._saved = self._load()
             self.consumed = {key for (key,) in self._db.execute("SELECT key FROM consumed")}
         except sqlite3.DatabaseError as error:
-            raise ConfigError(
-                f"{path} can't be read ({error}): move it away to begin anew, or restore the copy beside it"
-            ) from None
+            self._db.close()
+            raise _unreadable(path, error) from None
+        except ConfigError:
+            self._db.close()
+            raise
 
     @property
     def state(self) -> State:
@@ -118,8 +124,8 @@ class Store:
             old, new = getattr(self._saved, name), getattr(state, name)
             if old is new:
                 continue
-            changed = [(str(key), dumps(value)) for key, value in new.items() if old.get(key) is not value]
-            gone = [(str(key),) for key in old.keys() - new.keys()]
+            changed = [(_text(key), dumps(value)) for key, value in new.items() if old.get(key) is not value]
+            gone = [(_text(key),) for key in old.keys() - new.keys()]
             if changed:
                 yield f"INSERT OR REPLACE INTO {name} VALUES (?, ?)", changed  # noqa: S608 - names of our own
             if gone:
@@ -132,18 +138,24 @@ class Store:
         told: dict[str, Any] = {}
         for name, table in _TABLES.items():
             rows = self._db.execute(f"SELECT key, value FROM {name}").fetchall()  # noqa: S608 - names of our own
-            try:
-                values: list[Any] = [loads(value, table.kind) for _, value in rows]
-            except ValueError as error:
-                raise ConfigError(
-                    f"{self._path}: a row of {name} can't be read ({error}): move the file away to begin anew"
-                ) from None
+            values = [self._value(name, key, text, table.kind) for key, text in rows]
             told[name] = {table.key(value): value for value in values}
         told["deliveries"] = dict(sorted(told["deliveries"].items(), key=lambda item: item[1].seq))
         single = dict(self._db.execute("SELECT key, value FROM facts"))
-        told |= {name: json.loads(single[name]) for name in _SINGLE if name in single}
+        told |= {
+            name: self._value("facts", name, single[name], kind) for name, kind in _SINGLE.items() if name in single
+        }
         told["open"] = {a.fingerprint: a.id for a in told["alerts"].values() if not a.phase.closed}
         return State(**told)
+
+    def _value(self, table: str, key: str, text: str, kind: Any) -> Any:
+        try:
+            return loads(text, kind)
+        except ValueError as error:
+            raise ConfigError(
+                f"{self._path}: row {shown(key)} of {table} can't be read ({error}): "
+                "delete it with sqlite3, or move the file away to begin anew"
+            ) from None
 
     def _migrate(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -156,6 +168,15 @@ class Store:
                     self._db.backup(kept)
                 kept.close()
             self._db.executescript(f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version={number + 1}; COMMIT;")
+
+
+def _text(key: object) -> str:
+    """A key as a text that SQLite takes, whatever names are in it; two keys never share one."""
+    return json.dumps(str(key))[1:-1]
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> ConfigError:
+    return ConfigError(f"{path} can't be read ({error}): move it away to begin anew, or restore the copy beside it")
 
 
 def _differs(old: State, new: State, name: str) -> bool:

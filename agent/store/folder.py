@@ -2,6 +2,9 @@
 
 import fcntl
 import os
+import re
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import ConfigError
@@ -10,6 +13,9 @@ NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse.sshfs", "fuse.glusterfs")
 )
 """File systems on which SQLite's write-ahead log does not work: https://sqlite.org/wal.html."""
+
+PATIENCE = 25
+"""Attempts to take the lock, 20 ms apart."""
 
 
 class Folder:
@@ -31,9 +37,7 @@ class Folder:
                 f"state directory {path} can't be used ({error.strerror}): "
                 "make it writable for this user, or name another one (state: in the configuration, or --state)"
             ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._lock):
             holder = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip()
             os.close(self._lock)
             who = f" (process {holder})" if holder else ""
@@ -47,14 +51,24 @@ class Folder:
         os.close(self._lock)
 
 
+def _locked(lock: int) -> bool:
+    """Takes the lock; a command that is just looking whether an agent runs holds it for a moment."""
+    for _ in range(PATIENCE):
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def running(path: Path) -> bool:
     """Whether an agent holds this state directory."""
     try:
-        lock = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two that look don't take each other for an agent
     except OSError:
         return True
     finally:
@@ -75,7 +89,7 @@ def network(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
         fields = before.split()
         if len(fields) < 5 or not after:
             continue
-        point = fields[4].encode().decode("unicode_escape")
+        point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), fields[4])
         if real.is_relative_to(point) and len(point) >= len(best):
             best, kind = point, after.split()[0]
     return kind if kind in NETWORK else ""

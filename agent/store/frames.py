@@ -30,11 +30,15 @@ class Frames:
         try:
             self._open()
         except sqlite3.DatabaseError:
-            # Only trends are lost.
-            log.warning("history dropped", file=str(path))
-            for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
-                name.unlink(missing_ok=True)
-            self._open()
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Only trends are lost."""
+        log.warning("history dropped", file=str(self._path))
+        self._db.close()
+        for end in ("", "-wal", "-shm", "-journal"):
+            self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+        self._open()
 
     def _open(self) -> None:
         self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -52,11 +56,14 @@ class Frames:
     def load(self, now: float) -> History:
         """What was kept, as far as it is young enough."""
         history = History()
-        rows = self._db.execute(
-            "SELECT scheme, target, frame FROM frames WHERE at > ? AND at <= ? ORDER BY at", (now - SPAN, now)
-        )
-        for scheme, target, packed in rows.fetchall():
-            with suppress(ValueError, zlib.error):  # one damaged row is a hole
+        query = "SELECT scheme, target, frame FROM frames WHERE at > ? AND at <= ? ORDER BY at"
+        try:
+            rows = self._db.execute(query, (now - SPAN, now)).fetchall()
+        except sqlite3.DatabaseError:
+            self._begin_anew()
+            rows = []
+        for scheme, target, packed in rows:
+            with suppress(ValueError, TypeError, zlib.error):  # one damaged row is a hole
                 document = json.loads(zlib.decompress(packed))
                 if scheme == "kafka":
                     history.restore(target, decode_as(document, KafkaFrame))

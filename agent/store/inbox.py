@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,9 +31,21 @@ def put(inbox: Path, command: Command) -> Path:
             file.flush()
             os.fsync(file.fileno())
         hidden.rename(inbox / name)
+        _settle(inbox)
     except OSError as error:
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
         raise ConfigError(f"{inbox} can't be written ({error.strerror}): run as the agent's user") from None
     return inbox / name
+
+
+def _settle(folder: Path) -> None:
+    """A name is on the disk only once its folder is."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def waiting(inbox: Path) -> Iterator[tuple[str, Command | ValueError]]:
@@ -51,6 +64,10 @@ def waiting(inbox: Path) -> Iterator[tuple[str, Command | ValueError]]:
 
 
 def _read(path: Path) -> str:
+    if not path.name.isascii():
+        raise ValueError("its name is none that a command has")
+    if path.exists() and not path.is_file():  # opening a pipe that nobody writes to would block
+        raise ValueError("it is no file")
     with path.open("rb") as file:
         text = file.read(LARGEST + 1)
     if len(text) > LARGEST:

@@ -1,7 +1,7 @@
 """The last view as a file, for commands in other processes: they read it beside the one writer and its lock."""
 
-import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ def publish(folder: Path, state: State, now: float) -> None:
         hidden.write_text(dumps(view), encoding="ascii")
         hidden.rename(folder / NAME)
     except OSError:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Published:
@@ -52,7 +53,7 @@ def read(folder: Path) -> Published:
         ConfigError: there is none, or it can't be read.
     """
     try:
-        text = (folder / NAME).read_text(encoding="ascii")
+        text = (folder / NAME).read_bytes()
     except FileNotFoundError:
         raise ConfigError(
             f"{folder} holds no view of an agent: start one (mqcanary run), or name its directory (--state)"
@@ -60,8 +61,7 @@ def read(folder: Path) -> Published:
     except OSError as error:
         raise ConfigError(f"{folder / NAME} can't be read ({error.strerror}): run as the agent's user") from None
     try:
-        json.loads(text)
-        found: Any = loads(text, Published)
+        found: Any = loads(text.decode("ascii"), Published)
     except ValueError as error:
         raise ConfigError(f"{folder / NAME} can't be read ({error}): run the same version as the agent") from None
     view: Published = found
