@@ -9,10 +9,14 @@ from checks.limits import Limits
 
 
 class Questions:
-    """The checks' questions about one group, with the limits in force for it."""
+    """The checks' questions about one group, with the limits in force for it.
 
-    def __init__(self, checks: Sequence[Check], limits: Limits) -> None:
+    `clear`: also with the clear limits, where somebody keeps what fires; without an answer it would never end.
+    """
+
+    def __init__(self, checks: Sequence[Check], limits: Limits, *, clear: bool = False) -> None:
         self._limits = limits
+        self._clear = clear
         self._checks = [check for check in checks if check.subject.kind is Group and (check.names or _has_age(check))]
 
     def ages(self, address: Address) -> frozenset[float]:
@@ -22,10 +26,9 @@ class Questions:
             ruling = self._limits.of(check, address)
             if ruling.off:
                 continue
-            for spec in check.limits.values():
-                value = ruling.values[spec.name]
-                if spec.age and isinstance(value, timedelta):
-                    ages.add(value.total_seconds())
+            for values in (ruling.values, ruling.clear)[: 1 + self._clear]:
+                asked = (values[spec.name] for spec in check.limits.values() if spec.age)
+                ages.update(value.total_seconds() for value in asked if isinstance(value, timedelta))
         return frozenset(ages)
 
     def topics(self, address: Address, group: Group) -> frozenset[str]:

@@ -191,7 +191,7 @@ class Daemon:
         if config.running.listen != self._config.running.listen:
             log.warning("it goes on listening where it did: restart it to change that", url=self.url)
         self._config = config
-        questions = Questions(all_checks(), config.limits)
+        questions = Questions(all_checks(), config.limits, clear=True)
         watched = list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE))
         before, self._lookers = self._lookers, {}
         for looker in before.values():

@@ -1,7 +1,8 @@
 from datetime import timedelta
 
 from checks.check import Severity
-from checks.facts import NEVER, Address, Why
+from checks.evaluate import Fingerprint, Verdict, evaluate
+from checks.facts import NEVER, Address, History, Why, facts_of
 from checks.kafka.group_lagging import group_lagging as check
 from checks.limits import Limits, Override, Pattern
 from checks.questions import Questions
@@ -79,6 +80,16 @@ def test_beyond_the_end_is_unknown_and_not_zero() -> None:
     report = judge(check, Example("beyond", (kafka(T, [APP], committed={"app": {("orders", 0): 101}}),)))
     assert not report.findings
     assert any("beyond the log end" in gap.unknown.detail for gap in report.gaps.values())
+
+
+def test_what_fires_ends_when_only_young_records_wait() -> None:
+    young = kafka(T, [APP], committed=LATE, lookups={("orders", 0, 180.0): 40, ("orders", 0, 144.0): 40})
+    mark = Fingerprint(check.id, young.address.under("groups", "app"))
+    history = History()
+    history.append(young)
+    report = evaluate(facts_of(young, history), [check], Limits(), firing={mark})
+    assert report.verdict(mark) is Verdict.CLEAR
+    assert Questions([check], Limits(), clear=True).ages(mark.address) == {180.0, 144.0}
 
 
 def test_the_age_asked_is_the_limit_in_force() -> None:
