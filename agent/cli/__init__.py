@@ -1,5 +1,7 @@
 """The command line: one command a file, imported when it is called, so that `--help` costs next to nothing."""
 
+import os
+import signal
 import sys
 from importlib import import_module
 
@@ -58,6 +60,9 @@ def main() -> None:
     """Entry point: what is the user's to mend is one line and exit code 2."""
     from agent.errors import ConfigFileError, MqcanaryError
 
+    if os.getpid() == 1:
+        # As the first process of a container it gets no signal that it doesn't handle: `docker stop` would wait, and kill.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         cli(prog_name="mqcanary")
     except ConfigFileError as error:
