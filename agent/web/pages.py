@@ -1,6 +1,5 @@
 """The paths and what each answers."""
 
-import hmac
 import json
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -16,19 +15,12 @@ from agent.metrics import Exposition
 from agent.metrics.text import CONTENT_TYPE
 from agent.secret import Secret
 from agent.view import View
+from agent.web.guard import hardened, same
 from agent.web.health import missing, stalled
 from agent.web.status import status
 
 OPEN = frozenset({"/healthz", "/readyz"})
 """Paths that need no token: probes have none, and they tell nothing that is secret."""
-
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 log = structlog.get_logger("web")
 
@@ -62,15 +54,10 @@ def pages(sources: Sources) -> Flask:
     if sources.token is not None:
         token = sources.token
         app.before_request(lambda: None if request.path in OPEN else _refusal(token))
-    app.after_request(_hardened)
+    app.after_request(hardened)
     app.register_error_handler(HTTPException, _told)
     app.register_error_handler(Exception, _bug)
     return app
-
-
-def _hardened(answer: Response) -> Response:
-    answer.headers.update(_HEADERS)
-    return answer
 
 
 def _told(error: HTTPException) -> Response:
@@ -115,16 +102,15 @@ def _scrape(made: Exposition) -> Response:
 
 
 def _refusal(token: Secret) -> Response | None:
-    """Compares in constant time. A browser asks its user for the token as the password of any name."""
+    """A browser asks its user for the token as the password of any name."""
+    given: Any = request.authorization
+    told = (given.token if given.type == "bearer" else given.password) if given is not None else None
     try:
-        wanted = token.reveal()
+        if same(told, token):
+            return None
     except ConfigError as error:
         log.error("no token to compare with", error=str(error))  # noqa: TRY400 - the user's to mend
         return _plain("the token can't be read; the log of mqcanary says why", 503)
-    given: Any = request.authorization
-    told = (given.token if given.type == "bearer" else given.password) if given is not None else None
-    if hmac.compare_digest((told or "").encode(errors="surrogatepass"), wanted.encode()):
-        return None
     answer = _plain("a bearer token is needed", 401)
     answer.headers.add("WWW-Authenticate", 'Bearer realm="mqcanary"')
     answer.headers.add("WWW-Authenticate", 'Basic realm="mqcanary", charset="UTF-8"')

@@ -1,78 +1,28 @@
-"""Flask on cheroot's threads: started and stopped without ever waiting for a client."""
+"""Metrics, health and the status page on one address."""
 
-import logging
-import os
-import re
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import structlog
-from cheroot.ssl.builtin import BuiltinSSLAdapter
-from cheroot.wsgi import Server
-
-from agent.errors import ConfigError
 from agent.metrics import Exposition
 from agent.secret import Secret
 from agent.view import View
+from agent.web.listener import Listener, ListenOptions
 from agent.web.pages import Sources, pages
-
-STOP = 0.9
-"""Seconds that `stop` takes at most."""
-
-log = structlog.get_logger("web")
 
 
 @dataclass(frozen=True, slots=True)
-class WebOptions:
-    """Where and how to listen."""
+class WebOptions(ListenOptions):
+    """Where and how to listen, and who is answered."""
 
-    host: str = "127.0.0.1"
-    port: int = 0
-    """0: any free one."""
-    certificate: Path | None = None
-    """PEM, with the chain; TLS where it is set."""
-    key: Path | None = None
-    """PEM; None: in the file of the certificate."""
     token: Secret | None = None
     """Asked for by all but /healthz and /readyz; read again for each request, so that it can be replaced."""
     max_age: float = 60.0
     """Seconds since the judge last finished something, beyond which /healthz says no."""
-    threads: int = 10
-    """Requests at the same time; a client that stops reading holds one until it times out."""
-    timeout: float = 10.0
-    """Seconds for which a client may neither read nor write."""
 
 
-class _Server(Server):
-    @staticmethod
-    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
-        """As cheroot's own, which leaves the socket open where it can't be bound."""
-        try:
-            socket_.bind(bind_addr)
-        except OSError:
-            socket_.close()
-            raise
-        return socket_
-
-    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        """What clients do wrong is nobody's business, what we do wrong is."""
-        if level >= logging.ERROR:
-            log.error("listener", detail=msg, exc_info=traceback)
-        else:
-            log.debug("listener", detail=msg)
-
-
-class WebServer:
-    """Serves between `start()` and `stop()`; all of its threads are daemons, so that none keeps the process alive.
-
-    `places` gives those of all configured targets, for /readyz; `clock` seconds since the epoch.
-    """
+class WebServer(Listener):
+    """`places` gives those of all configured targets, for /readyz; `clock` seconds since the epoch."""
 
     def __init__(
         self,
@@ -83,86 +33,5 @@ class WebServer:
         clock: Callable[[], float] = time.time,
         places: Callable[[], Collection[str]] | None = None,
     ) -> None:
-        self._options = options
         app = pages(Sources(read, exposition, clock, places, options.token, options.max_age))
-        self._server = _Server((options.host, options.port), app, numthreads=options.threads, server_name="mqcanary")
-        self._server.timeout = options.timeout
-        self._server.expiration_interval = 0.25  # the longest that its loop takes to see that it should stop
-        self._port = options.port
-
-    @property
-    def port(self) -> int:
-        """The one that is listened on; of a free one known after `start()`."""
-        return self._port
-
-    @property
-    def url(self) -> str:
-        scheme = "https" if self._options.certificate else "http"
-        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
-        return f"{scheme}://{host}:{self._port}/"
-
-    def start(self) -> None:
-        """Listens when it returns.
-
-        Raises:
-            ConfigError: the address can't be listened on, or the certificate or the token can't be used.
-        """
-        if self._options.token is not None:
-            self._options.token.reveal()
-        if self._options.certificate is not None:
-            self._server.ssl_adapter = _tls(self._options.certificate, self._options.key)
-        failed: list[Exception] = []
-
-        def listen() -> None:
-            try:
-                self._server.prepare()
-            except Exception as error:  # noqa: BLE001 - raised again where it was asked for
-                failed.append(error)
-
-        # Its workers are daemons if the thread that starts them is one.
-        thread = threading.Thread(target=listen, name="web listens", daemon=True)
-        thread.start()
-        thread.join()
-        if failed:
-            raise self._refused(failed[0])
-        self._port = self._server.bind_addr[1]
-        threading.Thread(target=self._server.serve, name="web", daemon=True).start()
-
-    def stop(self) -> None:
-        """No longer listens when it returns, within a second. Requests that are quick are answered, others given up."""
-        # cheroot closes its listener and then joins its workers without a limit: it is left alone with that.
-        thread = threading.Thread(target=self._server.stop, name="web stops", daemon=True)
-        thread.start()
-        thread.join(STOP)
-
-    def _refused(self, error: Exception) -> Exception:
-        if not isinstance(error, OSError):
-            return error
-        # cheroot tells what the system said within a sentence of its own
-        number = re.search(r"\[Errno (\d+)\]", str(error))
-        why = os.strerror(int(number[1])) if number else str(error)
-        place = f"{self._options.host}:{self._options.port}"
-        return ConfigError(f"cannot listen on {place} ({why}): write another address or port, or stop what has it")
-
-
-class _Tls(BuiltinSSLAdapter):
-    """Shakes hands in the worker: in cheroot's own loop a client that says nothing would hold up everybody else."""
-
-    def wrap(self, sock: Any) -> tuple[ssl.SSLSocket, dict[str, Any]]:
-        wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
-
-
-def _tls(certificate: Path, key: Path | None) -> _Tls:
-    for path in (certificate, key or certificate):
-        if not path.is_file():
-            raise ConfigError(f"{path} is not a file: mount the certificate or key there, or name another path")
-    try:
-        # without a password it would ask for one on the terminal
-        return _Tls(str(certificate), str(key or certificate), private_key_password="-")  # noqa: S106 - as above
-    except (OSError, ValueError) as error:
-        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(
-            f"certificate {certificate} cannot be used with key {key or certificate} ({told}): "
-            "both have to be PEM, without a password, and belong together"
-        ) from None
+        super().__init__("web", app, options, [options.token] if options.token else [])
