@@ -24,7 +24,7 @@ from checks.facts.logs import Arrivals, Logs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.sqs import Account, Queue, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.target import Facts, Now, TopicNames, absence, facts_of
-from checks.facts.unknown import Absence, Listing, Unknown, Unobserved, Why, known
+from checks.facts.unknown import Absence, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [
     "NEVER",
@@ -73,4 +73,5 @@ __all__ = [
     "known",
     "unseen_kafka",
     "unseen_sqs",
+    "young",
 ]

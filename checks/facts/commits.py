@@ -7,15 +7,13 @@ import numpy as np
 from checks.facts.kafka import Ints, Rows
 from checks.facts.lag import NOT_SEEN, Lag, log_rows, offsets_at
 from checks.facts.logs import Logs
-from checks.facts.unknown import Unknown, Why
+from checks.facts.unknown import Unknown, young
 
 NOBODY = ("Empty", "Dead")
 """States of a group without members."""
 
-PACE_SPAN = 600.0
-"""Seconds of history that a pace is taken from, at most."""
-PACE_LEAST = 60.0
-"""Below so many it says nothing: consumers commit in steps."""
+PACE_SHARE = 0.1
+"""Of the time that a pace is asked for; below that it says nothing: consumers commit in steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,8 @@ class Standing:
 
     since: float
     """The first poll that shows it so."""
+    seconds: float
+    """From there to the newest poll."""
     open: bool
     """That is the first poll there is: it may have begun before."""
     poll: float
@@ -60,6 +60,8 @@ class Commits:
         offsets = self._lag.committed[rows]
         if not self._frames or not self._waits(rows, len(self._frames) - 1, offsets, least):
             return None
+        if (nameless := self._logs.nameless(self._lag.topics[topic])) is not None:
+            return nameless
         since, is_open = self._frames[-1].at, True
         for k in range(len(self._frames) - 2, -1, -1):
             then = self._then(k)[rows]
@@ -73,27 +75,24 @@ class Commits:
                 since = self._frames[k].at
         span = self._frames[-1].at - self._frames[0].at
         poll = span / (len(self._frames) - 1) if len(self._frames) > 1 else 0.0
-        if is_open and (nameless := self._logs.nameless(self._lag.topics[topic])) is not None:
-            return nameless
-        return Standing(since, is_open, poll)
+        return Standing(since, self._frames[-1].at - since, is_open, poll)
 
-    def pace(self, row: int) -> Pace | Unknown:
-        """How fast one row of the Lag is read and written, over as much of the last minutes as is whole."""
+    def pace(self, row: int, over: float) -> Pace | Unknown:
+        """How fast one row of the Lag is read and written, over as much of the last `over` seconds as is whole."""
         newest, span, read, written = len(self._frames) - 1, 0.0, 0, 0
         for k in range(newest - 1, -1, -1):
             age = self._frames[newest].at - self._frames[k].at
             log = self._logs.then(self._frames[k])
             offset, end = int(self._then(k)[row]), int(log.end[self._row[row]])
-            if age > PACE_SPAN or log.replaced[self._row[row]]:
+            if age > over or log.replaced[self._row[row]]:
                 break
             if offset < 0 or end < 0:
                 continue
             if offset > self._lag.committed[row] - read or end > self._lag.end[row] - written:
                 break
             span, read, written = age, int(self._lag.committed[row]) - offset, int(self._lag.end[row]) - end
-        if span < PACE_LEAST:
-            detail = f"{span:.0f} s of history; a pace needs {PACE_LEAST:.0f} s"
-            return Unknown(Why.YOUNG, detail, "more polls: --samples 3 --every 30s")
+        if span <= 0 or span < over * PACE_SHARE:
+            return young(f"{span:.0f} s of history; a pace needs {over * PACE_SHARE:g} s", over * PACE_SHARE)
         return Pace(span, read / span, written / span)
 
     def _empty(self, k: int) -> bool:
@@ -107,9 +106,12 @@ class Commits:
         return False if (readable >= 0).all() else None
 
     def usual(self, topic: int, until: float) -> float:
-        """Seconds: the longest that the group took, before `until`, between two moves with something unread."""
+        """Seconds that the group takes at most, before `until`, from something unread to its next move.
+
+        The longest but one where there were several: a stall that is over must not hide the next.
+        """
         rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
-        longest = 0.0
+        taken: list[float] = []
         start: float | None = None
         before: Ints | None = None
         for k, frame in enumerate(self._frames):
@@ -122,12 +124,13 @@ class Commits:
             if before is not None:
                 then = np.where(then == NOT_SEEN, before, then)
                 if ((then != before) & (before != NOT_SEEN)).any():
-                    longest = longest if start is None else max(longest, frame.at - start)
+                    if start is not None:
+                        taken.append(frame.at - start)
                     start = None
             before = then
             if start is None and self._waits(rows, k, np.where(then >= 0, then, np.iinfo(np.int64).max), 1):
                 start = frame.at
-        return longest
+        return sorted(taken)[-2:][0] if taken else 0.0
 
     def _readable(self, k: int) -> Ints:
         if k == len(self._frames) - 1:  # now: what the Lag itself was made of

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from checks.facts.history import KafkaFrame
 from checks.facts.kafka import NEVER, Floats, Ints, LogEnds, Rows, Topic
-from checks.facts.unknown import Listing, Unknown, Why
+from checks.facts.unknown import Listing, Unknown, Why, young
 
 Flags = npt.NDArray[np.bool_]
 
@@ -126,13 +126,16 @@ class Arrivals:
     """Polls by partitions."""
 
     def windows(self, over: float, parts: int) -> Windows | Unknown:
-        """The last `over` seconds in `parts` windows, each between two polls; Unknown until history reaches so far."""
+        """The last `over` seconds in `parts` windows, each between two polls; Unknown until history reaches so far.
+
+        Also where it has a hole there: windows that reach back twice as far would speak of another time.
+        """
         picks: list[int] = [self.at.size - 1]
         for part in range(1, parts + 1):
             wanted = self.at[-1] - over * part / parts
             picks.insert(0, min(int(np.searchsorted(self.at, wanted, side="right")) - 1, picks[0] - 1))
-        if picks[0] < 0:
+        if picks[0] < 0 or self.at[-1] - self.at[picks[0]] > 2 * over:
             span = self.at[-1] - self.at[0]
-            detail = f"{span:.0f} s of history in {self.at.size} polls; {parts} windows in {over:.0f} s are needed"
-            return Unknown(Why.YOUNG, detail, f"more polls: --samples {over / 30 + 1:.0f} --every 30s")
+            detail = f"{self.at.size} polls in {span:.0f} s of history; {parts} windows in {over:g} s are needed"
+            return young(detail, over, parts + 1)
         return Windows(np.diff(self.at[picks]), np.diff(self.ends[picks], axis=0))

@@ -51,8 +51,17 @@ class Backlog:
     at: Floats
     visible: Ints
     in_flight: Ints
-    redriven: int | Unknown
-    """Messages that left its dead-letter queue in these polls; 0 where it has none."""
+    dead: Ints | Unknown | None
+    """Visible in its dead-letter queue in the same polls, NEVER where it was not told; None where it has none."""
+
+    def redriven(self, first: int) -> int | Unknown:
+        """Messages that left its dead-letter queue since the poll `first`: they may have come back here."""
+        if self.dead is None or isinstance(self.dead, Unknown):
+            return 0 if self.dead is None else self.dead
+        dead = self.dead[first:]
+        if dead[0] < 0 or dead[-1] < 0:
+            return Unknown(Why.UNREACHABLE, "whether its dead-letter queue was redriven is not known: it was not seen")
+        return max(0, int(dead.max() - dead[-1]))
 
 
 class RedriveGraph:
@@ -111,20 +120,14 @@ class Depths:
     def backlog(self, queue: Queue, dead: DeadLetterQueue | Unknown | None) -> Backlog:
         run, column = self._run(queue, (self._visible >= 0) & (self._in_flight >= 0))
         at, visible = self._read[run, column], self._visible[run, column]
-        redriven: int | Unknown = 0
-        if isinstance(dead, Unknown):
-            redriven = dead
-        elif dead is not None and at.size:
-            redriven = self._fall(dead.queue, float(at[0]))
-        return Backlog(at, visible, self._in_flight[run, column], redriven)
+        told = self._told(dead.queue)[run] if isinstance(dead, DeadLetterQueue) else dead
+        return Backlog(at, visible, self._in_flight[run, column], told)
 
-    def _fall(self, queue: Queue, since: float) -> int | Unknown:
-        depth = self.depth(queue)
-        if not depth.at.size:
-            return Unknown(Why.UNREACHABLE, f"the depth of dead-letter queue {queue.name} was not told")
-        # the poll that was read just before or after the first of its source
-        seen = depth.visible[np.searchsorted(depth.at, since, side="right") - 1 if depth.at[0] <= since else 0 :]
-        return max(0, int(seen.max() - seen[-1]))
+    def _told(self, queue: Queue) -> Ints:
+        column = self._rows.get(queue.arn)
+        if column is None:
+            return np.full(len(self._visible), NEVER, dtype=np.int64)
+        return np.where(self._same[:, column], self._visible[:, column], NEVER)
 
     @cached_property
     def _same(self) -> Flags:

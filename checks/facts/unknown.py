@@ -1,5 +1,6 @@
 """A fact that could not be observed is a value of its own: never a zero, never an empty list, never a pass."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -38,6 +39,13 @@ class Unknown:
 
     def __bool__(self) -> NoReturn:
         raise TypeError(f"an Unknown is neither true nor false ({self.why}: {self.detail}); ask known() first")
+
+
+def young(seen: str, seconds: float, polls: int = 2) -> Unknown:
+    """History is too short for a question: it has to reach `seconds` back, in at least so many polls."""
+    every = max(1, min(30, int(seconds / polls)))
+    samples = max(polls, math.ceil(seconds / every)) + 1
+    return Unknown(Why.YOUNG, seen, f"more polls: --samples {samples} --every {every}s")
 
 
 class Unobserved(Exception):  # noqa: N818 - not an error of ours: it becomes a Gap

@@ -3,9 +3,10 @@ from datetime import timedelta
 
 import numpy as np
 
-from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
+from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Group, Lag, Progress, Unknown, Why, known
 from checks.facts.kafka import Rows
+from checks.unread import unread
 from checks.wording import count, listed, shell, shown, span
 
 
@@ -76,7 +77,7 @@ def _problem(
     return Problem(
         summary=f"group {shown(group.name)} is {behind} behind on {listed(topics)}: "
         f"{count(records, 'unread record')} in {count(rows.size, 'partition')}{trend}",
-        evidence=tuple(seen for row in _worst(lag, rows) for seen in _evidence(lag, row, slo)),
+        evidence=tuple(seen for row in _worst(lag, rows) for seen in unread(lag, row, slo)),
         severity=Severity.INFO if draining else None,
         fix=Fix(
             "No member is running: start the consumers of this group."
@@ -91,13 +92,3 @@ def _problem(
 def _worst(lag: Lag, rows: Rows) -> list[int]:
     order = np.argsort(-lag.lag[rows], kind="stable")
     return [int(row) for row in rows[order][:2]]
-
-
-def _evidence(lag: Lag, row: int, slo: timedelta) -> Iterator[Seen]:
-    topic, partition = lag.place(row)
-    yield Seen(f"committed[{topic}/{partition}]", int(lag.committed[row]), "offset")
-    yield Seen(f"end[{partition}]", int(lag.end[row]), "offset", ("topics", topic))
-    for age in sorted(a for a in lag.answers if a >= slo.total_seconds())[:1]:
-        first = int(lag.answers[age][row])
-        unit = f"offset of the first record younger than {age:g} s, -1: there is none"
-        yield Seen(f"lookups[{partition}@{age:g}]", first, unit, ("topics", topic))

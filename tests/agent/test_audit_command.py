@@ -14,6 +14,7 @@ from tests.agent.conftest import Run
 from tests.live.sqs import REGION, SqsServer
 
 FOUND = {
+    "kafka/lag-on-one-partition kafka://simulated-cluster-0001/groups/order-processor",
     "kafka/offline-partition kafka://simulated-cluster-0001/topics/clicks",
     "kafka/group-lagging kafka://simulated-cluster-0001/groups/order-processor",
     "kafka/replication-factor-low kafka://simulated-cluster-0001/topics/audit-log",

@@ -184,7 +184,7 @@ def queue(
         fifo=name.endswith(".fifo"),
         visible=visible,
         in_flight=in_flight,
-        delayed=0,
+        delayed=more.pop("delayed", 0),
         retention=retention,
         visibility_timeout=30.0,
         receive_wait=0.0,

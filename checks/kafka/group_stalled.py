@@ -1,0 +1,81 @@
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+
+from checks.check import Fix, Kind, Problem, Severity, check, minutes
+from checks.facts import Commits, Group, Lag, Unknown, known, young
+from checks.facts.commits import NOBODY, Standing
+from checks.unread import unread
+from checks.wording import count, listed, shell, shown, span
+
+
+@check(kind=Kind.CONDITION, severity=Severity.WARNING, clear={"window": 0.5})
+def group_stalled(
+    group: Group, lag: Lag, commits: Commits, *, window: timedelta = minutes(10), least: int = 2
+) -> Iterator[Problem]:
+    """A consumer group has members and unread records, and none of its offsets on a topic moves.
+
+    Why: its members are there, so nothing restarts them and nobody is paged; meanwhile nothing of the topic is done.
+        A call that never returns, a record that fails again and again, or a dead lock looks like this.
+    How: the committed offsets of every poll in the history. Counted is from the first poll that shows records to read
+        and members to read them; Kafka does not tell when an offset was committed, only that it is where it was.
+    Limits: `window`, 10 minutes by default, and never less than the group usually takes between two moves and two
+        polls more. `least` records on some partition, 2 by default: behind a transaction one always stays.
+    Silent when: some offset on the topic moves; the group commits seldom and always did; nobody is in the group;
+        nobody is assigned to the topic any more (an old subscription); the records belong to a transaction that is
+        still open; the topic was created anew. While a classic group rebalances it does not say who reads what: a Gap.
+    Source: article S494-496, a committed offset far below the log end; KIP-62, members are in the group as long as their
+        heartbeats come, whatever became of what they read.
+    """
+    if group.state in NOBODY:
+        return
+    still, unclear = _standing(lag, commits, window, least)
+    if still or unclear:
+        owned = known(group.assigned_topics())
+        if found := {name: standing for name, standing in still.items() if name in owned}:
+            yield _problem(group, lag, found)
+        for hole in (hole for name, hole in unclear.items() if name in owned):
+            known(hole)
+    if (failed := lag.unknown()) is not None:
+        known(failed)
+
+
+def _standing(
+    lag: Lag, commits: Commits, window: timedelta, least: int
+) -> tuple[dict[str, Standing], dict[str, Unknown]]:
+    """The topics on which the group stood still for long enough, and those of which that is not known."""
+    still: dict[str, Standing] = {}
+    unclear: dict[str, Unknown] = {}
+    for topic, name in enumerate(lag.topics):
+        standing = commits.standing(topic, least)
+        if isinstance(standing, Unknown):
+            unclear[name] = standing
+        elif standing is None:
+            continue
+        elif standing.seconds >= window.total_seconds():
+            if standing.seconds >= commits.usual(topic, standing.since) + 2 * standing.poll:
+                still[name] = standing
+        elif standing.open:
+            seen = f"no offset on {name} moved in {span(standing.seconds)} of history; {span(window)} decide"
+            unclear[name] = young(seen, window.total_seconds())
+    return still, unclear
+
+
+def _problem(group: Group, lag: Lag, still: dict[str, Standing]) -> Problem:
+    longest = max(still.values(), key=lambda standing: standing.seconds)
+    rows = np.flatnonzero(np.isin(lag.topic, [lag.topics.index(name) for name in still]) & (lag.lag > 0))
+    worst = rows[np.argsort(-lag.lag[rows], kind="stable")][:2]
+    members = known(group.members)
+    return Problem(
+        summary=f"group {shown(group.name)} stands still on {listed(sorted(still))}: no offset moved for "
+        f"{'at least ' if longest.open else ''}{span(longest.seconds)}, "
+        f"{count(int(lag.lag[rows].sum()), 'unread record')} in {count(rows.size, 'partition')}, "
+        f"though {count(len(members), 'member')} {'is' if len(members) == 1 else 'are'} in the group",
+        evidence=tuple(seen for row in worst.tolist() for seen in unread(lag, row)),
+        fix=Fix(
+            "Its members are alive and blocked: look in their logs and thread dumps (jcmd PID Thread.print) for a call "
+            "that never returns or a record that fails again and again; then restart them.",
+            f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --group {shell(group.name)}",
+        ),
+    )
