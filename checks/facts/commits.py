@@ -6,7 +6,7 @@ import numpy as np
 
 from checks.facts.kafka import Ints, Rows
 from checks.facts.lag import NOT_SEEN, Lag, log_rows, offsets_at
-from checks.facts.logs import Logs
+from checks.facts.logs import Flags, Logs
 from checks.facts.unknown import Unknown, young
 
 NOBODY = ("Empty", "Dead")
@@ -46,7 +46,9 @@ class Commits:
         self._group = group
         self._lag = lag
         self._logs = logs
-        self._frames = [f for f in logs.frames if group in f.committed and group in f.states]
+        polls = [k for k, f in enumerate(logs.frames) if group in f.committed and group in f.states]
+        self._polls: Rows = np.array(polls, dtype=np.intp)
+        self._frames = [logs.frames[k] for k in polls]
         self._row = log_rows(lag, logs.ends)
         self._offsets: dict[int, Ints] = {}
 
@@ -58,33 +60,42 @@ class Commits:
         """
         rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
         offsets = self._lag.committed[rows]
-        if not self._frames or not self._waits(rows, len(self._frames) - 1, offsets, least):
+        now = len(self._frames) - 1
+        if now < 0 or not self._waits(rows, now, offsets, least):
             return None
         if (nameless := self._logs.nameless(self._lag.topics[topic])) is not None:
             return nameless
-        since, is_open = self._frames[-1].at, True
-        for k in range(len(self._frames) - 2, -1, -1):
-            then = self._then(k)[rows]
-            waits = self._waits(rows, k, offsets, least)
-            moved = ((then != offsets) & (then != NOT_SEEN)).any()
-            replaced = self._logs.then(self._frames[k]).replaced[self._row[rows]].any()
-            if self._empty(k) or moved or replaced or waits is False:
-                is_open = False
-                break
-            if waits:
-                since = self._frames[k].at
-        span = self._frames[-1].at - self._frames[0].at
-        poll = span / (len(self._frames) - 1) if len(self._frames) > 1 else 0.0
-        return Standing(since, self._frames[-1].at - since, is_open, poll)
+        # Most groups moved since the poll before: that costs next to nothing.
+        since, is_open = self._still(rows, offsets, least, max(0, now - 1))
+        if is_open and now > 1:
+            since, is_open = self._still(rows, offsets, least, 0)
+        times = [frame.at for frame in self._frames]
+        poll = (times[-1] - times[0]) / now if now else 0.0
+        return Standing(times[since], times[-1] - times[since], is_open, poll)
+
+    def _still(self, rows: Rows, offsets: Ints, least: int, first: int) -> tuple[int, bool]:
+        """The poll since which nothing moved, looking back as far as `first`, and whether it may be longer."""
+        polls, log = self._polls[first:-1], self._row[rows]
+        then = np.array([self._then(k)[rows] for k in reversed(range(first, len(self._frames) - 1))])[::-1]
+        then = then.reshape(polls.size, rows.size)
+        moved = ((then != offsets) & (then != NOT_SEEN)).any(axis=1)
+        readable = self._logs.readable[np.ix_(polls, log)]
+        waits: Flags = np.any((readable >= 0) & (readable - offsets >= least), axis=1)
+        idle = ~waits & (readable >= 0).all(axis=1)
+        empty = np.array([self._empty(k) for k in range(first, len(self._frames) - 1)], dtype=bool)
+        stops = np.flatnonzero(moved | idle | empty | self._logs.replaced[np.ix_(polls, log)].any(axis=1))
+        begin = int(stops[-1]) + 1 if stops.size else 0
+        shown = np.flatnonzero(waits[begin:])
+        return first + (begin + int(shown[0]) if shown.size else polls.size), not stops.size
 
     def pace(self, row: int, over: float) -> Pace | Unknown:
         """How fast one row of the Lag is read and written, over as much of the last `over` seconds as is whole."""
         newest, span, read, written = len(self._frames) - 1, 0.0, 0, 0
         for k in range(newest - 1, -1, -1):
             age = self._frames[newest].at - self._frames[k].at
-            log = self._logs.then(self._frames[k])
-            offset, end = int(self._then(k)[row]), int(log.end[self._row[row]])
-            if age > over or log.replaced[self._row[row]]:
+            place = self._polls[k], self._row[row]
+            offset, end = int(self._then(k)[row]), int(self._logs.end[place])
+            if age > over or self._logs.replaced[place]:
                 break
             if offset < 0 or end < 0:
                 continue
@@ -135,7 +146,7 @@ class Commits:
     def _readable(self, k: int) -> Ints:
         if k == len(self._frames) - 1:  # now: what the Lag itself was made of
             return self._lag.stable
-        column: Ints = self._logs.then(self._frames[k]).readable[self._row]
+        column: Ints = self._logs.readable[self._polls[k], self._row]
         return column
 
     def _then(self, k: int) -> Ints:

@@ -16,7 +16,7 @@ Snapshot = KafkaSnapshot | SqsSnapshot
 SPAN = 3600.0
 """Seconds of history that are kept."""
 
-F = TypeVar("F", bound="KafkaFrame | SqsFrame")
+F = TypeVar("F", "KafkaFrame", "SqsFrame")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,18 @@ class KafkaFrame:
     ends: LogEnds | None
     """None where it was not observed: a hole, never a rate."""
     committed: Mapping[str, Committed]
-    """Only the groups that were observed."""
+    """Only the groups that were observed; each the same object while its offsets are the same, `at` the first time."""
     ids: Mapping[str, str]
     """Topic to topic id, only of topics that were observed; the same object while nothing in it changed."""
     states: Mapping[str, str]
     """Group to state, likewise."""
+
+    def after(self, before: "KafkaFrame") -> "KafkaFrame":
+        """This one, with what is as it was in the poll before as the same objects."""
+        committed = {name: _kept(one, before.committed.get(name)) for name, one in self.committed.items()}
+        ids = before.ids if before.ids == self.ids else self.ids
+        states = before.states if before.states == self.states else self.states
+        return KafkaFrame(self.at, self.ends, committed, ids, states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,20 @@ class SqsFrame:
     read: Floats
     """When each was read."""
 
+    def after(self, before: "SqsFrame") -> "SqsFrame":
+        """As of a KafkaFrame."""
+        rows = before.rows if before.rows == self.rows else self.rows
+        return SqsFrame(self.at, rows, self.visible, self.in_flight, self.created, self.read)
+
 
 class _Frames(Generic[F]):
     def __init__(self, frames: Iterable[F] = ()) -> None:
-        self.frames = list(frames)
+        self.frames: list[F] = list(frames)
 
     def add(self, frame: F, span: float) -> None:
         if self.frames and frame.at <= self.frames[-1].at:
             return  # told twice, or late: a replay appends what is already here
-        self.frames.append(frame)
+        self.frames.append(frame.after(self.frames[-1]) if self.frames else frame)
         while self.frames[0].at < frame.at - span:
             del self.frames[0]
 
@@ -69,11 +81,9 @@ class History:
 
     def append(self, snapshot: Snapshot) -> None:
         if isinstance(snapshot, KafkaSnapshot):
-            kafka = self._kafka.setdefault(snapshot.target, _Frames())
-            kafka.add(_kafka_frame(snapshot, kafka.frames[-1] if kafka.frames else None), self._span)
+            self._kafka.setdefault(snapshot.target, _Frames[KafkaFrame]()).add(_kafka_frame(snapshot), self._span)
         else:
-            sqs = self._sqs.setdefault(snapshot.target, _Frames())
-            sqs.add(_sqs_frame(snapshot, sqs.frames[-1] if sqs.frames else None), self._span)
+            self._sqs.setdefault(snapshot.target, _Frames[SqsFrame]()).add(_sqs_frame(snapshot), self._span)
 
     def plus(self, snapshot: Snapshot) -> "History":
         """A history that also has `snapshot`; this one is left as it is."""
@@ -89,9 +99,9 @@ class History:
     def restore(self, target: str, frame: KafkaFrame | SqsFrame) -> None:
         """Appends a frame that was kept before."""
         if isinstance(frame, KafkaFrame):
-            self._kafka.setdefault(target, _Frames()).add(frame, self._span)
+            self._kafka.setdefault(target, _Frames[KafkaFrame]()).add(frame, self._span)
         else:
-            self._sqs.setdefault(target, _Frames()).add(frame, self._span)
+            self._sqs.setdefault(target, _Frames[SqsFrame]()).add(frame, self._span)
 
     def kafka(self, target: str) -> tuple[KafkaFrame, ...]:
         return tuple(self._kafka[target].frames) if target in self._kafka else ()
@@ -104,7 +114,14 @@ class History:
         return frozenset(kafka) | frozenset(Address("sqs", target) for target in self._sqs)
 
 
-def _kafka_frame(snapshot: KafkaSnapshot, before: KafkaFrame | None) -> KafkaFrame:
+def _kept(new: Committed, old: Committed | None) -> Committed:
+    if old is None or new.topics != old.topics:
+        return new
+    columns = ((new.offset, old.offset), (new.topic, old.topic), (new.partition, old.partition), (new.error, old.error))
+    return old if all(np.array_equal(a, b) for a, b in columns) else new
+
+
+def _kafka_frame(snapshot: KafkaSnapshot) -> KafkaFrame:
     committed = {name: c for name, c in snapshot.committed.items() if not isinstance(c, Unknown)}
     ids = {name: topic.id for name, topic in snapshot.topics.items.items() if not isinstance(topic, Unknown)}
     states = {name: group.state for name, group in snapshot.groups.items.items() if not isinstance(group, Unknown)}
@@ -112,18 +129,17 @@ def _kafka_frame(snapshot: KafkaSnapshot, before: KafkaFrame | None) -> KafkaFra
         at=snapshot.at,
         ends=None if isinstance(snapshot.ends, Unknown) else snapshot.ends,
         committed=committed,
-        ids=before.ids if before is not None and before.ids == ids else ids,
-        states=before.states if before is not None and before.states == states else states,
+        ids=ids,
+        states=states,
     )
 
 
-def _sqs_frame(snapshot: SqsSnapshot, before: SqsFrame | None) -> SqsFrame:
+def _sqs_frame(snapshot: SqsSnapshot) -> SqsFrame:
     seen = [*snapshot.queues.items.values(), *snapshot.others.values()]
     queues = {queue.arn: queue for queue in seen if not isinstance(queue, Unknown)}
-    rows = {arn: row for row, arn in enumerate(queues)}
     return SqsFrame(
         at=snapshot.at,
-        rows=before.rows if before is not None and before.rows == rows else rows,
+        rows={arn: row for row, arn in enumerate(queues)},
         visible=_counts(queue.visible for queue in queues.values()),
         in_flight=_counts(queue.in_flight for queue in queues.values()),
         created=_times(queue.created for queue in queues.values()),

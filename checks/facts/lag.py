@@ -1,13 +1,13 @@
 """How far a group is behind: derived from committed offsets, log ends, look-ups by time, and history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from checks.facts.codes import refused
-from checks.facts.history import KafkaFrame
 from checks.facts.kafka import NEVER, Codes, Committed, Floats, Group, Ints, KafkaSnapshot, LogEnds, Lookups, Rows
+from checks.facts.logs import Logs
 from checks.facts.unknown import Unknown, Why
 
 _FAILED = -2
@@ -228,14 +228,13 @@ class Progress:
         return self.shrinking and self.consumed > self.produced
 
 
-def progress_of(group: str, lag: Lag, frames: Sequence[KafkaFrame]) -> Progress | Unknown:
-    """How one group moved through `frames`, the last of which is now."""
-    usable = [(f.at, f.ends, f.committed[group]) for f in frames if f.ends is not None and group in f.committed]
-    if len(usable) < 2:
+def progress_of(group: str, lag: Lag, logs: Logs) -> Progress | Unknown:
+    """How one group moved through the polls of `logs`, the last of which is now."""
+    polls = np.array([k for k, frame in enumerate(logs.frames) if group in frame.committed], dtype=np.intp)
+    if polls.size < 2:
         return YOUNG
-    ends = np.stack([np.append(e.end, NEVER)[log_rows(lag, e)] for _, e, _ in usable])
-    times = np.array([e.at for _, e, _ in usable])
-    offsets = offsets_at(lag, usable[0][2])
+    ends, times = logs.told[np.ix_(polls, log_rows(lag, logs.ends))], logs.times[polls]
+    offsets = offsets_at(lag, logs.frames[polls[0]].committed[group])
     both = (lag.committed >= 0) & (lag.lag >= 0) & (offsets >= 0) & (ends[0] >= 0)
     both &= (lag.end >= ends[0]) & (lag.committed >= offsets)  # re-created topics and rewinds have no rate
     span = float(times[-1] - times[0])
@@ -277,15 +276,13 @@ def offsets_at(lag: Lag, committed: Committed) -> Ints:
 
 def _ages(committed: Ints, ends: Ints, times: Floats) -> tuple[Floats, Floats]:
     """Seconds since the record at `committed` arrived, between the polls around it, and the upper bound."""
-    now = times[-1]
-    seconds = np.full(committed.size, np.nan)
-    bound = np.full(committed.size, np.inf)
-    for k in range(len(times) - 1):
-        low, high = ends[k], ends[k + 1]
-        again = (high >= 0) & (high < low)  # another log: what came before says nothing of it
-        seconds, bound = np.where(again, np.nan, seconds), np.where(again, np.inf, bound)
-        inside = (low >= 0) & (committed >= low) & (committed < high)
-        share = np.divide(committed - low, high - low, out=np.zeros(committed.size), where=inside)
-        seconds = np.where(inside, now - (times[k] + share * (times[k + 1] - times[k])), seconds)
-        bound = np.where(inside, now - times[k], bound)
-    return seconds, bound
+    low, high = ends[:-1], ends[1:]
+    inside = (low >= 0) & (committed >= low) & (committed < high)
+    again = (high >= 0) & (high < low)  # another log: what came before says nothing of it
+    event = inside | again
+    last = len(event) - 1 - np.argmax(event[::-1], axis=0)
+    at = (last, np.arange(committed.size))
+    found = inside[at]
+    share = np.divide(committed - low[at], high[at] - low[at], out=np.zeros(committed.size), where=found)
+    arrived = times[last] + share * (times[last + 1] - times[last])
+    return np.where(found, times[-1] - arrived, np.nan), np.where(found, times[-1] - times[last], np.inf)

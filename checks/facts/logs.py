@@ -15,34 +15,31 @@ from checks.facts.unknown import Listing, Unknown, Why, young
 Flags = npt.NDArray[np.bool_]
 
 
-class Then(NamedTuple):
-    """One poll in the rows of the newest one, and behind them a row of a partition that it does not have."""
-
-    end: Ints
-    """Log end offset; NEVER where it was not seen, or was that of another topic of the same name."""
-    readable: Ints
-    """Last stable offset, the same way: what a consumer may read, whether or not it reads committed records only."""
-    replaced: Flags
-    """Rows whose topic is known to have had another topic id: it was deleted and created again since."""
-
-
 class Logs:
-    """The log ends of every poll, each brought into the rows of the newest: once for all groups and topics."""
+    """The log ends of every poll of `frames`, brought into the rows of the newest: once for all groups and topics.
+
+    Tables are polls by rows, with one row more behind all, of a partition that is not there.
+    """
 
     def __init__(self, ends: LogEnds, topics: Listing[Topic], frames: Sequence[KafkaFrame]) -> None:
         self.ends = ends
         self.frames = tuple(frame for frame in frames if frame.ends is not None)
+        self._ends = [frame.ends for frame in self.frames if frame.ends is not None]
         self._topics = topics
         self._ids = frames[-1].ids if frames else {}
         self._topic: Rows = np.repeat(np.arange(len(ends.topics)), np.diff(ends.first))
         self._partition: Ints = np.arange(ends.end.size) - ends.first[self._topic]
-        self._then: dict[float, Then] = {}
 
-    def then(self, frame: KafkaFrame) -> Then:
-        """What `frame`, one of `frames`, showed."""
-        if frame.at not in self._then:
-            self._then[frame.at] = self._aligned(frame)
-        return self._then[frame.at]
+    @cached_property
+    def told(self) -> Ints:
+        """Log end offsets, of whatever topic had the name then."""
+        columns = [np.append(ends.end, NEVER)[self._rows(ends)] for ends in self._ends]
+        return np.array(columns, dtype=np.int64).reshape(-1, self.ends.end.size + 1)
+
+    @cached_property
+    def times(self) -> Floats:
+        """When each of them was read."""
+        return np.array([ends.at for ends in self._ends], dtype=np.float64)
 
     def nameless(self, topic: str) -> Unknown | None:
         """Why it can't be told whether `topic` is the one that earlier polls saw, if so."""
@@ -60,38 +57,46 @@ class Logs:
             return Unknown(Why.UNSUPPORTED, f"the log ends of topic {topic} are not in the snapshot")
         if (self.ends.end[rows] < 0).any():
             return Unknown(Why.UNREACHABLE, f"the log end of some partition of {topic} was not answered")
-        ends = self._table[:, rows]
+        ends = self.end[:, rows]
         seen = np.flatnonzero((ends >= 0).all(axis=1))
         back = np.flatnonzero((np.diff(ends[seen], axis=0) < 0).any(axis=1))
         run = seen[back[-1] + 1 :] if back.size else seen
         if run.size < 2:
             return Unknown(Why.YOUNG, "only one poll so far", "more polls: --samples 11 --every 30s")
-        return Arrivals(self._times[run], ends[run])
+        return Arrivals(self.times[run], ends[run])
 
     @cached_property
-    def _table(self) -> npt.NDArray[np.int64]:
-        """Polls by rows."""
-        return np.array([self.then(frame).end for frame in self.frames], dtype=np.int64).reshape(
-            -1, self.ends.end.size + 1
-        )
+    def end(self) -> Ints:
+        """As `told`, of the topics of now alone: NEVER where it was not seen or was another topic of the same name."""
+        return self._of_now(self.told)
 
     @cached_property
-    def _times(self) -> Floats:
-        return np.array([frame.ends.at for frame in self.frames if frame.ends is not None], dtype=np.float64)
+    def readable(self) -> Ints:
+        """Last stable offsets, as `end`: what a consumer may read, whether or not it reads committed records only."""
+        columns = [np.append(ends.stable, NEVER)[self._rows(ends)] for ends in self._ends]
+        return self._of_now(np.array(columns, dtype=np.int64).reshape(self.told.shape))
 
-    def _aligned(self, frame: KafkaFrame) -> Then:
-        now, then = self.ends, frame.ends
-        if then is None:
-            raise ValueError("a poll without log ends has no rows")
-        row = self._rows(then)
-        if frame.ids is self._ids:
-            known = same = np.array([name in self._ids for name in now.topics], dtype=bool)
-        else:
-            known = np.array([name in self._ids and name in frame.ids for name in now.topics], dtype=bool)
-            same = known & np.array([frame.ids.get(name) == self._ids.get(name) for name in now.topics], dtype=bool)
-        keep = np.append(same[self._topic], np.False_)
-        end, stable = (np.where(keep, np.append(column, NEVER)[row], NEVER) for column in (then.end, then.stable))
-        return Then(end, stable, np.append((known & ~same)[self._topic], np.False_))
+    @cached_property
+    def replaced(self) -> Flags:
+        """Whether the topic is known to have had another topic id: it was deleted and created again since."""
+        known, same = self._identity
+        return np.pad((known & ~same)[:, self._topic], ((0, 0), (0, 1)))
+
+    def _of_now(self, told: Ints) -> Ints:
+        _, same = self._identity
+        return told if same.all() else np.where(np.pad(same[:, self._topic], ((0, 0), (0, 1))), told, NEVER)
+
+    @cached_property
+    def _identity(self) -> tuple[Flags, Flags]:
+        """Polls by topics: whether it can be told that it is the topic of now, and whether it is."""
+        names = self.ends.topics
+        here = np.array([name in self._ids for name in names], dtype=bool)
+        known, same = (np.tile(here, (len(self.frames), 1)) for _ in range(2))
+        for k, frame in enumerate(self.frames):
+            if frame.ids is not self._ids:
+                known[k] &= [name in frame.ids for name in names]
+                same[k] = known[k] & [frame.ids.get(name) == self._ids.get(name) for name in names]
+        return known, same
 
     def _rows(self, then: LogEnds) -> Rows:
         """For each row of now the row of `then`; one past its last where it had none, and for the row behind all."""

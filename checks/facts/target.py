@@ -155,8 +155,10 @@ class KafkaFacts(_Base):
         return group if isinstance(group, Unknown) else lag_of(self.snapshot, group, self._answers)
 
     def _progress(self, name: str) -> Progress | Unknown:
-        lag = self.get(Lag, self.address.under("groups", name))
-        return lag if isinstance(lag, Unknown) else progress_of(name, lag, self._frames)
+        lag, logs = self.get(Lag, self.address.under("groups", name)), self._logs
+        if isinstance(lag, Unknown):
+            return lag
+        return logs if isinstance(logs, Unknown) else progress_of(name, lag, logs)
 
     @cached_property
     def _logs(self) -> Logs | Unknown:
