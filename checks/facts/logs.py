@@ -62,7 +62,7 @@ class Logs:
         back = np.flatnonzero((np.diff(ends[seen], axis=0) < 0).any(axis=1))
         run = seen[back[-1] + 1 :] if back.size else seen
         if run.size < 2:
-            return Unknown(Why.YOUNG, "only one poll so far", "more polls: --samples 11 --every 30s")
+            return Unknown(Why.YOUNG, "only one poll so far", "another poll: --samples 3 --every 30s")
         return Arrivals(self.times[run], ends[run])
 
     @cached_property

@@ -4,7 +4,7 @@ from datetime import timedelta
 import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
-from checks.facts import Arrivals, Topic, Unknown, known
+from checks.facts import Arrivals, Topic, Unknown, Why, known, young
 from checks.facts.kafka import Rows
 from checks.facts.logs import Windows
 from checks.wording import listed, shell, shown, span
@@ -42,6 +42,8 @@ def hot_partition(
     """
     if len(topic.leader) < 2:
         return
+    if isinstance(arrivals, Unknown) and arrivals.why is Why.YOUNG:
+        arrivals = young(arrivals.detail, window.total_seconds(), PARTS + 1)
     windows = known(known(arrivals).windows(window.total_seconds(), PARTS))
     hot = _hot(windows, factor, critical_share, batch)
     if hot.size:

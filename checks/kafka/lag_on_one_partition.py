@@ -4,7 +4,7 @@ from datetime import timedelta
 import numpy as np
 
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
-from checks.facts import NEVER, Commits, Group, Lag, Pace, Progress, Unknown, known
+from checks.facts import NEVER, Commits, Group, Lag, Member, Pace, Progress, Unknown, known
 from checks.facts.commits import NOBODY
 from checks.facts.kafka import Ints, Rows
 from checks.unread import unread
@@ -91,19 +91,21 @@ def _at_work(lag: Lag, commits: Commits, rows: Rows, window: float) -> list[int]
 def _problem(group: Group, lag: Lag, rows: Rows, slo: timedelta, pace: Pace | None = None) -> Problem:
     topic, partition = lag.place(int(rows[0]))
     here = rows[lag.topic[rows] == lag.topic[rows[0]]]
-    of_topic = lag.lag[(lag.topic == lag.topic[rows[0]]) & (lag.lag > 0)]
+    total = int(lag.lag[(lag.topic == lag.topic[rows[0]]) & (lag.lag > 0)].sum())
     others = len(np.unique(lag.topic[rows])) - 1
     most = int(lag.lag[here].sum())
+    held = f"{most:,} of the topic's {total:,} unread records" if most < total else f"all {total:,} unread records"
+    reader = _reader(group, topic, partition)
     names = listed([str(lag.place(row)[1]) for row in here.tolist()], 5)
     where = f"partition {names} of {shown(topic)}" if here.size == 1 else f"partitions {names} of {shown(topic)}"
     gains = pace is not None and pace.read > pace.written
     return Problem(
-        summary=f"group {shown(group.name)} is more than {span(slo)} behind on {where} alone: {most:,} of the topic's "
-        f"{count(int(of_topic.sum()), 'unread record')}{_trend(lag, int(rows[0]), pace)}; {_reader(group, topic, partition)}"
+        summary=f"group {shown(group.name)} is more than {span(slo)} behind on {where} alone: {held}"
+        f"{_trend(lag, int(rows[0]), pace)}; {_told(group, partition, reader)}"
         + (f"; the same on {count(others, 'other topic')}" if others else ""),
         evidence=tuple(seen for row in rows[:2].tolist() for seen in unread(lag, row, slo)),
         severity=Severity.INFO if gains else None,
-        fix=_fix(group, lag, int(rows[0]), pace),
+        fix=_fix(group, lag, int(rows[0]), pace, reader),
     )
 
 
@@ -118,17 +120,28 @@ def _trend(lag: Lag, row: int, pace: Pace | None) -> str:
     return f"; gaining ({rates}), caught up in about {span(int(lag.lag[row]) / (pace.read - pace.written))}"
 
 
-def _reader(group: Group, topic: str, partition: int) -> str:
+def _reader(group: Group, topic: str, partition: int) -> Member | None:
+    members = known(group.members) if group.state not in NOBODY else ()
+    return next((m for m in members if partition in known(m.assigned).get(topic, ())), None)
+
+
+def _told(group: Group, partition: int, reader: Member | None) -> str:
+    if reader is not None:
+        return f"partition {partition} is read by {shown(reader.client_id)} on {shown(reader.host.lstrip('/'))}"
     if group.state in NOBODY:
         return f"the group has no members, so who reads partition {partition} is not told"
-    for member in known(group.members):
-        if partition in known(member.assigned).get(topic, ()):
-            return f"partition {partition} is read by {shown(member.client_id)} on {shown(member.host.lstrip('/'))}"
     return f"no member is assigned partition {partition}"
 
 
-def _fix(group: Group, lag: Lag, row: int, pace: Pace | None) -> Fix:
+def _fix(group: Group, lag: Lag, row: int, pace: Pace | None, reader: Member | None) -> Fix:
     topic, partition = lag.place(row)
+    describe = f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --group {shell(group.name)}"
+    if reader is None and group.state not in NOBODY:
+        return Fix(
+            "Nobody reads it: see that every member subscribes to the whole topic, and restart one, so that the "
+            "partitions are dealt out again.",
+            f"{describe} --members --verbose",
+        )
     if pace is not None and pace.read == 0:
         return Fix(
             "See whether its reader runs and what its log says. If it fails at one record again and again, this shows "
@@ -139,5 +152,5 @@ def _fix(group: Group, lag: Lag, row: int, pace: Pace | None) -> Fix:
     return Fix(
         "See whether its reader is slower than the others (its host, what it calls), or whether one key fills the "
         "partition (kafka/hot-partition).",
-        f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --group {shell(group.name)}",
+        describe,
     )

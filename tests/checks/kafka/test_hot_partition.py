@@ -90,7 +90,7 @@ def test_two_are_told_together() -> None:
 def test_a_short_history_is_a_gap_that_says_what_closes_it(polls: int) -> None:
     young = gap(thirds(HOT, HOT, HOT)[:polls])
     assert young.why is Why.YOUNG
-    assert young.close
+    assert young.close == "more polls: --samples 21 --every 30s"
 
 
 def test_a_history_with_a_hole_does_not_speak_of_the_time_before_it() -> None:

@@ -153,7 +153,9 @@ def test_several_partitions_are_named_the_worst_first() -> None:
 
 
 def test_a_partition_without_a_reader_says_so() -> None:
-    assert only(judge(check, FIRING[7])).summary.endswith("; no member is assigned partition 2")
+    alone = only(judge(check, FIRING[7]))
+    assert alone.summary.endswith("; no member is assigned partition 2")
+    assert alone.fix.text.startswith("Nobody reads it")
     assert only(judge(check, FIRING[8])).summary.endswith(
         "; the group has no members, so who reads partition 2 is not told"
     )
