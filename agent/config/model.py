@@ -12,6 +12,7 @@ from agent.collect.kafka.security import Mechanism, Protocol, Security
 from agent.config.reading import quoted
 from agent.config.running import (
     AlertSection,
+    ApiSection,
     DigestSection,
     HeartbeatSection,
     ListenSection,
@@ -215,6 +216,7 @@ class FileSection(Section):
     alerts: AlertSection = AlertSection()
     digest: DigestSection = DigestSection()
     listen: ListenSection = ListenSection()
+    api: ApiSection | None = None
     heartbeat: HeartbeatSection | None = None
 
 

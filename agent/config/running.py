@@ -16,7 +16,7 @@ from agent.config.values import duration as read_duration
 from agent.config.values import path as read_path
 from agent.config.values import text as read_text
 from agent.secret import Secret
-from alerts.policy import CONSOLE, REPEAT, Owner, Policy, Route
+from alerts.policy import CONSOLE, Owner, Policy, Route
 from checks.check import Severity
 from checks.limits import Pattern
 
@@ -170,19 +170,40 @@ class DigestSection(Section):
     timezone: Annotated[ZoneInfo, PlainValidator(_zone), _TEXT] = ZoneInfo("UTC")
 
 
-class ListenSection(Section):
+class _TlsSection(Section):
+    """What a listener shows to prove who it is."""
+
+    certificate: File | None = None
+    key: File | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a certificate and its key belong together; write both")
+        return self
+
+
+class ListenSection(_TlsSection):
     """Where metrics and pages are served."""
 
     address: Annotated[tuple[str, int], PlainValidator(_port), _TEXT] = ("127.0.0.1", 9188)
-    certificate: File | None = None
-    key: File | None = None
     token: SecretText | None = None
     partitions: Literal["off", "lagging", "all"] = "off"
 
+
+class ApiSection(_TlsSection):
+    """Where people and jobs elsewhere may read alerts, and silence them; nowhere unless it is written."""
+
+    address: Annotated[tuple[str, int], PlainValidator(_port), _TEXT] = ("127.0.0.1", 9189)
+    read_token: SecretText | None = None
+    operate_token: SecretText | None = None
+
     @model_validator(mode="after")
-    def _usable(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("a certificate and its key belong together; write both")
+    def _guarded(self) -> Self:
+        if self.read_token is None and self.operate_token is None:
+            raise ValueError("nobody could use it; write operate_token: {file: operate-token}, or read_token")
+        if self.read_token == self.operate_token:
+            raise ValueError("whoever may read could operate too; write another read_token, or none")
         return self
 
 
@@ -207,6 +228,8 @@ class Running:
     slack_url: str = ""
     webhooks: Mapping[str, Secret] = field(default_factory=dict)
     listen: ListenSection = field(default_factory=ListenSection)
+    api: ApiSection | None = None
+    """None: nobody may use it."""
     heartbeat: HeartbeatSection | None = None
 
 
@@ -215,7 +238,7 @@ def running(section: Any, origin: Origin) -> Running:
     alerts: AlertSection = section.alerts
     route: Route = section.route.build(origin)
     if not section.route.to:
-        route = Route((CONSOLE,), routes=route.routes, repeat=route.repeat or REPEAT, origin=route.origin)
+        route = Route((CONSOLE,), routes=route.routes, repeat=route.repeat, origin=route.origin)
     owners = tuple(Owner(one.resources, one.owner, origin(("owners", i))) for i, one in enumerate(section.owners))
     policy = Policy(
         route=route,
@@ -242,6 +265,7 @@ def running(section: Any, origin: Origin) -> Running:
         slack_url=(section.slack.base_url or "") if section.slack else "",
         webhooks={name: hook.url for name, hook in section.webhooks.items()},
         listen=section.listen,
+        api=section.api,
         heartbeat=section.heartbeat,
     )
 

@@ -42,6 +42,9 @@ every: 30s
 listen:
   address: 127.0.0.1:9188       # /metrics, /healthz, /readyz and a status page
   # partitions: lagging         # series of single partitions: off, lagging or all
+# api:                          # for `mqcanary silence --url` from elsewhere; not there unless written
+#   address: 127.0.0.1:9189
+#   operate_token: {file: /run/secrets/mqcanary-operate}   # or read_token, for those who may only look
 # slack:
 #   token: {file: /run/secrets/slack-token}   # a bot token with chat:write; the bot is in the channels below
 # route:                        # the first route below that matches wins; what it leaves open, the one above says
