@@ -3,6 +3,7 @@
 MqcanaryError        a user's mistake or an outside failure
 ├── ConfigError      a setting that cannot be used: names the key, the value and the mend
 │   └── ConfigFileError   a configuration file: every mistake in it at once, a line each
+├── AskError         something asked of the agent that it can't do: names the key, the value and the mend
 ├── SnapshotError    a snapshot file that cannot be read
 └── ConnectError     something that cannot be reached or refuses us: names the place, the cause and the mend
 """
@@ -27,6 +28,17 @@ class ConfigFileError(ConfigError):
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__("; ".join(lines))
         self.lines = tuple(lines)
+
+
+class AskError(MqcanaryError):
+    """Something asked of the agent that it can't do; `key` is the field of the request, as HTTP has it.
+
+    `unknown`: it names something that is not there, or not any more.
+    """
+
+    def __init__(self, key: str, text: str, *, unknown: bool = False) -> None:
+        super().__init__(f"{key}: {text}")
+        self.key, self.text, self.unknown = key, text, unknown
 
 
 class SnapshotError(MqcanaryError):

@@ -14,7 +14,7 @@ from checks.evaluate import Finding, Gap
 from checks.facts import Address, Why
 from checks.wording import count, shown
 
-_COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _MOST = 6
 """Lines of a list before it is cut."""
 
@@ -45,9 +45,9 @@ def _unseen(one: Audited, width: int) -> Iterator[str]:
     unknown = one.unseen
     if unknown is not None:
         yield click.style("could not be observed", fg="red", bold=True) + f" ({unknown.why})"
-        yield from _wrapped(unknown.detail, width, "  ")
+        yield from wrapped(unknown.detail, width, "  ")
         if unknown.close:
-            yield from _wrapped(unknown.close, width, "  → ")
+            yield from wrapped(unknown.close, width, "  → ")
         yield ""
 
 
@@ -76,15 +76,15 @@ def _resource(address: Address, findings: Sequence[Finding], width: int) -> Iter
 
 
 def _finding(finding: Finding, width: int) -> Iterator[str]:
-    mark = click.style(f"{finding.severity!s:<8}", fg=_COLOURS[finding.severity])
+    mark = click.style(f"{finding.severity!s:<8}", fg=COLOURS[finding.severity])
     lines = textwrap.wrap(finding.summary, width - 11, break_on_hyphens=False) or [""]
     yield f"  {mark} {lines[0]}"
     for line in lines[1:]:
         yield " " * 11 + line
     yield " " * 11 + click.style(finding.fingerprint.check, dim=True)
     for evidence in finding.evidence[:_MOST]:
-        yield from _wrapped(_seen(evidence, finding.fingerprint.address), width, " " * 11 + "seen  ")
-    yield from _wrapped(finding.fix.text, width, " " * 11 + "fix   ")
+        yield from wrapped(_seen(evidence, finding.fingerprint.address), width, " " * 11 + "seen  ")
+    yield from wrapped(finding.fix.text, width, " " * 11 + "fix   ")
     if finding.fix.command:
         yield " " * 13 + f"$ {finding.fix.command}"  # never wrapped: it is there to be pasted
 
@@ -108,12 +108,12 @@ def _joined(findings: Sequence[Finding], width: int) -> Iterator[str]:
         return
     kind = first.fingerprint.address.kind.removesuffix("s")
     check = next(check for check in all_checks() if check.id == first.fingerprint.check)
-    mark = click.style(f"{first.severity!s:<8}", fg=_COLOURS[first.severity])
+    mark = click.style(f"{first.severity!s:<8}", fg=COLOURS[first.severity])
     yield f"{click.style(count(len(findings), kind), bold=True)}: {first.fingerprint.check}"
-    yield from _wrapped(check.doc.title, width, f"  {mark} ", 11)
+    yield from wrapped(check.doc.title, width, f"  {mark} ", 11)
     for finding in findings:
-        yield from _wrapped(finding.summary, width, " " * 11 + "- ")
-    yield from _wrapped(first.fix.text, width, " " * 11 + "fix   ")
+        yield from wrapped(finding.summary, width, " " * 11 + "- ")
+    yield from wrapped(first.fix.text, width, " " * 11 + "fix   ")
     if first.fix.command:
         yield " " * 13 + f"$ {first.fix.command}"
     yield ""
@@ -129,7 +129,7 @@ def _gaps(one: Audited, width: int) -> Iterator[str]:
         return
     yield click.style("Could not be judged", bold=True)
     for (why, _, close), gaps in sorted(causes.items(), key=lambda item: (not counts(item[1][0]), -len(item[1]))):
-        yield from _wrapped(
+        yield from wrapped(
             gaps[0].unknown.detail + (f" (and {len(gaps) - 1} alike)" if len(gaps) > 1 else ""),
             width,
             f"  {why:<11} ",
@@ -140,9 +140,9 @@ def _gaps(one: Audited, width: int) -> Iterator[str]:
             about = [gap.address.name for gap in gaps if gap.address.name]
             names = ", ".join(shown(name) for name in sorted(set(about))[:_MOST])
             more = f" and {len(set(about)) - _MOST} more" if len(set(about)) > _MOST else ""
-            yield from _wrapped(f"{', '.join(checks)}: {names}{more}", width, " " * 14)
+            yield from wrapped(f"{', '.join(checks)}: {names}{more}", width, " " * 14)
         if close:
-            yield from _wrapped(close, width, " " * 14 + "→ ")
+            yield from wrapped(close, width, " " * 14 + "→ ")
     yield ""
 
 
@@ -162,10 +162,16 @@ def _totals(audited: Sequence[Audited], width: int) -> Iterator[str]:
     line += f" in {count(len(audited), 'target')}"
     line += f", left out {excluded}" if excluded else ""
     line += f"; {count(unseen, 'target')} could not be observed" if unseen else ""
-    yield from _wrapped(line, width, "")
+    yield from wrapped(line, width, "")
 
 
-def _wrapped(text: str, width: int, head: str, indent: int | None = None) -> Iterator[str]:
+def line(text: str) -> str:
+    """Any text as one line that can be shown, and encoded."""
+    text = " ".join(text.split())
+    return shown(text) if text else ""
+
+
+def wrapped(text: str, width: int, head: str, indent: int | None = None) -> Iterator[str]:
     """Lines of at most `width`; the first begins with `head`, the others are indented below it."""
     below = " " * (len(click.unstyle(head)) if indent is None else indent)
     room = max(20, width - len(below))

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.errors import ConfigError
 from agent.store.codec import dumps, loads
-from alerts.model import Alert, Delivery, Silence, State, TargetState, Thread
+from alerts.model import Alert, Delivery, Silence, State, Subject, TargetState, Thread
 
 NAME = "view.json"
 
@@ -23,20 +23,27 @@ class Published:
     silences: tuple[Silence, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     threads: tuple[Thread, ...] = ()
+    """Of the deliveries, and those of test messages: whether they arrived."""
     targets: tuple[TargetState, ...] = ()
 
 
-def publish(folder: Path, state: State, now: float) -> None:
-    """Renames a new view into place; a full disk leaves the old one."""
-    view = Published(
+def picture(state: State, now: float) -> Published:
+    """What of a state commands may read."""
+    spoken = {delivery.thread for delivery in state.deliveries.values()}
+    return Published(
         now,
         os.getpid(),
         tuple(state.alerts.values()),
         tuple(state.silences.values()),
         tuple(state.deliveries.values()),
-        tuple(state.threads[d.thread] for d in state.deliveries.values() if d.thread in state.threads),
+        tuple(t for t in state.threads.values() if t.id in spoken or t.subject is Subject.TEST),
         tuple(state.targets.values()),
     )
+
+
+def publish(folder: Path, state: State, now: float) -> None:
+    """Renames a new view into place; a full disk leaves the old one."""
+    view = picture(state, now)
     hidden = folder / f".{NAME}"
     try:
         hidden.write_text(dumps(view), encoding="ascii")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from agent.report.text import line
 from agent.view import TargetView, View
 from alerts.model import Alert, Delivery, Phase, Progress, State
 from alerts.silence import silenced_by
@@ -214,12 +215,6 @@ def _delivery(delivery: Delivery, now: float) -> DeliveryRow:
         attempts=delivery.attempts,
         error=line(delivery.error),
     )
-
-
-def line(text: str) -> str:
-    """Any text as one line that can be shown, and encoded."""
-    text = " ".join(text.split())
-    return shown(text) if text else ""
 
 
 def _name(address: Address) -> str:

@@ -27,11 +27,12 @@ def test_what_is_published_is_read(tmp_path: Path, state: State) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [NAME], "renamed into place, nothing left over"
 
 
-def test_only_threads_with_something_under_way_are_shown(tmp_path: Path) -> None:
-    threads = {id_: Thread(id_, Subject.TEST, "console", 1.0) for id_ in ("1", "2")}
+def test_only_threads_with_something_under_way_are_shown_and_tests(tmp_path: Path) -> None:
+    threads = {id_: Thread(id_, Subject.ALERT, "console", 1.0) for id_ in ("1", "2")}
+    threads["3"] = Thread("3", Subject.TEST, "console", 1.0, sent=2.0)
     deliveries = {"d": Delivery("d", 1, "2", "console", Op.POST, (), (), 1.0)}
     publish(tmp_path, State(threads=threads, deliveries=deliveries), 1.0)
-    assert read(tmp_path).threads == (threads["2"],)
+    assert read(tmp_path).threads == (threads["2"], threads["3"])
 
 
 def test_no_view_is_one_line(tmp_path: Path) -> None:
