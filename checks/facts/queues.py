@@ -114,20 +114,30 @@ class Depths:
         self._created: Floats = _table([frame.created for frame in frames], places, np.nan, len(rows))
 
     def depth(self, queue: Queue) -> Depth:
-        run, column = self._run(queue, self._visible >= 0)
+        run, column = self._run(queue, self._seen)
         return Depth(self._read[run, column], self._visible[run, column])
 
     def backlog(self, queue: Queue, dead: DeadLetterQueue | Unknown | None) -> Backlog:
-        run, column = self._run(queue, (self._visible >= 0) & (self._in_flight >= 0))
+        run, column = self._run(queue, self._both)
         at, visible = self._read[run, column], self._visible[run, column]
-        told = self._told(dead.queue)[run] if isinstance(dead, DeadLetterQueue) else dead
-        return Backlog(at, visible, self._in_flight[run, column], told)
+        there = self._visible_in(dead.queue)[run] if isinstance(dead, DeadLetterQueue) else dead
+        return Backlog(at, visible, self._in_flight[run, column], there)
 
-    def _told(self, queue: Queue) -> Ints:
+    def _visible_in(self, queue: Queue) -> Ints:
         column = self._rows.get(queue.arn)
         if column is None:
             return np.full(len(self._visible), NEVER, dtype=np.int64)
         return np.where(self._same[:, column], self._visible[:, column], NEVER)
+
+    @cached_property
+    def _seen(self) -> Flags:
+        told: Flags = (self._visible >= 0) & self._same
+        return told
+
+    @cached_property
+    def _both(self) -> Flags:
+        told: Flags = self._seen & (self._in_flight >= 0)
+        return told
 
     @cached_property
     def _same(self) -> Flags:
@@ -140,7 +150,7 @@ class Depths:
         column = self._rows.get(queue.arn)
         if column is None:
             return slice(0, 0), 0
-        holes = np.flatnonzero(~(told[:, column] & self._same[:, column]))
+        holes = np.flatnonzero(~told[:, column])
         return slice(int(holes[-1]) + 1 if holes.size else 0, None), column
 
 
