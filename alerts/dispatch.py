@@ -25,7 +25,7 @@ from alerts.model import (
     Transition,
 )
 from alerts.policy import Policy
-from alerts.route import owner_of, route
+from alerts.route import Chosen, group_of, owner_of, route
 from alerts.silence import silenced_by
 from checks.check import Severity
 from checks.evaluate import Finding, Fingerprint
@@ -179,20 +179,23 @@ class _Desk:
         if not untold:
             return
         why = causes(self.before, self.now)
-        fresh: dict[str, list[Alert]] = {}
+        fresh: dict[str, dict[str, list[Alert]]] = {}
         for alert in untold:
             if self.waits(alert) or alert.acknowledged or silenced_by(self.before.silences, alert, self.now):
                 continue
-            destinations = self.route(alert)
+            chosen = self.chosen(alert)
             cause = inhibited_by(why, alert)
-            if cause is not None and set(destinations) <= set(self.route(cause)):
+            if cause is not None and set(chosen.destinations) <= set(self.route(cause)):
                 continue  # whoever would hear of it hears of its cause
-            for destination in destinations:
-                fresh.setdefault(destination, []).append(alert)
-            if destinations:
+            for destination in chosen.destinations:
+                fresh.setdefault(destination, {}).setdefault(group_of(chosen, alert), []).append(alert)
+            if chosen.destinations:
                 self.told(alert)
-        for destination, alerts in fresh.items():
-            self.spread(destination, sorted(alerts, key=lambda a: (-a.severity, a.fired or 0.0)))
+        for destination, groups in fresh.items():
+            if len(groups) > self.policy.many:  # more groups than anybody reads are one
+                groups = {"": [alert for alerts in groups.values() for alert in alerts]}  # noqa: PLW2901 - the same, folded
+            for group, alerts in groups.items():
+                self.spread(destination, group, sorted(alerts, key=lambda a: (-a.severity, a.fired or 0.0)))
 
     def waits(self, alert: Alert) -> bool:
         """What was wrong on arrival is told together; only what is critical calls by itself."""
@@ -201,22 +204,22 @@ class _Desk:
         target = self.before.targets.get(alert.target)
         return target is not None and not target.met
 
-    def spread(self, destination: str, alerts: Sequence[Alert]) -> None:
-        """A message each, or one for all of them where they are many in a short time."""
+    def spread(self, destination: str, group: str, alerts: Sequence[Alert]) -> None:
+        """A message each, or one for all of them where they are many in a short time, or of one group."""
         since = self.now - self.policy.gather
         lately = [t for t in self.threads.values() if t.destination == destination and t.created > since]
         alone = sum(t.subject is Subject.ALERT for t in lately)
-        together = next((t for t in lately if t.subject is Subject.MANY), None)
-        if len(alerts) + alone + (len(together.alerts) if together else 0) <= self.policy.many:
+        together = next((t for t in lately if t.subject is Subject.MANY and t.group == group), None)
+        many = len(alerts) + alone + (len(together.alerts) if together else 0) > self.policy.many
+        begun = group and any(t.group == group for t in lately)
+        if not many and not begun and (not group or len(alerts) == 1):
             for alert in alerts:
-                self.alone(alert, destination)
+                self.alone(alert, destination, group)
         elif together is not None:
             self.join(together, [alert.id for alert in alerts])
-        elif len(alerts) == 1:
-            self.alone(alerts[0], destination)
         else:
             ids = tuple(alert.id for alert in alerts)
-            self.post(Thread(self.next(), Subject.MANY, destination, self.now, ids), (Kind.FIRED,))
+            self.post(Thread(self.next(), Subject.MANY, destination, self.now, ids, group=group), (Kind.FIRED,))
 
     def join(self, thread: Thread, alerts: Sequence[str]) -> None:
         self.threads[thread.id] = grown = replace(thread, alerts=(*thread.alerts, *alerts))
@@ -224,16 +227,19 @@ class _Desk:
             self.edit(grown)
             self.reply(grown, (Kind.FIRED,), alerts, thread.created + self.policy.gather)
 
-    def alone(self, alert: Alert, destination: str) -> None:
+    def alone(self, alert: Alert, destination: str, group: str = "") -> None:
         if self.has_own(alert.id, destination):
             return
         kinds = (Kind.FIRED, Kind.UNSTABLE) if alert.unstable else (Kind.FIRED,)
         self.own.add((alert.id, destination))
-        self.post(Thread(self.next(), Subject.ALERT, destination, self.now, (alert.id,)), kinds)
+        self.post(Thread(self.next(), Subject.ALERT, destination, self.now, (alert.id,), group=group), kinds)
+
+    def chosen(self, alert: Alert) -> Chosen:
+        fingerprint = alert.fingerprint
+        return route(self.policy, fingerprint.check, fingerprint.address, alert.severity, alert.owner)
 
     def route(self, alert: Alert) -> tuple[str, ...]:
-        fingerprint = alert.fingerprint
-        return route(self.policy, fingerprint.check, fingerprint.address, alert.severity, alert.owner).destinations
+        return self.chosen(alert).destinations
 
     def told(self, alert: Alert) -> None:
         self.alerts[alert.id] = replace(self.alerts[alert.id], told=self.now)

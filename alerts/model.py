@@ -181,6 +181,8 @@ class Thread:
     closed: int = 0
     """Alerts that it spoke of and that are forgotten by now."""
     note: str = ""
+    group: str = ""
+    """What its alerts have in common, where the route groups."""
     ref: Ref | None = None
     """None until the root message is confirmed, and for ever where a sink can't tell."""
     sent: float | None = None

@@ -28,7 +28,7 @@ class Route:
     repeat: Mapping[Severity, float] | None = None
     """Seconds until what still fires is told again; a severity that is missing never is. None: as the parent."""
     group_by: str | None = None
-    """None: as the parent."""
+    """target, resource, check or owner: alerts that share it are told together; off: each by itself. None: as the parent."""
     origin: str = ""
     """Where it was written, as `mqcanary.yaml:12`."""
 

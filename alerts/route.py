@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from alerts.model import Alert
 from alerts.policy import REPEAT, Policy, Route
 from checks.check import Severity
 from checks.facts import Address
@@ -14,6 +15,7 @@ class Chosen:
 
     destinations: tuple[str, ...]
     repeat: Mapping[Severity, float]
+    group_by: str
     path: tuple[Route, ...]
     """The routes that led there, the root first."""
 
@@ -28,7 +30,20 @@ def route(policy: Policy, check: str, address: Address, severity: Severity, owne
         path.append(found)
     destinations = next((r.destinations for r in reversed(path) if r.destinations), ())
     repeat = next((r.repeat for r in reversed(path) if r.repeat is not None), REPEAT)
-    return Chosen(destinations, repeat, tuple(path))
+    group_by = next((r.group_by for r in reversed(path) if r.group_by is not None), "")
+    return Chosen(destinations, repeat, group_by, tuple(path))
+
+
+def group_of(chosen: Chosen, alert: Alert) -> str:
+    """What an alert has in common with those that it is told together with; empty: nothing."""
+    fingerprint = alert.fingerprint
+    values = {
+        "target": str(alert.target),
+        "resource": str(fingerprint.address),
+        "check": fingerprint.check,
+        "owner": alert.owner,
+    }
+    return f"{chosen.group_by} {values[chosen.group_by]}" if chosen.group_by in values else ""
 
 
 def owner_of(policy: Policy, address: Address, tagged: str = "") -> str:

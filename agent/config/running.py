@@ -124,6 +124,7 @@ class RouteSection(Section):
     checks: Text = "*"
     owner: Text = "*"
     repeat: Repeat | None = None
+    group_by: Literal["off", "target", "resource", "check", "owner"] | None = None
     routes: tuple["RouteSection", ...] = ()
 
     def build(self, origin: Origin, place: tuple[str | int, ...] = ("route",)) -> Route:
@@ -135,6 +136,7 @@ class RouteSection(Section):
             self.owner,
             tuple(route.build(origin, (*place, "routes", i)) for i, route in enumerate(self.routes)),
             self.repeat,
+            self.group_by,
             origin=origin(place),
         )
 

@@ -50,6 +50,7 @@ listen:
 # route:                        # the first route below that matches wins; what it leaves open, the one above says
 #   to: "slack:#messaging"
 #   repeat: {critical: 4h, warning: 1d}
+#   group_by: target            # or resource, check, owner: told together; off
 #   routes:
 #     - {owner: payments, to: "slack:#payments"}
 #     - {severity: critical, to: ["slack:#on-call", "slack:#messaging"]}

@@ -136,8 +136,9 @@ class _Words:
         worst = max(firing, key=lambda a: a.severity)
         total = len(alerts) + self.thread.closed
         lead = f"{total - len(firing):,} of {total:,} are over." if len(firing) < total else ""
+        at_once = f"{count(len(firing), 'alert')} at once: {self.split(firing)}"
         return Message(
-            title=f"{count(len(firing), 'alert')} at once: {self.split(firing)}",
+            title=at_once if total > 1 else worst.finding.summary,  # the first of more than anybody reads one by one
             mark=_mark(worst),
             lead=" ".join(filter(None, (lead, f"Began at {self.clock(self.thread.created)}."))),
             facts=self.spread(firing),

@@ -260,3 +260,49 @@ def test_in_flight_nothing_else_goes_to_the_same_place() -> None:
     assert not town.begin()
     assert [d.progress for d in town.state.deliveries.values()].count(Progress.SENDING) == 1
     assert {d.op for d in town.state.deliveries.values()} == {Op.POST}
+
+
+def test_alerts_that_come_one_by_one_are_a_storm_too() -> None:
+    town = Town()
+    storm = groups(12)
+    town.look(MET, *(report(30 + 2 * i, *storm[: i + 1]) for i in range(12)))
+    town.pass_time(120)
+    assert len(list(town.roots())) == POLICY.many + 1
+    assert list(town.roots())[-1].text == "7 alerts at once: 7 warning"
+
+
+def grouped(by: str | None, child: str | None = None) -> Policy:
+    route = Route(("slack:#alerts",), group_by=by, routes=(Route(checks="kafka/*", group_by=child),))
+    return replace(POLICY, route=route)
+
+
+def test_a_group_is_told_together_and_two_groups_apart() -> None:
+    town = Town(policy=grouped("resource"))
+    group, other = finding(), finding(PROD.under("groups", "other"))
+    stalled = finding(check="kafka/group-odd")
+    town.look(MET, report(30, group, stalled, other))
+    town.settle_down()
+    assert sorted(one.text for one in town.roots()) == ["2 alerts at once: 2 warning", "late"]
+
+
+def test_who_comes_later_joins_its_group() -> None:
+    town = Town(policy=grouped("target"))
+    a, b, c = groups(3)
+    town.look(MET, report(30, a), report(40, a, b), report(45, a, b, c))
+    town.pass_time(120)
+    assert [one.text for one in town.roots()] == ["late", "2 alerts at once: 2 warning"]
+
+
+def test_more_groups_than_anybody_reads_are_one() -> None:
+    town = Town(policy=grouped("resource"))
+    town.look(MET, report(30, *groups(40)))
+    town.settle_down()
+    assert [one.text for one in town.roots()] == ["40 alerts at once: 40 warning"]
+
+
+def test_a_route_groups_as_its_parent_unless_it_says_otherwise() -> None:
+    for policy, roots in ((grouped("target"), 1), (grouped("target", "off"), 2)):
+        town = Town(policy=policy)
+        town.look(MET, report(30, *groups(2)))
+        town.settle_down()
+        assert len(list(town.roots())) == roots
