@@ -1,6 +1,5 @@
 """mqcanary audit."""
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.options import Seconds, target_options
+from agent.cli.options import Seconds, colour, format_option, target_options
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,9 +35,7 @@ _SECOND_LOOK = 5.0
     help="Exit with 1 if there is a finding this severe. [default: warning]",
 )
 @click.option("--fail-on-gap", is_flag=True, help="Exit with 1 also if something could not be judged.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
-)
+@format_option
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file.")
 def command(
     *,
@@ -108,12 +105,7 @@ def _print(audited: "list[Audited]", form: str, output: Path | None) -> None:
     if output is not None:
         _write(output, click.unstyle(report) if form == "text" else report)
     else:
-        click.echo(report, nl=False, color=_colour())
-
-
-def _colour() -> bool | None:
-    """NO_COLOR wins; else click decides by whether it writes to a terminal."""
-    return False if os.environ.get("NO_COLOR") else None
+        click.echo(report, nl=False, color=colour())
 
 
 def _write(path: Path, text: str) -> None:

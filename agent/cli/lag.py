@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agent.cli.options import target_options
+from agent.cli.options import format_option, target_options
 from agent.errors import MqcanaryError
 
 
@@ -20,9 +20,7 @@ from agent.errors import MqcanaryError
     show_default=True,
     help="One row for each.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
-)
+@format_option
 def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     """Show how far every consumer group, or one, is behind.
 

@@ -1,5 +1,6 @@
 """The options that several commands share. Light: `--help` loads nothing else."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ class Seconds(click.ParamType[float]):
 
 config_option = click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     envvar="MQCANARY_CONFIG",
     help="A configuration file: targets, limits. See: mqcanary config init",
 )
@@ -35,10 +36,41 @@ config_option = click.option(
 
 state_option = click.option(
     "--state",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     envvar="MQCANARY_STATE",
     help="The agent's state directory. [default: state: of the configuration, else ~/.local/state/mqcanary]",
 )
+
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
+)
+
+
+def door_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which agent is meant: that of a state directory here, or one elsewhere."""
+    for option in (
+        click.option(
+            "--token-file",
+            type=click.Path(path_type=Path, readable=False),
+            envvar="MQCANARY_TOKEN_FILE",
+            help="The token for --url: read_token or operate_token of the agent's configuration.",
+        ),
+        click.option(
+            "--url",
+            envvar="MQCANARY_URL",
+            help="An agent elsewhere, by the address of its API, as https://mqcanary.example:9189.",
+        ),
+        state_option,
+        config_option,
+    ):
+        command = option(command)
+    return command
+
+
+def colour() -> bool | None:
+    """NO_COLOR wins; else click decides by whether it writes to a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,7 +89,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--kafka-properties",
-                type=click.Path(path_type=Path),
+                type=click.Path(path_type=Path, readable=False),
                 help="An ordinary Kafka client.properties: security.protocol, sasl.*, ssl.* (PEM).",
             ),
             click.option(

@@ -20,7 +20,9 @@ def cpu(*words: str) -> float:
     return used.ru_utime + used.ru_stime
 
 
-@pytest.mark.parametrize("words", [("--help",), ("audit", "--help")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("--help",), ("audit", "--help"), ("silence", "add", "--help"), ("alerts", "--help")], ids=" ".join
+)
 def test_help_is_cheap(words: tuple[str, ...]) -> None:
     # The best of several: a busy machine makes a run dearer, never cheaper.
     assert min(cpu(*words) for _ in range(7)) < MOST

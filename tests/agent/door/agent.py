@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from agent.cycle import House
 from agent.daemon.judge import Clock, Judge, Stop
 from agent.daemon.sending import Senders
@@ -78,6 +80,11 @@ class Agent:
 @contextmanager
 def agent(folder: Path, state: State | None = None, policy: Policy = POLICY) -> Iterator[Agent]:
     """Runs while the context lasts; looks into its inbox at each turn, a few times a second."""
+    with capture_logs():  # they would stand between what a command prints
+        yield from _agent(folder, state, policy)
+
+
+def _agent(folder: Path, state: State | None, policy: Policy) -> Iterator[Agent]:
     held = Folder(folder)
     store, frames = Store(folder / "state.db"), Frames(folder / "history.db")
     running: list[Agent] = []

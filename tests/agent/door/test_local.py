@@ -237,9 +237,8 @@ def test_an_agent_that_does_not_understand_it_is_said_to(tmp_path: Path) -> None
             self.thread.start()
 
         def run(self) -> None:
-            while not (names := [name for name, _ in waiting(tmp_path / "inbox")]):
-                pass
-            refuse(tmp_path / "inbox", names[0])
+            name, _ = until(lambda: next(waiting(tmp_path / "inbox"), None), "a command comes")
+            refuse(tmp_path / "inbox", name)
 
     with closing(Folder(tmp_path)):
         old = Old()

@@ -12,6 +12,7 @@ import pytest
 
 from agent.errors import ConfigError
 from agent.store.folder import Folder, network, running
+from tests.live.process import until
 
 _HOLD = """
 import sys
@@ -77,8 +78,7 @@ def test_who_looks_is_no_agent(tmp_path: Path) -> None:
     threads = [threading.Thread(target=look) for _ in range(2)]
     for thread in threads:
         thread.start()
-    while len(seen) < 200:
-        pass
+    until(lambda: len(seen) >= 200, "they have looked often")
     assert not any(seen)
     with closing(Folder(tmp_path)):
         stop.set()

@@ -1,0 +1,109 @@
+"""mqcanary outbox and mqcanary notify, as somebody types them."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from alerts.model import Delivery, Kind, Op, Progress, State, Subject, Thread
+from alerts.policy import Policy, Route
+from alerts.sinks.sink import Later
+from tests.agent.cli.conftest import Run
+from tests.agent.door.agent import agent
+
+ROUTES = Policy(route=Route(("console",), routes=(Route(("slack:#page",)),)))
+
+
+def waiting(now: float) -> State:
+    parked = Delivery(
+        "12", 12, "12", "slack:#ops", Op.POST, (Kind.FIRED,), ("a", "b"), now - 600, Progress.PARKED, 5, error="no_text"
+    )
+    later = Delivery(
+        "14",
+        14,
+        "14",
+        "slack:#two",
+        Op.REPLY,
+        (Kind.WORSE,),
+        ("a",),
+        now - 60,
+        Progress.QUEUED,
+        1,
+        now + 900,
+        unclear=True,
+    )
+    threads = {d.thread: Thread(d.thread, Subject.TEST, d.destination, d.created) for d in (parked, later)}
+    return State(deliveries={"12": parked, "14": later}, threads=threads, seq=14)
+
+
+def test_what_waits_is_shown_with_its_reason(run: Run, tmp_path: Path) -> None:
+    now = time.time()
+    with agent(tmp_path, waiting(now)):
+        lines = run("outbox", "list", "--state", tmp_path).out.splitlines()
+        assert lines[0] == "parked   12  slack:#ops: fired, 2 alerts"
+        assert lines[1].startswith("  waits since ")
+        assert lines[1].endswith(" UTC (10 min), 5 attempts")
+        assert lines[2:5] == ["  no_text", "", "queued   14  slack:#two: worse, 1 alert"]
+        told = " ".join(line.strip() for line in lines[5:7])
+        assert " (1 min" in told
+        assert ", 1 attempt, next at " in told
+        assert told.endswith("; it may have arrived already")
+        assert lines[-1].startswith("1 parked, 1 queued; as of ")
+        assert all(len(line) <= 80 for line in lines)
+        rows = json.loads(run("outbox", "list", "--state", tmp_path, "--format", "json").out)
+        assert [(row["id"], row["progress"], row["maybe_double"]) for row in rows] == [
+            ("12", "parked", False),
+            ("14", "queued", True),
+        ]
+
+
+def test_retry_and_drop(run: Run, tmp_path: Path) -> None:
+    with agent(tmp_path, waiting(time.time())) as running:
+        assert run("outbox", "retry", "14", "--state", tmp_path).err == (
+            "mqcanary: ID: 14 is not parked: it is sent by itself; see: mqcanary outbox list\n"
+        )
+        assert run("outbox", "retry", "--state", tmp_path).out == "sent again: 1 message\n"
+        assert run("outbox", "retry", "--state", tmp_path).out == "nothing is parked\n"
+        assert run("outbox", "drop", "14", "--state", tmp_path).out == "message 14 is given up\n"
+        assert running.state.deliveries == {}
+        assert run("outbox", "list", "--state", tmp_path).out.startswith("nothing waits to be sent; as of ")
+        gone = run("outbox", "drop", "14", "--state", tmp_path)
+        assert (gone.code, gone.err) == (
+            2,
+            'mqcanary: ID: there is no delivery "14"; see: mqcanary outbox list\n',
+        )
+
+
+def test_a_test_message_goes_where_the_configuration_says(run: Run, tmp_path: Path, config: Path) -> None:
+    state = tmp_path / "state"
+    with agent(state, policy=ROUTES) as running:
+        done = run("notify", "test", "--state", state, "--config", config)
+        assert (done.code, done.out) == (0, "told console; told slack:#page\n")
+        assert len(running.sink.sent) == 2
+        one = run("notify", "test", "--route", "mqcanary.yaml:6", "--state", state, "--config", config)
+        assert one.out == "told slack:#page\n"
+        assert running.sink.sent[-1].place == "#page"
+        assert "asked for by" in running.sink.sent[-1].message.title
+
+        running.sink.outcomes = [Later("ratelimited", 60)]
+        late = run("notify", "test", "--route", "console", "--state", state, "--config", config)
+        assert (late.code, late.out) == (1, "not told console: ratelimited (it is tried again)\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--route", "slack:#pages"), '--route: there is no destination and no route "slack:#pages"; did you mean "slack:#page"?'),
+        (("--route", "99"), '--route: there is no destination and no route "99"; write one of console, slack:#page, mqcanary.yaml:3, mqcanary.yaml:6'),
+    ],
+)  # fmt: skip
+def test_a_route_that_is_none(run: Run, tmp_path: Path, config: Path, words: tuple[str, ...], told: str) -> None:
+    done = run("notify", "test", *words, "--state", tmp_path / "state", "--config", config)
+    assert (done.code, done.out, done.err) == (2, "", f"mqcanary: {told}\n")
+
+
+def test_a_test_needs_a_configuration(run: Run, tmp_path: Path) -> None:
+    done = run("notify", "test", "--state", tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "mqcanary: the destinations stand in the agent's configuration: give --config FILE\n"
