@@ -15,7 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler  # type: ignor
 
 from agent.collect.building import DEFAULT_DEADLINE, Watched, build
 from agent.config.model import Config
-from agent.config.running import Running
+from agent.config.running import ApiSection, Running
 from agent.cycle import House, Look, Settings
 from agent.daemon.judge import Clock, Judge, Stop
 from agent.daemon.looking import Looker
@@ -31,6 +31,7 @@ from agent.store.place import tell_url
 from agent.store.published import publish
 from agent.view import Good, TargetView, View
 from agent.web import WebOptions, WebServer
+from agent.web.api import ApiOptions, ApiServer
 from alerts.model import Progress
 from alerts.outbox import recover
 from alerts.sinks.sink import MessageSink
@@ -94,6 +95,7 @@ class Daemon:
         self._exposition: Exposition | None = None
         self._rendered = -RENDER
         self._web: WebServer | None = None
+        self._api: ApiServer | None = None
         self.judge = Judge(house, self._folder, self._store, self._frames, self._clock, self._publish)
         self._bell = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -145,7 +147,8 @@ class Daemon:
             threading.Thread(
                 target=self._beat, args=(beat.url, beat.every.total_seconds()), name="heartbeat", daemon=True
             ).start()
-        log.info("started", url=self.url, state=str(self._options.state), targets=len(self._lookers))
+        api = {"api": self._api.url} if self._api is not None else {}
+        log.info("started", url=self.url, state=str(self._options.state), targets=len(self._lookers), **api)
         try:
             self.judge.run()
         finally:
@@ -159,8 +162,9 @@ class Daemon:
         self.judge.drain(DRAIN)
         publish(self._folder.path, self.judge.house.state, self._clock())
         waiting = len(self.judge.house.state.deliveries)
-        if self._web is not None:
-            self._web.stop()
+        for listener in (self._web, self._api):
+            if listener is not None:
+                listener.stop()
         self.close()
         log.info("stopped", waiting=waiting)
 
@@ -178,17 +182,26 @@ class Daemon:
         web = WebServer(options, self.view, self.exposition, clock=self._clock, places=places)
         try:
             web.start()
+            if self._config.running.api is not None:
+                self._api = self._door(self._config.running.api)
+                self._api.start()
         except MqcanaryError:
+            web.stop()
             self.close()
             raise
         self._web = web
         tell_url(self._folder.path, web.url)
 
+    def _door(self, section: ApiSection) -> ApiServer:
+        host, port = section.address
+        options = ApiOptions(host, port, section.certificate, section.key, section.read_token, section.operate_token)
+        return ApiServer(options, self.view, self._folder.path, lambda: self.judge.house.policy)
+
     # ── configuration ──
 
     def _settle_in(self, config: Config) -> None:
         """Takes a configuration as the one in force."""
-        if config.running.listen != self._config.running.listen:
+        if (config.running.listen, config.running.api) != (self._config.running.listen, self._config.running.api):
             log.warning("it goes on listening where it did: restart it to change that", url=self.url)
         self._config = config
         questions = Questions(all_checks(), config.limits, clear=True)
