@@ -11,9 +11,10 @@ What = Literal["alerts", "silences", "outbox"]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A list as it was at `at`."""
+    """A list."""
 
     at: float
+    """When anything last changed, in this list or beside it."""
     rows: Sequence[Row]
     note: str = ""
     """Why it may be out of date; empty if it is not."""

@@ -20,7 +20,7 @@ _INDENT = "  "
 def render(what: What, found: Shown, width: int, now: float) -> str:
     """A list with its end line; colours are click's business."""
     lines = [text for row in found.rows for text in (*_ENTRIES[what](row, width, now), "")]
-    return "\n".join([*lines, *wrapped(f"{_SUMS[what](found.rows)}; as of {_exact(found.at)}", width, ""), ""])
+    return "\n".join([*lines, *wrapped(f"{_SUMS[what](found.rows)}; last change {_exact(found.at)}", width, ""), ""])
 
 
 def _alert(row: Row, width: int, now: float) -> Iterator[str]:

@@ -63,7 +63,7 @@ def test_the_worst_first_with_what_is_known_of_each(run: Run, tmp_path: Path) ->
     assert entries[2][4].startswith("  acknowledged by bo@ops until ")
     assert entries[2][4].endswith(" UTC: looking")
     told = " ".join(entries[-1])
-    assert told.startswith("3 firing (1 critical, 2 warning), 1 pending, 1 frozen, 1 acknowledged, 1 silenced; as of ")
+    assert told.startswith("3 firing (1 critical, 2 warning), 1 pending, 1 frozen, 1 acknowledged, 1 silenced; last change ")
     assert all(len(line) <= 80 for line in done.out.splitlines())
 
 
@@ -87,7 +87,7 @@ def test_what_has_ended_is_shown_if_asked_for(run: Run, tmp_path: Path) -> None:
 
 def test_nothing_fires(run: Run, tmp_path: Path) -> None:
     with agent(tmp_path):
-        assert run("alerts", "--state", tmp_path).out.startswith("nothing fires; as of ")
+        assert run("alerts", "--state", tmp_path).out.startswith("nothing fires; last change ")
 
 
 def test_names_that_would_paint_a_terminal_are_shown_safely(run: Run, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_what_waits_is_shown_with_its_reason(run: Run, tmp_path: Path) -> None:
         assert " (1 min" in told
         assert ", 1 attempt, next at " in told
         assert told.endswith("; it may have arrived already")
-        assert lines[-1].startswith("1 parked, 1 queued; as of ")
+        assert lines[-1].startswith("1 parked, 1 queued; last change ")
         assert all(len(line) <= 80 for line in lines)
         rows = json.loads(run("outbox", "list", "--state", tmp_path, "--format", "json").out)
         assert [(row["id"], row["progress"], row["maybe_double"]) for row in rows] == [
@@ -67,7 +67,7 @@ def test_retry_and_drop(run: Run, tmp_path: Path) -> None:
         assert run("outbox", "retry", "--state", tmp_path).out == "nothing is parked\n"
         assert run("outbox", "drop", "14", "--state", tmp_path).out == "message 14 is given up\n"
         assert running.state.deliveries == {}
-        assert run("outbox", "list", "--state", tmp_path).out.startswith("nothing waits to be sent; as of ")
+        assert run("outbox", "list", "--state", tmp_path).out.startswith("nothing waits to be sent; last change ")
         gone = run("outbox", "drop", "14", "--state", tmp_path)
         assert (gone.code, gone.err) == (
             2,

@@ -38,14 +38,14 @@ def test_add_list_expire(run: Run, state: Path) -> None:
         assert second.endswith("left); covers 1 alert now")
         assert third == f"  by {made.by}: deploy 42"
         assert blank == ""
-        assert last.startswith("1 silence; as of ")
+        assert last.startswith("1 silence; last change ")
         (row,) = json.loads(run("silence", "list", "--state", state, "--format", "json").out)
         assert (row["id"], row["until"], row["comment"]) == (made.id, made.until, "deploy 42")
 
         ended = run("silence", "expire", made.id, "--state", state)
         assert (ended.code, ended.out) == (0, f"silence {made.id} has ended: kafka://prod/groups/pay*\n")
         assert running.state.silences == {}
-        assert run("silence", "list", "--state", state).out.startswith("nothing is silenced; as of ")
+        assert run("silence", "list", "--state", state).out.startswith("nothing is silenced; last change ")
         unknown = run("silence", "expire", made.id, "--state", state)
         assert (unknown.code, unknown.out) == (2, "")
         assert unknown.err == f'mqcanary: ID: there is no silence "{made.id}"; see: mqcanary silence list\n'

@@ -1,6 +1,8 @@
 """What may be asked: the same rules for the command line and for HTTP, every refusal with key, value and mend."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,6 +175,13 @@ def test_where_a_test_message_goes(route: str, expected: tuple[str, ...]) -> Non
 def test_nobody_to_tell_is_said() -> None:
     with pytest.raises(ConfigError, match="no route tells anybody: write route:"):
         destinations(Policy(), "")
+
+
+def test_the_page_of_the_api_has_every_command_with_its_fields() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
+    told = {word: sorted(re.findall(r"`(\w+)`", row)) for word, row in rows.items()}
+    assert told == {word: sorted(fields) for word, fields in WISHES.items()}
 
 
 WORDS = st.sampled_from([*WISHES, "other"])
