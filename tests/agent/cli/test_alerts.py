@@ -63,7 +63,9 @@ def test_the_worst_first_with_what_is_known_of_each(run: Run, tmp_path: Path) ->
     assert entries[2][4].startswith("  acknowledged by bo@ops until ")
     assert entries[2][4].endswith(" UTC: looking")
     told = " ".join(entries[-1])
-    assert told.startswith("3 firing (1 critical, 2 warning), 1 pending, 1 frozen, 1 acknowledged, 1 silenced; last change ")
+    assert told.startswith(
+        "3 firing (1 critical, 2 warning), 1 pending, 1 frozen, 1 acknowledged, 1 silenced; last change "
+    )
     assert all(len(line) <= 80 for line in done.out.splitlines())
 
 
