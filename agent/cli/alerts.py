@@ -5,6 +5,7 @@ import shutil
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -91,12 +92,10 @@ def _watch(door: "Door", *, ended: bool, form: str) -> None:
     """Until Ctrl-C, or until nobody reads any more. An agent that is away is said once, and waited for."""
     follow = _Screen(ended=ended) if form == "text" and sys.stdout.isatty() else _Changes(form)
     pause = threading.Event()
-    try:
+    with suppress(KeyboardInterrupt):
         while True:
             follow.look(door)
             pause.wait(_EVERY)
-    except KeyboardInterrupt:
-        click.echo()
 
 
 class _Screen:
