@@ -19,7 +19,7 @@ from agent.door import local
 from agent.errors import ConfigError
 from agent.secret import Secret
 from agent.store.folder import Folder
-from agent.store.inbox import LARGEST, waiting
+from agent.store.inbox import LARGEST, forget, waiting
 from agent.view import View
 from agent.web.api import ApiOptions, ApiServer
 from alerts.commands import AddSilence
@@ -369,7 +369,10 @@ def test_many_calls_at_once_are_each_told_their_own(api: Served) -> None:
     assert len(answers) == 8
 
 
-def test_it_stops_while_somebody_waits_for_an_answer(tmp_path: Path) -> None:
+def test_it_stops_while_somebody_waits_for_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, audit: list[Line]
+) -> None:
+    monkeypatch.setattr(local, "SEEN", 0)
     folder = tmp_path / "state"
     with closing(Folder(folder)):  # holds the directory, and obeys nothing
         server = ApiServer(
@@ -384,6 +387,9 @@ def test_it_stops_while_somebody_waits_for_an_answer(tmp_path: Path) -> None:
             start = time.monotonic()
             server.stop()
             assert time.monotonic() - start < local.TAKEN, "it did not wait for the call"
+            for name, _ in waiting(folder / "inbox"):
+                forget(folder / "inbox", name)
+            until(lambda: audit, "the call has ended")
 
 
 def test_the_view_of_an_agent_that_has_judged_nothing_yet(tmp_path: Path) -> None:
