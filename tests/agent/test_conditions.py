@@ -1,0 +1,120 @@
+"""Conditions that take time to be seen, from the wire to the finding: the simulated cluster and moto, look by look."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.audit import audit, chosen_checks
+from agent.collect.aws.sqs import SqsCollector, SqsSettings
+from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from agent.demo.cluster import Member, Model, SimulatedCluster, brokers
+from checks.facts import KafkaSnapshot, LogEnds, Queue, Snapshot, SqsSnapshot
+from checks.limits import Limits
+from checks.questions import Questions
+from tests.agent.conftest import Run
+from tests.live.sqs import ACCOUNT, REGION, SqsServer
+
+
+def model() -> Model:
+    """`blocked` moves nowhere on its two partitions; `limps` has read all of three but one."""
+    made = brokers(3)
+    made.clock = time.time
+    now = time.time()
+    for name, partitions in (("orders", 2), ("bills", 3)):
+        for partition in made.add_topic(name, partitions, 3, min_insync_replicas="2").partitions:
+            partition.append(900, now - 1500)
+            partition.append(100, now - 400)
+    for group, topic, read in (
+        ("blocked", "orders", {0: 500, 1: 700}),
+        ("limps", "bills", {0: 1000, 1: 1000, 2: 40}),
+    ):
+        member = Member(f"{group}-1", client_id=f"{group}-app", subscription=(topic,), assignment={topic: tuple(read)})
+        offsets = {(topic, partition): offset for partition, offset in read.items()}
+        made.add_group(group, offsets, state="Stable", members=[member])
+    return made
+
+
+@pytest.fixture
+def cluster() -> Iterator[SimulatedCluster]:
+    with SimulatedCluster(model()) as running:
+        yield running
+
+
+def test_a_group_that_stands_still_and_one_that_limps(cluster: SimulatedCluster, mqcanary: Run, tmp_path: Path) -> None:
+    limits = tmp_path / "mqcanary.yaml"
+    limits.write_text('limits: [{checks: "kafka/*", window: 1s}]\n')
+    only = ("--only", "kafka/group-stalled", "--only", "kafka/lag-on-one-partition")
+    look = ("audit", "--kafka", cluster.bootstrap, "--config", str(limits), *only, "--format", "json")
+    told = json.loads(mqcanary(*look, "--samples", "4", "--every", "0.5s").stdout)
+    summaries = {(f["check"], f["resource"].rpartition("/")[2]): f["summary"] for f in told["findings"]}
+    stalled, limping = (
+        summaries.pop(("kafka/group-stalled", "blocked")),
+        summaries.pop(("kafka/lag-on-one-partition", "limps")),
+    )
+    assert stalled.startswith("group blocked stands still on orders: no offset moved for at least ")
+    assert stalled.endswith(", 800 unread records in 2 partitions, though 1 member is in the group")
+    assert limping.startswith(
+        "group limps is more than 3 min behind on partition 2 of bills alone: all 960 unread records; "
+        "nothing of partition 2 was read in "
+    )
+    assert limping.endswith("; partition 2 is read by limps-app on 127.0.0.1")
+    # bills stands still as well: nothing more is written to its other partitions
+    assert set(summaries) == {("kafka/group-stalled", "limps")}
+    (one,) = {gap["why"] for gap in json.loads(mqcanary(*look).stdout)["gaps"] if gap["check"]}
+    assert one == "young"
+
+
+def test_a_partition_that_takes_most_of_a_topic(cluster: SimulatedCluster) -> None:
+    host, port = cluster.bootstrap.split(",")[0].split(":")
+    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions([], Limits()))
+    snapshots: list[KafkaSnapshot] = []
+    for minute in range(11):
+        with cluster.lock:
+            for topic, written in (("orders", (90_000, 6000)), ("bills", (900, 1000, 1100))):
+                for partition, count in zip(cluster.model.topics[topic].partitions, written, strict=True):
+                    partition.append(count, time.time())
+        seen = collector.collect(snapshots[-1] if snapshots else None, 5.0)
+        assert isinstance(seen.ends, LogEnds)
+        at = 1_800_000_000.0 + 60 * minute
+        snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
+    assert found(snapshots, "kafka/hot-partition") == {
+        "topics/orders": "partition 0 takes 94 % of what is written to topic orders: 1,500.0 of 1,600.0 records/s in "
+        "10 min; a fair share would be 50 %"
+    }
+
+
+def test_a_queue_that_grows_and_one_that_is_worked_off(aws: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    aws.reset()
+    sqs = aws.client()
+    grows, steady = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("invoices", "thumbnails"))
+    collector = SqsCollector(SqsSettings(region=REGION, endpoint_url=aws.url))
+    snapshots: list[SqsSnapshot] = []
+    for minute in range(16):
+        for url in (grows, steady):
+            sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": "x"} for n in range(5)])
+        for message in sqs.receive_message(QueueUrl=steady, MaxNumberOfMessages=5)["Messages"]:
+            sqs.delete_message(QueueUrl=steady, ReceiptHandle=message["ReceiptHandle"])
+        snapshots.append(moved(collector.collect(snapshots[-1] if snapshots else None, 20.0), 60.0 * minute))
+    assert found(snapshots, "sqs/backlog-growing") == {
+        "queues/invoices": "queue invoices grows: 80 messages not finished, 75 more than 15 min ago (5.0 a minute); "
+        "nothing was in flight at any poll"
+    }
+    assert snapshots[0].target == f"{ACCOUNT}.{REGION}"
+
+
+def moved(snapshot: SqsSnapshot, seconds: float) -> SqsSnapshot:
+    """The same at another time, so that nobody waits for it."""
+    at = 1_800_000_000.0 + seconds
+    queues = {name: replace(q, at=at) if isinstance(q, Queue) else q for name, q in snapshot.queues.items.items()}
+    return replace(snapshot, at=at, queues=replace(snapshot.queues, items=queues))
+
+
+def found(snapshots: Sequence[Snapshot], check: str) -> dict[str, str]:
+    (one,) = audit(snapshots, chosen_checks([check]), Limits())
+    return {f"{mark.address.kind}/{mark.address.name}": f.summary for mark, f in one.report.findings.items()}
