@@ -273,7 +273,7 @@ def running(section: Any, origin: Origin) -> Running:
 
 
 def unreachable(section: Any) -> list[tuple[tuple[str | int, ...], str]]:
-    """Destinations whose sink is not configured, with the place where they stand."""
+    """Destinations whose sink is not configured, and conditions that nothing would obey, with the place where they stand."""
     found: list[tuple[tuple[str | int, ...], str]] = []
 
     def look(route: RouteSection, place: tuple[str | int, ...]) -> None:
@@ -282,6 +282,8 @@ def unreachable(section: Any) -> list[tuple[tuple[str | int, ...], str]]:
             look(child, (*place, "routes", i))
 
     look(section.route, ("route",))
+    for name in sorted(section.route.model_fields_set & {"severity", "resources", "checks", "owner"}):
+        found.append((("route", name), "the first route is for everything; write this under routes:"))  # noqa: PERF401
     if section.alerts.fallback and (text := _missing(section, section.alerts.fallback)):
         found.append((("alerts", "fallback"), text))
     return found

@@ -247,3 +247,8 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(runner.invoke(cli, ["config", "schema"]).output) == schema()
     words = ["checks", "explain", "kafka/group-lagging", "kafka://local/groups/nightly-1", "--config", "mqcanary.yaml"]
     assert "slo = 2 h  (mqcanary.yaml:28)" in runner.invoke(cli, words).output
+
+
+def test_a_condition_on_the_root_route_is_refused(read: Any) -> None:
+    told = mistakes(read, 'kafka: [{bootstrap: "k:9092"}]\nroute:\n  to: console\n  severity: critical\n')
+    assert told == ["4: route.severity: the first route is for everything; write this under routes:"]
