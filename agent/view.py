@@ -62,3 +62,9 @@ class View:
     """Sink and outcome (delivered, later, refused, unclear) to how often so far."""
     config_ok: bool = True
     """False: the last reload was refused, the configuration before it is in force."""
+    saved: bool = True
+    """False: the state can't be written, and a restart would not know what happened since."""
+    every: float = 30.0
+    """Seconds between looks."""
+    rung: float = 0.0
+    """When the target that was asked longest ago was asked to be looked at; 0: there is none."""

@@ -1,5 +1,6 @@
 """mqcanary run."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def command(*, config: Path | None, state: Path | None, scope: tuple[str, ...], 
     mqcanary run --config mqcanary.yaml --state /var/lib/mqcanary
     mqcanary run --config mqcanary.yaml --scope groups/payments-app --scope 'queues/invoices*'
     """  # noqa: D301 - \b is click's own mark
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end what has only begun to start
+
     from agent.config.loading import load
     from agent.config.scope import scoped
     from agent.daemon.logs import begin

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from agent.cycle import Change, Event, House, Order, Send, Sent, cycle
+from agent.cycle import Change, Event, House, Look, Order, Send, Sent, cycle
 from agent.daemon.sending import Senders
 from agent.store.database import Store
 from agent.store.folder import Folder
@@ -19,6 +19,7 @@ from alerts.model import Progress, Transition
 from alerts.outbox import sending, wait
 from alerts.render.message import Message
 from alerts.sinks.sink import Outcome
+from checks.facts import KafkaSnapshot, Snapshot, Unknown, Why, unseen_kafka, unseen_sqs
 
 TICK = 1.0
 """Seconds between two looks at the clock and the inbox."""
@@ -65,7 +66,12 @@ class Judge:
         """Why the state can't be saved; empty while it can."""
         self._folder, self._store, self._frames, self._published = folder, store, frames, published
         self._ticked = 0.0
+        self._obeyed: list[str] = []
+        """Files of the inbox that were obeyed and could not be noted yet."""
         self._refused: set[str] = set()
+        """Files of the inbox that can't be obeyed, nor moved or deleted."""
+        self._failed: dict[str, str] = {}
+        """Targets that can't be judged, and what was said of them: once, not at each look."""
 
     # ── from other threads ──
 
@@ -89,10 +95,13 @@ class Judge:
             batch.append(self.events.get(timeout=patience))
             while True:
                 batch.append(self.events.get_nowait())
+        stopped = any(isinstance(event, Stop) for event in batch)
         for event in batch:
-            if isinstance(event, Stop):
-                return False
-            self.obey(event)
+            # What a sink has confirmed must be known before the end; the rest is seen again after a start.
+            if not isinstance(event, Stop) and (isinstance(event, Sent) or not stopped):
+                self.obey(event)
+        if stopped:
+            return False
         now = self.clock()
         if now - self._ticked >= TICK:
             self._ticked = now
@@ -118,27 +127,48 @@ class Judge:
                     self.obey(event)
 
     def read_inbox(self) -> None:
+        """Obeys what other processes left, each file once."""
+        for name in list(self._obeyed):
+            if self._commit(Change(self.house, consumed=name)):
+                self._obeyed.remove(name)
+                self._forget(name)
         done = [name for name in self._store.consumed if not (self._folder.inbox / name).exists()]
         if done:
             self._commit(Change(self.house), tuple(done))
         for name, command in waiting(self._folder.inbox):
             if name in self._store.consumed:
-                forget(self._folder.inbox, name)
+                self._forget(name)
+            elif name in self._obeyed or name in self._refused:
+                continue
             elif isinstance(command, ValueError):
                 log.warning("not a command", file=name, error=str(command))
-                refuse(self._folder.inbox, name)
+                self._refuse(name)
             else:
                 self.obey(Order(command, name))
+
+    def _forget(self, name: str) -> None:
+        """It is noted as obeyed: a file that can't be deleted does no harm."""
+        with suppress(OSError):
+            forget(self._folder.inbox, name)
+
+    def _refuse(self, name: str) -> None:
+        try:
+            refuse(self._folder.inbox, name)
+        except OSError:
+            self._refused.add(name)
 
     def obey(self, event: Event) -> None:
         """One event, one transaction; nothing in memory advances before it."""
         now = self.clock()
-        change = cycle(self.house, event, now)
-        self._commit(change)
+        change = self._change(event, now)
+        saved = self._commit(change)
         self.house = change.house
         self._tell(change.transitions)
         if change.consumed:
-            forget(self._folder.inbox, change.consumed)
+            if saved:
+                self._forget(change.consumed)
+            else:
+                self._obeyed.append(change.consumed)
         if change.seen is not None:
             self._frames.keep(change.house.history, change.seen)
         for delivery in change.sending:
@@ -147,7 +177,20 @@ class Judge:
                 made = replace(made, message=self._troubled(made.message))
                 self.senders.send(delivery.id, delivery.destination, made)
 
-    def _commit(self, change: Change, forgotten: tuple[str, ...] = ()) -> None:
+    def _change(self, event: Event, now: float) -> Change:
+        """As `cycle`; a bug of ours blinds one target instead of ending everything."""
+        try:
+            return cycle(self.house, event, now)
+        except Exception as error:
+            if not isinstance(event, Look):
+                raise
+            if self._failed.get(event.place) != repr(error):
+                self._failed[event.place] = repr(error)
+                log.exception("a target can't be judged: please report this", place=event.place)
+            return cycle(self.house, replace(event, snapshot=_unseen(event.snapshot, error)), now)
+
+    def _commit(self, change: Change, forgotten: tuple[str, ...] = ()) -> bool:
+        """Whether it was saved."""
         try:
             self._store.commit(change.house.state, change.consumed, forgotten)
         except OSError as error:
@@ -155,10 +198,11 @@ class Judge:
             if str(error) != self.trouble:
                 log.error("state not saved", error=str(error))  # noqa: TRY400 - the disk is full: no bug of ours
             self.trouble = str(error)
-        else:
-            if self.trouble:
-                log.info("state saved again")
-            self.trouble = ""
+            return False
+        if self.trouble:
+            log.info("state saved again")
+        self.trouble = ""
+        return True
 
     def _troubled(self, message: Message) -> Message:
         if not self.trouble:
@@ -178,3 +222,10 @@ class Judge:
     def _patience(self) -> float:
         soon = wait(self.house.state, self.clock())
         return TICK if soon is None else max(0.01, min(TICK, soon))
+
+
+def _unseen(snapshot: Snapshot, error: Exception) -> Snapshot:
+    """What is left of a snapshot that can't be judged: that the target was not seen."""
+    make = unseen_kafka if isinstance(snapshot, KafkaSnapshot) else unseen_sqs
+    why = Unknown(Why.UNSUPPORTED, f"mqcanary failed: {type(error).__name__} (please report this)")
+    return make(snapshot.target, snapshot.at, why)

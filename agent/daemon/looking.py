@@ -4,11 +4,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.collect.building import Watched
 from agent.collect.targets import GRACE
-from checks.facts import Snapshot, Unknown, Why
+from checks.facts import History, Snapshot, Unknown, Why, facts_of
 
 ABANDONED = 3
 """Looks of one target that may hang at the same time; beyond that it is not asked until one of them ends."""
@@ -16,7 +16,7 @@ ABANDONED = 3
 
 @dataclass(slots=True)
 class Stats:
-    """How the looking goes; written by the target's thread alone."""
+    """How the looking goes; written by the target's thread alone, but for the overruns."""
 
     looks: int = 0
     failures: int = 0
@@ -28,26 +28,48 @@ class Stats:
 class Looker:
     """Looks at one target each time the bell rings, and hands over one snapshot for each look.
 
-    `make` builds the collector, anew after each look that had to be given up.
+    `make` builds the collector, anew after each look that had to be given up. `remembered` is what was seen of the target
+    before, or at least which names: what is not listed any more is asked for by name.
     """
 
-    def __init__(self, make: Callable[[], Watched], hand: Callable[["Looker", Snapshot], None]) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Watched],
+        hand: Callable[["Looker", Snapshot], None],
+        place: str = "",
+        remembered: Snapshot | None = None,
+    ) -> None:
         self._make, self._hand = make, hand
         self._watched = make()
-        self.place = self._watched.collector.place
+        self.place = place or self._watched.collector.place
         self.stats = Stats()
-        self._previous: Snapshot | None = None
+        self.rung = time.monotonic()
+        """When it was last asked to look."""
+        self._previous = remembered
         self._before: Counter[tuple[str, str]] = Counter()
         self._rung = threading.Event()
         self._stopped = threading.Event()
         self._hanging: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._run, name=f"target {self.place}", daemon=True)
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a look is given up."""
+        return self._watched.deadline + GRACE
+
+    def follow(self, former: "Looker") -> None:
+        """Goes on where another one for the same target was stopped; before the start."""
+        self.stats = replace(former.stats)
+        self._previous = former._previous or self._previous  # noqa: SLF001 - one of its own
+        self._hanging = list(former._hanging)  # noqa: SLF001
+        self._before = Counter(former.calls())
+
     def start(self) -> None:
         self._thread.start()
 
     def ring(self) -> None:
         """Asks for a look; while one runs the next is not queued behind it but counted as an overrun."""
+        self.rung = time.monotonic()
         if self._rung.is_set():
             self.stats.overruns += 1
         self._rung.set()
@@ -67,13 +89,19 @@ class Looker:
             if self._stopped.is_set():
                 return
             start = time.monotonic()
-            snapshot = self._look()
+            try:
+                snapshot = self._look()
+            except Exception as error:  # noqa: BLE001 - no thread can be started: said, and tried again at the next ring
+                snapshot = self._watched.collector.unseen(_failed(error))
             self.stats.took = time.monotonic() - start
             self.stats.looks += 1
+            if facts_of(snapshot, History()).unseen is None:
+                self._previous = snapshot  # the names that were there before an outage are asked for after it
+            else:
+                self.stats.failures += 1
             self._rung.clear()
             if self._stopped.is_set():
                 return
-            self._previous = snapshot
             self._hand(self, snapshot)
 
     def _look(self) -> Snapshot:
@@ -81,7 +109,7 @@ class Looker:
         self._hanging = [thread for thread in self._hanging if thread.is_alive()]
         if len(self._hanging) >= ABANDONED:
             self.stats.misses += 1
-            detail = f"{len(self._hanging)} earlier looks at {self.place} still hang"
+            detail = f"{len(self._hanging)} earlier looks at {collector.place} still hang"
             return collector.unseen(Unknown(Why.DEADLINE, detail))
         found: list[Snapshot] = []
         done = threading.Event()
@@ -90,17 +118,21 @@ class Looker:
             try:
                 found.append(collector.collect(self._previous, deadline))
             except Exception as error:  # noqa: BLE001 - a bug in one collector must not blind the others
-                detail = " ".join(f"mqcanary failed: {type(error).__name__}: {error} (please report this)".split())
-                found.append(collector.unseen(Unknown(Why.UNSUPPORTED, detail)))
+                found.append(collector.unseen(_failed(error)))
             finally:
                 done.set()
 
         thread = threading.Thread(target=collect, name=f"look {self.place}", daemon=True)
         thread.start()
-        if done.wait(deadline + GRACE):
+        if done.wait(self.patience):
             return found[0]
         self.stats.misses += 1
         self._hanging.append(thread)
         self._before = self._before + collector.calls.counts()
         self._watched = self._make()  # client and all: what hangs may hold a lock
-        return collector.unseen(Unknown(Why.DEADLINE, f"{self.place} was not observed within {deadline:g} s"))
+        return collector.unseen(Unknown(Why.DEADLINE, f"{collector.place} was not observed within {deadline:g} s"))
+
+
+def _failed(error: Exception) -> Unknown:
+    detail = " ".join(f"mqcanary failed: {type(error).__name__}: {error} (please report this)".split())
+    return Unknown(Why.UNSUPPORTED, detail)

@@ -3,27 +3,27 @@
 import signal
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED  # type: ignore[import-untyped]
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
 
 from agent.collect.building import DEFAULT_DEADLINE, Watched, build
 from agent.config.model import Config
 from agent.config.running import ApiSection, Running
 from agent.cycle import House, Look, Settings
+from agent.daemon.heartbeat import beat, trouble
 from agent.daemon.judge import Clock, Judge, Stop
 from agent.daemon.looking import Looker
 from agent.daemon.sending import Senders
 from agent.errors import MqcanaryError
 from agent.metrics import Exposition, exposition
 from agent.metrics import Options as MetricOptions
-from agent.secret import Secret
 from agent.store.database import Store
 from agent.store.folder import Folder, network
 from agent.store.frames import Frames
@@ -32,12 +32,12 @@ from agent.store.published import publish
 from agent.view import Good, TargetView, View
 from agent.web import WebOptions, WebServer
 from agent.web.api import ApiOptions, ApiServer
-from alerts.model import Progress
+from alerts.model import State
 from alerts.outbox import recover
 from alerts.sinks.sink import MessageSink
 from checks import all_checks
 from checks.check import Tier
-from checks.facts import Address, Snapshot
+from checks.facts import Address, Listing, Snapshot, Unknown, Why, unseen_kafka, unseen_sqs
 from checks.questions import Questions
 
 DRAIN = 6.0
@@ -46,8 +46,6 @@ RENDER = 10.0
 """Seconds until metrics are rendered again although nothing happened: some of them are times."""
 PUBLISH = 30.0
 """Seconds until the view is written again although nothing happened."""
-STUCK = 600.0
-"""Seconds that a message may wait before the heartbeat stops: something is wrong with the telling."""
 
 log = structlog.get_logger("agent")
 
@@ -93,7 +91,7 @@ class Daemon:
         self._config = config
         self._config_ok = True
         self._view = View(at=self.started, started=self.started)
-        self._shown: tuple[object, ...] = (None, None, None)
+        self._shown: tuple[object, ...] = (None, None, None, None)
         self._exposition: Exposition | None = None
         self._rendered = -RENDER
         self._web: WebServer | None = None
@@ -102,7 +100,9 @@ class Daemon:
         self._bell = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
+        self._bell.add_listener(self._not_rung, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         self._stopping = threading.Event()
+        self._settling = threading.Lock()
 
     def view(self) -> View:
         """The latest picture, for readers in other threads."""
@@ -125,14 +125,17 @@ class Daemon:
 
     def reload(self) -> None:
         """Reads the configuration again; a bad one is refused while the old one goes on."""
-        try:
-            config = self._options.read()
-        except MqcanaryError as error:
-            self._config_ok = False
-            log.error("configuration refused", error=str(error))  # noqa: TRY400 - the user's to mend
-            return
-        self._config_ok = True
-        self._settle_in(config)
+        with self._settling:
+            if self._stopping.is_set():
+                return
+            try:
+                config = self._options.read()
+            except MqcanaryError as error:
+                self._config_ok = False
+                log.error("configuration refused", error=str(error))  # noqa: TRY400 - the user's to mend
+                return
+            self._config_ok = True
+            self._settle_in(config)
         log.info("configuration read again")
 
     def run(self) -> None:
@@ -143,12 +146,10 @@ class Daemon:
         """
         self._listen()
         self._bell.start()
-        self._settle_in(self._config)
-        beat = self._config.running.heartbeat
-        if beat is not None:
-            threading.Thread(
-                target=self._beat, args=(beat.url, beat.every.total_seconds()), name="heartbeat", daemon=True
-            ).start()
+        with self._settling:
+            self._settle_in(self._config)
+        heart = (self._stopping, lambda: self._config.running.heartbeat, self._trouble)
+        threading.Thread(target=beat, args=heart, name="heartbeat", daemon=True).start()
         api = {"api": self._api.url} if self._api is not None else {}
         log.info("started", url=self.url, state=str(self._options.state), targets=len(self._lookers), **api)
         try:
@@ -205,6 +206,8 @@ class Daemon:
         """Takes a configuration as the one in force."""
         if (config.running.listen, config.running.api) != (self._config.running.listen, self._config.running.api):
             log.warning("it goes on listening where it did: restart it to change that", url=self.url)
+        if config.running.state != self._config.running.state:
+            log.warning("it keeps its state where it did: restart it to change that", state=str(self._options.state))
         self._config = config
         questions = Questions(all_checks(), config.limits, clear=True)
         watched = list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE))
@@ -219,14 +222,18 @@ class Daemon:
             self.judge.senders.delivered = former.delivered
         for job in self._bell.get_jobs():
             job.remove()
-        for number in range(len(watched)):
-            looker = Looker(_maker(config, questions, number), self._looked)
-            looker.place = place = f"{'kafka' if number < len(config.kafka) else 'sqs'}:{looker.place}"
+        for number, one in enumerate(watched):
+            place = f"{'kafka' if number < len(config.kafka) else 'sqs'}:{one.collector.place}"
+            remembered = _remembered(self.judge.house.state, place)
+            looker = Looker(_maker(config, questions, number), self._looked, place, remembered)
+            if place in before:
+                looker.follow(before[place])
             self._lookers[place] = looker
             looker.start()
             self._bell.add_job(
                 looker.ring,
                 "interval",
+                id=place,
                 seconds=config.running.every,
                 jitter=max(1, int(config.running.every / 10)) if config.running.every >= 5 else None,
                 next_run_time=datetime.now(UTC),
@@ -238,12 +245,27 @@ class Daemon:
         if self._lookers.get(looker.place) is looker:
             self.judge.put(Look(snapshot, looker.place))
 
+    def _not_rung(self, event: Any) -> None:
+        """A job that could not run: the bell for a target was not rung."""
+        looker = self._lookers.get(event.job_id)
+        if looker is not None:
+            looker.stats.overruns += 1
+        error = getattr(event, "exception", None)
+        log.warning("the bell was not rung", place=event.job_id, error=type(error).__name__ if error else "too late")
+
+    def _trouble(self) -> str:
+        """Why the heartbeat has to stop."""
+        patience = {place: looker.patience for place, looker in list(self._lookers.items())}
+        return trouble(self._view, patience, self._clock())
+
     # ── what others read ──
 
     def _publish(self, house: House, now: float) -> None:
         """After each batch of events, in the judge's thread."""
         senders = self.judge.senders
-        shown = (house, self._config_ok, senders.delivered if senders else None)
+        lookers = list(self._lookers.items())
+        rung = now - max((time.monotonic() - looker.rung for _, looker in lookers), default=now)
+        shown = (house, self._config_ok, senders.delivered if senders else None, self.judge.trouble)
         if any(new is not old for new, old in zip(shown, self._shown, strict=True)):
             self._shown = shown
             self._view = View(
@@ -255,14 +277,17 @@ class Daemon:
                 observe=house.policy.observe,
                 calls={
                     (self._name(house, place), operation, result): count
-                    for place, looker in list(self._lookers.items())
+                    for place, looker in lookers
                     for (operation, result), count in looker.calls().items()
                 },
                 delivered=senders.delivered if senders else {},
                 config_ok=self._config_ok,
+                saved=not self.judge.trouble,
+                every=self._config.running.every,
+                rung=rung,
             )
         else:
-            self._view = replace(self._view, judged=now)
+            self._view = replace(self._view, judged=now, rung=rung)
         monotonic = time.monotonic()
         if self._shown is shown or monotonic - self._rendered >= RENDER:
             # In this thread alone: facts are computed when they are first asked for.
@@ -306,18 +331,21 @@ class Daemon:
         known = next((str(address) for address, watch in house.watches.items() if watch.place == place), "")
         return known or place
 
-    def _beat(self, url: Secret, every: float) -> None:
-        """Calls somebody who notices when the calls end: only while judging and telling both get on."""
-        while not self._stopping.wait(every):
-            view, now = self._view, self._clock()
-            stuck = any(
-                d.progress is not Progress.PARKED and now - d.created > STUCK for d in view.state.deliveries.values()
-            )
-            if now - view.judged > max(60.0, 2 * every) or stuck:
-                log.warning("no heartbeat", judged=round(now - view.judged), stuck=stuck)
-                continue
-            with suppress(OSError, ValueError, MqcanaryError):
-                urllib.request.urlopen(url.reveal(), timeout=10).close()  # noqa: S310 - the user's own URL
+
+def _remembered(state: State, place: str) -> Snapshot | None:
+    """The names that alerts of a target speak of: those that are not listed any more have to be asked for."""
+    known = [address for address, target in state.targets.items() if target.place == place]
+    if not known:
+        return None
+    told = [fingerprint.address for fingerprint in (*state.open, *state.settings)]
+    unknown = Unknown(Why.YOUNG, "not looked at since the start")
+
+    def listed(kind: str) -> Listing[Any]:
+        return Listing({a.name: unknown for a in told if a.root == known[-1] and a.kind == kind}, (unknown,))
+
+    if known[-1].scheme == "sqs":
+        return replace(unseen_sqs(known[-1].target, 0.0, unknown), queues=listed("queues"))
+    return replace(unseen_kafka(known[-1].target, 0.0, unknown), topics=listed("topics"), groups=listed("groups"))
 
 
 def _maker(config: Config, questions: Questions, number: int) -> Callable[[], Watched]:

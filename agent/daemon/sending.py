@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from alerts.policy import CONSOLE
-from alerts.sinks.sink import Delivered, Fault, MessageSink, Outcome, Refused, Sending, Unclear
+from alerts.sinks.sink import Delivered, Fault, Later, MessageSink, Outcome, Refused, Sending, Unclear
 
 DEADLINE = 10.0
 """Seconds that a sink may take for one message."""
@@ -36,8 +36,11 @@ class Senders:
             known = ", ".join(sorted(self._sinks)) or CONSOLE
             self._done(delivery, Refused(Fault.ROUTE, f"{destination} is not configured (there is: {known})"))
             return
-        name = f"send {destination}"
-        threading.Thread(target=self._run, args=(delivery, destination, sink, sending), name=name, daemon=True).start()
+        work = (delivery, destination, sink, sending)
+        try:
+            threading.Thread(target=self._run, args=work, name=f"send {destination}", daemon=True).start()
+        except RuntimeError as error:
+            self._done(delivery, Later(f"mqcanary: {error}"))
 
     def _run(self, delivery: str, destination: str, sink: MessageSink, sending: Sending) -> None:
         try:

@@ -78,6 +78,11 @@ SENT: Final = Family("mqcanary_delivery_attempts_total", "counter", "Answers of 
 CONFIG_OK: Final = Family(
     "mqcanary_config_last_reload_successful", "gauge", "0: the last configuration was refused, the former is in force."
 )
+STATE_SAVED: Final = Family(
+    "mqcanary_state_last_save_successful",
+    "gauge",
+    "0: the state can't be written; alerts go out all the same, and say so.",
+)
 JUDGED: Final = Family("mqcanary_judged_timestamp_seconds", "gauge", "When the judge last finished something.")
 STARTED: Final = Family("mqcanary_started_timestamp_seconds", "gauge", "When the agent was started.")
 BUILD: Final = Family("mqcanary_build_info", "gauge", "1, with the versions as labels.")
@@ -115,6 +120,7 @@ FAMILIES: Final = (
     OLDEST_DELIVERY,
     SENT,
     CONFIG_OK,
+    STATE_SAVED,
     JUDGED,
     STARTED,
     BUILD,

@@ -22,6 +22,7 @@ from agent.metrics.families import (
     OVERRUNS,
     SENT,
     STARTED,
+    STATE_SAVED,
     UP,
 )
 from agent.metrics.text import Family, Lines, series
@@ -84,6 +85,7 @@ def view_lines(view: View) -> Lines:
         for (target, operation, result), count in sorted(view.calls.items())
     ]
     lines[CONFIG_OK] = [series(CONFIG_OK, int(view.config_ok))]
+    lines[STATE_SAVED] = [series(STATE_SAVED, int(view.saved))]
     lines[JUDGED] = [series(JUDGED, view.judged)] if view.judged else []
     lines[STARTED] = [series(STARTED, view.started)] if view.started else []
     lines[BUILD] = [series(BUILD, 1, version=VERSION, python=platform.python_version())]

@@ -7,9 +7,15 @@ from checks.wording import span
 
 
 def stalled(view: View, now: float, most: float) -> str:
-    """Why the agent is not well, if the judge has finished nothing for more than `most` seconds; else empty."""
+    """Why the agent is not well, if the judge has finished nothing for more than `most` seconds; else empty.
+
+    Nor is it well if nobody is asked to look any more.
+    """
     idle = now - max(view.judged, view.started)
-    return f"the judge has finished nothing for {span(idle)}" if idle > most else ""
+    if idle > most:
+        return f"the judge has finished nothing for {span(idle)}"
+    quiet = now - view.rung if view.rung else 0.0
+    return f"no look was asked for in {span(quiet)}" if quiet > max(most, 3 * view.every) else ""
 
 
 def missing(view: View, places: Callable[[], Collection[str]] | None) -> list[str]:

@@ -177,9 +177,8 @@ class KafkaCollector:
         for name, node in (find_coordinators(wire, missing) if missing else {}).items():
             if isinstance(node, Unknown):
                 lost[name] = node
-            else:  # of a kind that is not known yet: whoever is no KIP-848 group is described as a classic one
-                newer = wire.version(node, CONSUMER_GROUP_DESCRIBE) >= 0
-                groups[name] = Listed(name, "consumer" if newer else "classic", "", "", node)
+            else:
+                groups[name] = Listed(name, _kind(wire, node), "", "", node)
         return GroupList(groups, listed.holes), lost
 
     def _missed(
@@ -196,10 +195,10 @@ class KafkaCollector:
         lost: dict[str, Unknown] = {}
         for name, node in (find_coordinators(wire, names) if names else {}).items():
             before = previous.groups.items.get(name)
-            kind = before.kind if isinstance(before, Group) else "classic"
             if isinstance(node, Unknown):
                 lost[name] = node
             else:
+                kind = before.kind if isinstance(before, Group) else _kind(wire, node)
                 missed[name] = Listed(name, kind, "", "", node)
         return missed, lost
 
@@ -252,6 +251,11 @@ class KafkaCollector:
             for age in asked:
                 ages.setdefault(age, set()).update(places)
         return read_lookups(wire, topics, ages)
+
+
+def _kind(wire: Wire, node: int) -> str:
+    """How a group of a kind that is not known is asked for: whoever is no KIP-848 group is described as a classic one."""
+    return "consumer" if wire.version(node, CONSUMER_GROUP_DESCRIBE) >= 0 else "classic"
 
 
 def _topics_of(groups: Listing[Group], committed: Mapping[str, Committed | Unknown]) -> list[str]:
