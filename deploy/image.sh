@@ -12,6 +12,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 STORE=${MQCANARY_CACHE:-$PWD/.cache}/containers
+# Of this store alone, and not below it: podman allows 50 characters.
+RUN=/run/mqcanary-$(cksum <<< "$STORE" | cut -d' ' -f1)
 TAG=localhost/mqcanary:dev
 STAND_IN=localhost/mqcanary-base
 # What CPython's own modules are linked with, by the names of Debian 12, and what python:slim has beside it.
@@ -44,7 +46,7 @@ fail() {
 podman() {
     # crun, the default, fails under hybrid cgroups. Nothing here may need systemd: cgroups, events, nor a timer of health
     # checks; `healthcheck run` asks when it is wanted.
-    DISABLE_HC_SYSTEMD=true command podman --root "$STORE/storage" --runroot "$STORE/run" --storage-driver overlay \
+    DISABLE_HC_SYSTEMD=true command podman --root "$STORE" --runroot "$RUN" --storage-driver overlay \
         --runtime runc --cgroup-manager cgroupfs --events-backend file "$@"
 }
 
@@ -81,15 +83,16 @@ EXCLUDED
     chroot "$root" ldconfig
     chroot "$root" python -m ensurepip > /dev/null
     ln -s pip3 "$root/usr/local/bin/pip"
-    tar -C "$root" -c . | podman import --quiet --change "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin" \
-        - "$STAND_IN"
+    tar -C "$root" -c . |
+        podman import --quiet --change "ENV PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" - "$STAND_IN"
 }
 
 build() {
     # --format docker: that of OCI has no HEALTHCHECK and drops it without a word.
     # This machine's certificates: the package index may be behind a proxy with a CA of its own. They stay outside the image.
-    buildah --root "$STORE/storage" --runroot "$STORE/run" --storage-driver overlay bud --format docker --layers --force-rm \
-        --pull-never --isolation chroot --volume /etc/ssl/certs:/etc/ssl/certs:ro --build-arg BASE="${BASE:-$STAND_IN}" --tag "${1:-$TAG}" .
+    buildah --root "$STORE" --runroot "$RUN" --storage-driver overlay bud --format docker --layers --force-rm \
+        --pull-never --isolation chroot --volume /etc/ssl/certs:/etc/ssl/certs:ro \
+        --build-arg BASE="${BASE:-$STAND_IN}" --tag "${1:-$TAG}" .
 }
 
 run() {
