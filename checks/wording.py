@@ -21,6 +21,12 @@ def shell(word: str) -> str:
     return "$'" + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in plain) + "'"
 
 
+def aws(words: str, arn: str) -> str:
+    """A command of the AWS command line, in the region of a resource."""
+    parts = arn.split(":")
+    return f"aws {words} --region {shell(parts[3])}" if len(parts) == 6 and parts[3] else f"aws {words}"
+
+
 def _escaped(c: str) -> str:
     return repr(c)[1:-1] if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
 

@@ -107,20 +107,21 @@ def _stuck(lag: Lag, progress: Progress) -> bool:
 
 def _problem(group: Group, missing: list[str], patterns: tuple[str, ...], severity: Severity | None) -> Problem:
     members = group.members if not isinstance(group.members, Unknown) else ()
-    owner = {t: i for i, m in enumerate(members) if not isinstance(m.assigned, Unknown) for t in m.assigned}
+    owned = [(i, m.assigned) for i, m in enumerate(members) if not isinstance(m.assigned, Unknown)]
+    owner = {t: (i, partitions) for i, assigned in owned for t, partitions in assigned.items()}
     wanted = _filled(patterns[0], missing[0], group.name)
     still = " and has stood still with unread records" if severity is Severity.WARNING else ""
     return Problem(
         summary=f"group {shown(group.name)} reads {count(len(missing), 'topic')} without a dead-letter topic: "
         f"{listed(missing)}{still}",
         evidence=(
-            *(Seen(f"members[{owner[t]}].assigned[{shown(t)}]", True, "assigned") for t in missing[:3]),
+            *(Seen(f"members[{owner[t][0]}].assigned[{t}]", owner[t][1], "partitions") for t in missing[:3]),
             Seen("absent", True, "not found by name", ("topics", wanted)),
         ),
         severity=severity,
         fix=Fix(
-            f"Create {shown(wanted)} with a longer retention than its source, and let the consumer send there what it "
-            "can't process, before it commits; or turn this check off for the group where skipping is intended.",
+            f"Create {shown(wanted)} with a longer retention than its source (14 days, if that is longer), and let the "
+            "consumer send there what it can't process, before it commits; or turn this check off for the group where skipping is intended.",
             f"kafka-topics.sh --bootstrap-server $BOOTSTRAP --create --topic {shell(wanted)} "
             "--config retention.ms=1209600000",
         ),

@@ -25,13 +25,18 @@ def min_insync_unsafe(topic: Topic, config: TopicConfig) -> Iterator[Problem]:
         return
     danger = "a record can be lost with one broker" if least <= 1 else "one broker away stops producers with acks=all"
     wanted = max(2, factor - 1)
-    raised = "" if wanted < factor else " after raising the replication factor to 3"
+    first = (
+        "" if wanted < factor else "Raise the replication factor to 3 first: two copies allow no safe value. Then set"
+    )
     yield Problem(
         summary=f"topic {shown(topic.name)} has min.insync.replicas {least} with {factor} replicas: {danger}",
         evidence=(Seen("config.min.insync.replicas", str(least), "replicas"),),
         fix=Fix(
-            f"Set min.insync.replicas to {wanted}{raised}.",
-            "kafka-configs.sh --bootstrap-server $BOOTSTRAP --alter --entity-type topics "
+            f"{first or 'Set'} min.insync.replicas to {wanted}.",
+            # With two copies this very setting would stop producers with every restart of a broker.
+            ""
+            if first
+            else "kafka-configs.sh --bootstrap-server $BOOTSTRAP --alter --entity-type topics "
             f"--entity-name {shell(topic.name)} --add-config min.insync.replicas={wanted}",
         ),
     )

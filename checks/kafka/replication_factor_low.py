@@ -1,8 +1,12 @@
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import Cluster, Topic
-from checks.wording import shown
+from checks.wording import shell, shown
+
+_AT_ONCE = 20
+"""Partitions that one command gives more replicas: it is there to be pasted, and copies burden the brokers."""
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
@@ -26,11 +30,32 @@ def replication_factor_low(topic: Topic, cluster: Cluster, *, target: int = 3) -
     yield Problem(
         summary=f"topic {shown(topic.name)} has replication factor {factor}, below {possible}{some}",
         evidence=tuple(Seen(f"replicas[{p}]", topic.replicas[p], "broker ids") for p in low[:3]),
-        fix=Fix(
-            f"Give every partition {possible} replicas: list the wanted brokers for each partition in a JSON file "
-            "and let Kafka copy them, throttled.",
-            f"""echo '{{"version":1,"topics":[{{"topic":"{topic.name}"}}]}}' > topics.json && """
-            "kafka-reassign-partitions.sh --bootstrap-server $BOOTSTRAP --topics-to-move-json-file topics.json "
-            f"--broker-list {','.join(str(b.id) for b in cluster.brokers)} --generate",
-        ),
+        fix=_fix(topic, cluster, possible, low),
     )
+
+
+def _fix(topic: Topic, cluster: Cluster, wanted: int, low: Sequence[int]) -> Fix:
+    first = low[:_AT_ONCE]
+    rest = f" The command begins with {len(first)} of {len(low)} partitions." if len(first) < len(low) else ""
+    rows = [{"topic": topic.name, "partition": p, "replicas": _placed(topic, cluster, wanted, p)} for p in first]
+    plan = json.dumps({"version": 1, "partitions": rows}, separators=(",", ":"), ensure_ascii=False)
+    return Fix(
+        f"Give every partition {wanted} replicas, at 50 MB/s so that clients do not suffer. When the copies are there, "
+        f"--verify in place of --execute and --throttle lifts that limit.{rest}",
+        f"echo {shell(plan)} > reassign.json && kafka-reassign-partitions.sh --bootstrap-server $BOOTSTRAP "
+        "--reassignment-json-file reassign.json --throttle 50000000 --execute",
+    )
+
+
+def _placed(topic: Topic, cluster: Cluster, wanted: int, partition: int) -> list[int]:
+    """The brokers it has, so that nothing moves, and more: of other racks first, of others for the next partition."""
+    racks = {broker.id: broker.rack for broker in cluster.brokers}
+    placed = list(topic.replicas[partition])
+    free = [broker for broker in racks if broker not in placed]
+    free = [free[(partition + i) % len(free)] for i in range(len(free))]
+    while len(placed) < wanted:
+        taken = {racks.get(broker) for broker in placed} - {None}
+        best = min(free, key=lambda broker: racks[broker] in taken)
+        placed.append(best)
+        free.remove(best)
+    return placed

@@ -5,7 +5,10 @@ from fnmatch import fnmatchcase
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import DeadLettersOf, Queue, Unknown, Why, known
 from checks.facts.queues import DEAD_LETTER_NAMES
-from checks.wording import shell, shown
+from checks.wording import aws, shell, shown
+
+LONGEST_NAME = 80
+"""Characters of a queue's name, by SQS."""
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
@@ -35,15 +38,18 @@ def dlq_missing(
     if users.others is not None:
         known(users.others)
     suffix = ".fifo" if queue.fifo else ""
-    arn = f"{queue.arn.removesuffix('.fifo')}-dlq{suffix}"
-    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "5"})
-    attributes = shell(json.dumps({"RedrivePolicy": policy}))
+    dead = f"{queue.name.removesuffix('.fifo')[: LONGEST_NAME - len('-dlq.fifo')]}-dlq{suffix}"
+    arn = f"{queue.arn.removesuffix(queue.name)}{dead}"
+    kept = {"MessageRetentionPeriod": "1209600"} | ({"FifoQueue": "true"} if queue.fifo else {})
+    policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "5"})}
+    create = f"sqs create-queue --queue-name {shell(dead)} --attributes {shell(json.dumps(kept))}"
+    point = f"sqs set-queue-attributes --queue-url {shell(queue.url)} --attributes {shell(json.dumps(policy))}"
     yield Problem(
         summary=f"queue {shown(queue.name)} has no dead-letter queue",
         evidence=(Seen("redrive", None, "RedrivePolicy"),),
         fix=Fix(
-            f"Create {shown(arn.rpartition(':')[2])} with a retention of 14 days, and let {shown(queue.name)} redrive to "
+            f"Create {shown(dead)} with a retention of 14 days, and let {shown(queue.name)} redrive to "
             "it after 5 receives.",
-            f"aws sqs set-queue-attributes --queue-url {shell(queue.url)} --attributes {attributes}",
+            f"{aws(create, queue.arn)} && {aws(point, queue.arn)}",
         ),
     )

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import DeadLettersOf, Depth, Queue, Unknown, Why, known
 from checks.facts.queues import DEAD_LETTER_NAMES
-from checks.wording import count, listed, shell, shown
+from checks.wording import aws, count, listed, shell, shown
 
 
 @check(kind=Kind.CONDITION, severity=Severity.WARNING, polls=2)
@@ -28,7 +28,7 @@ def dlq_not_empty(
         name = queue.name.removesuffix(".fifo").lower()
         if users.others is not None:
             known(users.others)
-        if any(fnmatchcase(name, pattern) for pattern in patterns):
+        if any(fnmatchcase(name, pattern.lower()) for pattern in patterns):
             known(Unknown(Why.OFF, "its name is that of a dead-letter queue, but no queue redrives into it"))
         return
     if len(depth.visible) < 2:
@@ -44,6 +44,6 @@ def dlq_not_empty(
         fix=Fix(
             "Find out why they failed (read a copy, not by hand in the console: a receive counts), mend the consumer, "
             "then move them back to their source.",
-            f"aws sqs start-message-move-task --source-arn {shell(queue.arn)}",
+            aws(f"sqs start-message-move-task --source-arn {shell(queue.arn)}", queue.arn),
         ),
     )

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import DeadLetterQueue, Queue, known
-from checks.wording import shell, shown, span
+from checks.wording import aws, shell, shown, span
 
 LONGEST = 14 * 86400
 
@@ -37,9 +37,13 @@ def dlq_retention_short(queue: Queue, dead: DeadLetterQueue | None) -> Iterator[
             "Let the dead-letter queue keep messages for 14 days, the longest there is."
             if possible
             else "Both keep messages for 14 days, the longest there is: shorten the source's retention to what its "
-            "consumers really need.",
-            f"aws sqs set-queue-attributes --queue-url {shell(dead.queue.url)} --attributes MessageRetentionPeriod={LONGEST}"
+            "consumers really need. SQS deletes at once what is older than that.",
+            aws(
+                f"sqs set-queue-attributes --queue-url {shell(dead.queue.url)} "
+                f"--attributes MessageRetentionPeriod={LONGEST}",
+                dead.queue.arn,
+            )
             if possible
-            else f"aws sqs set-queue-attributes --queue-url {shell(queue.url)} --attributes MessageRetentionPeriod=345600",
+            else "",
         ),
     )

@@ -20,4 +20,10 @@ SILENT = (
 def test_says_what_it_costs() -> None:
     assert "can be lost" in only(judge(check, FIRING[0])).summary
     assert "stops producers" in only(judge(check, FIRING[1])).summary
-    assert "raising the replication factor" in only(judge(check, FIRING[2])).fix.text
+
+
+def test_the_command_never_makes_it_worse() -> None:
+    assert only(judge(check, FIRING[1])).fix.command.endswith("--add-config min.insync.replicas=2")
+    two_copies = only(judge(check, FIRING[2])).fix
+    assert "Raise the replication factor to 3 first" in two_copies.text
+    assert two_copies.command == ""

@@ -1,4 +1,9 @@
+import dataclasses
+import json
+import shlex
+
 from checks.check import Severity
+from checks.facts import Broker, Topic, Unknown
 from checks.kafka.replication_factor_low import replication_factor_low as check
 from checks.limits import Limits, Override, Pattern
 from tests.checks.examples import Example, judge, kafka, only, topic
@@ -21,3 +26,44 @@ def test_aims_at_what_the_cluster_can_hold() -> None:
     finding = only(judge(check, FIRING[2]))
     assert "below 2" in finding.summary
     assert finding.severity is Severity.WARNING
+
+
+def plan(command: str) -> dict[int, list[int]]:
+    """Partition to brokers, as the command hands it to Kafka."""
+    echo, text, *_ = shlex.split(command)
+    assert echo == "echo"
+    return {row["partition"]: row["replicas"] for row in json.loads(text)["partitions"]}
+
+
+def placed(logs: Topic, racks: str) -> dict[int, list[int]]:
+    snapshot = kafka([(logs, topic("logs")[1])])
+    assert not isinstance(snapshot.cluster, Unknown)
+    brokers = tuple(Broker(i, f"b{i}", 9092, None if rack == "-" else rack) for i, rack in enumerate(racks, 1))
+    cluster = dataclasses.replace(snapshot.cluster, brokers=brokers)
+    return plan(only(judge(check, Example("racks", (dataclasses.replace(snapshot, cluster=cluster),)))).fix.command)
+
+
+def test_the_command_adds_copies_and_moves_none() -> None:
+    given = plan(only(judge(check, FIRING[0])).fix.command)
+    assert {p: brokers[0] for p, brokers in given.items()} == {0: 1, 1: 2}
+    assert all(sorted(brokers) == [1, 2, 3] for brokers in given.values())
+    (logs, _) = topic("logs", 3, rf=1)
+    spread = placed(logs, "-----")
+    assert len({tuple(brokers[1:]) for brokers in spread.values()}) == 3
+
+
+def test_copies_go_to_other_racks() -> None:
+    (logs, _) = topic("logs", 1, rf=1)
+    assert placed(logs, "aabbcc")[0] in ([1, 3, 5], [1, 3, 6], [1, 4, 5])
+    assert placed(logs, "aaab")[0][1] == 4
+
+
+def test_a_long_plan_is_begun() -> None:
+    fix = only(judge(check, Example("many", (kafka([topic("logs", 50, rf=1)]),)))).fix
+    assert len(plan(fix.command)) == 20
+    assert "20 of 50 partitions" in fix.text
+
+
+def test_no_name_leaves_its_quotes() -> None:
+    fix = only(judge(check, Example("quote", (kafka([topic("it's; reboot", 1, rf=1)]),)))).fix
+    assert shlex.split(fix.command)[1].startswith('{"version":1,"partitions":[{"topic":"it\'s; reboot"')

@@ -10,7 +10,18 @@ SILENT = (
 
 
 def test_fix_names_a_queue_of_the_same_kind() -> None:
-    assert "orders-dlq.fifo" in only(judge(check, FIRING[1])).fix.command
+    command = only(judge(check, FIRING[1])).fix.command
+    assert command.startswith("aws sqs create-queue --queue-name orders-dlq.fifo ")
+    assert '"FifoQueue": "true"' in command
+    assert "orders-dlq.fifo" in command.partition("&&")[2]
+    assert command.count("--region us-east-1") == 2
+
+
+def test_fix_names_a_queue_that_may_exist() -> None:
+    for name in ("x" * 80, "x" * 75 + ".fifo"):
+        command = only(judge(check, Example("long", (sqs(queue(name)),)))).fix.command
+        assert len(command.split()[4]) <= 80
+        assert command.split()[4] in command.partition("&&")[2]
 
 
 def test_a_dead_letter_name_is_a_gap() -> None:
