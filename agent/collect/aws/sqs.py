@@ -1,19 +1,24 @@
 """The queues of one account and region, one cycle: a snapshot, always. It never receives a message."""
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
 
 from agent.collect.aws.queue import typed
+from agent.collect.aws.session import Session, opened
 from agent.collect.targets import Calls
 from checks.facts import Absence, Account, Listing, Queue, SqsSnapshot, Unknown, Why, unseen_sqs
 
 _PAGE = 1000
 SESSION = 900.0
 """Seconds for which clients are kept: an assumed role lasts an hour, and secrets are read again."""
+_FOR_EACH = 20
+"""Queues for each connection, where there are few: making one costs more than some calls."""
+_LEAST = 3
+"""Connections, so that one queue that does not answer holds up nobody."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _BAD_KEYS = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
 _NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
@@ -54,7 +59,7 @@ class SqsCollector:
         self.calls = Calls()
         self._settings = settings
         self._clock = clock
-        self._kept: tuple[_Session, float] | None = None
+        self._kept: tuple[Session, float] | None = None
 
     @property
     def place(self) -> str:
@@ -72,23 +77,28 @@ class SqsCollector:
             right = f"sts:AssumeRole on {role}" if role else ""
             return self.unseen(reason(error, f"the role {role}" if role else f"AWS in {self._settings.region}", right))
         snapshot = look.snapshot(previous, self)
-        unknown = (*snapshot.queues.blind, *(q for q in snapshot.queues.items.values() if isinstance(q, Unknown)))
-        if any(one.why is Why.DENIED for one in unknown):
+        unread = [queue for queue in snapshot.queues.items.values() if isinstance(queue, Unknown)]
+        nothing = len(unread) == len(snapshot.queues.items)
+        if nothing and any(one.why is Why.DENIED for one in (*snapshot.queues.blind, *unread)):
             self._kept = None  # other credentials may be there by the next look
         return snapshot
 
-    def _session(self, deadline: float) -> "_Session":
+    def _session(self, deadline: float) -> Session:
         """Clients cost 50 ms of CPU each, so they are kept for some looks."""
         now = time.monotonic()
         if self._kept is None or now - self._kept[1] > SESSION:
-            self._kept = _session(self._settings, deadline, self.calls), now
+            s = self._settings
+            session = opened(
+                s.region, s.profile, s.role_arn, s.external_id, s.endpoint_url, s.threads, deadline, self.calls
+            )
+            self._kept = session, now
         return self._kept[0]
 
 
 class _Look:
     """One cycle."""
 
-    def __init__(self, settings: SqsSettings, session: "_Session", clock: Callable[[], float], deadline: float) -> None:
+    def __init__(self, settings: SqsSettings, session: Session, clock: Callable[[], float], deadline: float) -> None:
         self.settings = settings
         self.session = session
         self.sqs = session.client("sqs")
@@ -182,29 +192,41 @@ class _Look:
 
     def attributes(self, urls: Mapping[str, str]) -> dict[str, Queue | Unknown]:
         """Those that are there. Who does not answer is left at the deadline: the others have been read."""
-        pool = ThreadPoolExecutor(self.settings.threads)
-        reading = {name: pool.submit(self.read, name, url) for name, url in urls.items()}
-        wait(reading.values(), max(0.0, self.end - time.monotonic()))
-        pool.shutdown(wait=False, cancel_futures=True)
-        told = {
-            name: one.result() if one.done() and not one.cancelled() else _late(f"queue {name}")
-            for name, one in reading.items()
-        }
-        return {name: queue for name, queue in told.items() if queue is not None}
+        waiting = deque(urls.items())
+        told: dict[str, Queue | Unknown | None] = {}
+        whole = threading.Event()
+
+        def work() -> None:
+            while True:
+                try:
+                    name, url = waiting.popleft()
+                except IndexError:
+                    return
+                told[name] = self.read(name, url)
+                if len(told) == len(urls):
+                    whole.set()
+
+        # Daemons: an agent that is to end does not wait for a call that hangs.
+        for _ in range(min(self.settings.threads, max(_LEAST, -(-len(urls) // _FOR_EACH)), len(urls))):
+            threading.Thread(target=work, name=f"queues of {self.settings.region}", daemon=True).start()
+        if urls:
+            whole.wait(max(0.0, self.end - time.monotonic()))
+        found = {name: told.get(name, _late(f"queue {name}")) for name in urls}
+        return {name: queue for name, queue in found.items() if queue is not None}
 
     def read(self, name: str, url: str) -> Queue | Unknown | None:
         """None: it was deleted since it was listed."""
         if self.over:
             return _late(f"queue {name}")
         try:
-            answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+            found = self.session.attributes(url)
         except Exception as error:  # noqa: BLE001 - as above
             if code(error) in _NO_QUEUE:
                 return None
             return reason(error, f"queue {name}", f"sqs:GetQueueAttributes on {name}")
         try:
-            return typed(name, url, answer.get("Attributes", {}), self.clock())
-        except (KeyError, ValueError) as error:
+            return typed(name, url, found, self.clock())
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             return Unknown(Why.UNSUPPORTED, f"queue {name} has attributes that can't be read: {error}")
 
     def others(self, items: Mapping[str, Queue | Unknown], account: Account | Unknown) -> dict[str, Queue | Unknown]:
@@ -264,58 +286,6 @@ class _Look:
             return Account(str(self.session.client("sts").get_caller_identity()["Account"]), self.settings.region)
         except Exception as error:  # noqa: BLE001 - as above
             return reason(error, "the account")
-
-
-class _Session:
-    """Clients of one set of credentials."""
-
-    def __init__(self, session: Any, settings: SqsSettings, deadline: float, calls: Calls) -> None:
-        from botocore.config import Config  # noqa: PLC0415 - slow to load
-
-        self._session = session
-        self._calls = calls
-        self._clients: dict[str, Any] = {}
-        self._endpoint = settings.endpoint_url
-        self._config = Config(
-            retries={"mode": "standard", "max_attempts": 2},
-            connect_timeout=min(3, deadline),
-            read_timeout=min(10, deadline / 3),  # there are two attempts, and others wait behind them
-            max_pool_connections=settings.threads,
-            user_agent="mqcanary",
-        )
-
-    def client(self, service: str) -> Any:
-        if service not in self._clients:
-            client = self._session.client(service, endpoint_url=self._endpoint, config=self._config)
-            events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
-            events.register(f"after-call.{name}", self._answered)
-            events.register(f"after-call-error.{name}", self._failed)
-            self._clients[service] = client
-        return self._clients[service]
-
-    def _answered(self, http_response: Any, parsed: Any, model: Any, **_: object) -> None:
-        said = parsed.get("Error", {}).get("Code") or f"HTTP {http_response.status_code}"
-        self._calls.add(model.name, "ok" if http_response.status_code < 300 else str(said))
-        # What a captive network or a proxy answers would pass for an account without queues. A refusal speaks for itself,
-        # in whatever form it comes.
-        if http_response.status_code < 300 and "html" in http_response.headers.get("content-type", ""):
-            raise OSError("a web page was answered: a proxy, or not AWS")
-
-    def _failed(self, exception: Exception, event_name: str, **_: object) -> None:
-        self._calls.add(event_name.rpartition(".")[2], type(exception).__name__)
-
-
-def _session(settings: SqsSettings, deadline: float, calls: Calls) -> _Session:
-    import boto3  # noqa: PLC0415 - slow to load
-
-    session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
-    own = _Session(session, settings, deadline, calls)
-    if settings.role_arn is None:
-        return own
-    extra = {} if settings.external_id is None else {"ExternalId": settings.external_id}
-    role = own.client("sts").assume_role(RoleArn=settings.role_arn, RoleSessionName="mqcanary", **extra)["Credentials"]
-    assumed = boto3.Session(role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"], settings.region)
-    return _Session(assumed, settings, deadline, calls)
 
 
 def _late(what: str) -> Unknown:

@@ -3,8 +3,11 @@
 import http.client
 import json
 import re
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -17,17 +20,18 @@ Hook = Callable[["Call", Callable[[], Answer]], Answer]
 
 @dataclass(frozen=True)
 class Call:
-    """`key` is the access key that signed it; `fields` as AWS names them."""
+    """`key` is the access key that signed it; `fields` as AWS names them; `agent` is how the caller calls itself."""
 
     operation: str
     key: str
     fields: Mapping[str, Any]
+    agent: str = ""
 
 
 class Gateway:
     """Passes everything on to `port`, unless there is a hook for the operation."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.calls: list[Call] = []
         self.hooks: dict[str, Hook] = {}
         self.content_type = "application/x-amz-json-1.0"
@@ -35,6 +39,10 @@ class Gateway:
         gateway = self
 
         class Handler(BaseHTTPRequestHandler):
+            def setup(self) -> None:
+                super().setup()
+                gateway._open.append(self.connection)
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 call = _call(self.headers, body)
@@ -61,12 +69,16 @@ class Gateway:
             def log_message(self, *_: object) -> None:
                 pass
 
+        self._open: list[socket.socket] = []
+        self._handler, self._scheme = Handler, "https" if tls else "http"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def operations(self) -> set[str]:
@@ -80,12 +92,23 @@ class Gateway:
         self.over.wait()
         return 200, b""
 
+    def keep_alive(self) -> None:
+        """Connections stay open after an answer, as with AWS."""
+        self._handler.protocol_version = "HTTP/1.1"
+
+    def cut(self) -> None:
+        """Closes every connection, as AWS does with those that were idle."""
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.over.set()
+        self.cut()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -95,7 +118,8 @@ def _call(headers: Mapping[str, str], body: bytes) -> Call:
     signed = re.search(r"Credential=([^/]+)/", headers.get("Authorization", ""))
     target = headers.get("X-Amz-Target", "")
     fields = json.loads(body) if target else dict(parse_qsl(body.decode()))
-    return Call(target.rpartition(".")[2] or fields["Action"], signed[1] if signed else "", fields)
+    name, agent = target.rpartition(".")[2] or fields["Action"], headers.get("User-Agent", "")
+    return Call(name, signed[1] if signed else "", fields, agent)
 
 
 def refuse(code: str, status: int = 403) -> Hook:
