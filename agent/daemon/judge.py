@@ -31,7 +31,7 @@ log = structlog.get_logger("judge")
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """No more events; what is due may still be sent."""
+    """Wakes the judge: there is nothing more to be judged, though what is due may still be sent."""
 
 
 class Clock:
@@ -66,6 +66,7 @@ class Judge:
         """Why the state can't be saved; empty while it can."""
         self._folder, self._store, self._frames, self._published = folder, store, frames, published
         self._ticked = 0.0
+        self._stopped = False
         self._obeyed: list[str] = []
         """Files of the inbox that were obeyed and could not be noted yet."""
         self._refused: set[str] = set()
@@ -75,8 +76,13 @@ class Judge:
 
     # ── from other threads ──
 
-    def put(self, event: Event | Stop) -> None:
+    def put(self, event: Event) -> None:
         self.events.put(event)
+
+    def stop(self) -> None:
+        """As soon as the event that is being obeyed is."""
+        self._stopped = True
+        self.events.put(Stop())
 
     def answered(self, delivery: str, outcome: Outcome) -> None:
         self.events.put(Sent(delivery, outcome))
@@ -84,23 +90,22 @@ class Judge:
     # ── the thread itself ──
 
     def run(self) -> None:
-        """Until a Stop comes."""
+        """Until it is stopped."""
         while self.turn(self._patience()):
             pass
 
     def turn(self, patience: float) -> bool:
-        """Waits for an event, obeys all there are, sends what is due; False after a Stop."""
+        """Waits for an event, obeys all there are, sends what is due; False once it is stopped."""
         batch: list[Event | Stop] = []
         with suppress(queue.Empty):
             batch.append(self.events.get(timeout=patience))
             while True:
                 batch.append(self.events.get_nowait())
-        stopped = any(isinstance(event, Stop) for event in batch)
         for event in batch:
             # What a sink has confirmed must be known before the end; the rest is seen again after a start.
-            if not isinstance(event, Stop) and (isinstance(event, Sent) or not stopped):
+            if not isinstance(event, Stop) and (isinstance(event, Sent) or not self._stopped):
                 self.obey(event)
-        if stopped:
+        if self._stopped:
             return False
         now = self.clock()
         if now - self._ticked >= TICK:

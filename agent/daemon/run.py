@@ -1,5 +1,6 @@
 """From a configuration to a running agent, and from a signal to its end."""
 
+import math
 import signal
 import threading
 import time
@@ -18,7 +19,7 @@ from agent.config.model import Config
 from agent.config.running import ApiSection, Running
 from agent.cycle import House, Look, Settings
 from agent.daemon.heartbeat import beat, trouble
-from agent.daemon.judge import Clock, Judge, Stop
+from agent.daemon.judge import Clock, Judge
 from agent.daemon.looking import Looker
 from agent.daemon.sending import Senders
 from agent.errors import MqcanaryError
@@ -41,7 +42,9 @@ from checks.facts import Address, Listing, Snapshot, Unknown, Why, unseen_kafka,
 from checks.questions import Questions
 
 DRAIN = 6.0
-"""Seconds for what is due when the agent is stopped; `docker stop` kills after 10."""
+"""Seconds for what is due when the agent is stopped, from the signal on; `docker stop` kills after 10."""
+LEAST_DRAIN = 1.0
+"""Seconds for it, even where a big target was judged for long before the signal was heard."""
 RENDER = 10.0
 """Seconds until metrics are rendered again although nothing happened: some of them are times."""
 PUBLISH = 30.0
@@ -102,6 +105,7 @@ class Daemon:
         )
         self._bell.add_listener(self._not_rung, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         self._stopping = threading.Event()
+        self._end_at = math.inf
         self._settling = threading.Lock()
 
     def view(self) -> View:
@@ -120,8 +124,9 @@ class Daemon:
 
     def stop(self) -> None:
         """Asks `run` to end; for signal handlers and other threads."""
+        self._end_at = min(self._end_at, time.monotonic() + DRAIN)
         self._stopping.set()
-        self.judge.put(Stop())
+        self.judge.stop()
 
     def reload(self) -> None:
         """Reads the configuration again; a bad one is refused while the old one goes on."""
@@ -162,7 +167,7 @@ class Daemon:
             self._bell.shutdown(wait=False)
         for looker in self._lookers.values():
             looker.stop()
-        self.judge.drain(DRAIN)
+        self.judge.drain(min(DRAIN, max(LEAST_DRAIN, self._end_at - time.monotonic())))
         publish(self._folder.path, self.judge.house.state, self._clock())
         waiting = len(self.judge.house.state.deliveries)
         for listener in (self._web, self._api):
