@@ -62,8 +62,9 @@ def _blocks(message: Message, double: str) -> Iterator[Block]:
     title = clean(message.title)
     if double:
         yield {"type": "context", "elements": [_plain(double, 300)]}
-    yield {"type": "header", "text": _plain(f"{sign} {title}", HEADER)}
-    rest = list(_body(message, title))
+    head, more = _headline(title)
+    yield {"type": "header", "text": _plain(f"{sign} {head}", HEADER)}
+    rest = list(_body(message, more))
     if rest:
         yield {"type": "rich_text", "elements": rest}
     notes = [note for note in map(clean, message.notes) if note.strip()]
@@ -71,9 +72,16 @@ def _blocks(message: Message, double: str) -> Iterator[Block]:
         yield {"type": "context", "elements": [_plain(note, 200) for note in notes[:5]]}
 
 
-def _body(message: Message, title: str) -> Iterator[Block]:
-    whole = title if len(title) + 2 > HEADER else ""
-    for paragraph in (whole, clean(message.lead)):
+def _headline(title: str) -> tuple[str, str]:
+    """What fits into a header, to the end of a clause, and the rest; a title of one long clause is cut and said again."""
+    if len(title) + 2 <= HEADER:
+        return title, ""
+    ends = [found.start() for found in re.finditer("[:;] ", title[: HEADER - 2])]
+    return (title[: ends[-1]], title[ends[-1] + 2 :]) if ends else (title, title)
+
+
+def _body(message: Message, more: str) -> Iterator[Block]:
+    for paragraph in (more, clean(message.lead)):
         if paragraph:
             yield _section(_text(cut(paragraph, 500)))
     if message.facts:

@@ -46,7 +46,7 @@ def _table(table: Table, width: int) -> Iterator[str]:
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(len(table.columns) - 1)]
     widths = [min(w, max(8, width // 3)) for w in widths]
     for row in rows:
-        cells = [_cut(cell, w).ljust(w) for cell, w in zip(row, widths, strict=False)]
+        cells = [_cut(cell, w).ljust(w) for cell, w in zip(row, widths, strict=False) if w]
         head = "  " + "  ".join(cells) + "  "
         yield head + _cut(row[-1], max(16, width - len(head)))
     if table.more:

@@ -1,5 +1,6 @@
 """Deliveries to messages, made when they are sent: what is told is how things are then."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -61,7 +62,7 @@ class _Words:
             lead=self.status(alert),
             facts=self.facts(alert),
             why="" if ended else _why(finding),
-            step="" if ended else finding.fix.text,
+            step="" if ended else _sentence(finding.fix.text),
             command="" if ended else finding.fix.command,
             notes=() if ended else self.notes(alert),
         )
@@ -96,7 +97,8 @@ class _Words:
         found = [("Where", _place(address)), ("Since", f"{self.clock(alert.since)} ({span(self.last(alert))})")]
         if alert.owner:
             found.append(("Owner", shown(alert.owner)))
-        found += [_fact(evidence, address) for evidence in alert.finding.evidence[: FACTS - len(found)]]
+        if alert.fingerprint.check != TARGET_BLIND:  # that nothing is seen has been said
+            found += [_fact(evidence, address) for evidence in alert.finding.evidence[: FACTS - len(found)]]
         return tuple(found)
 
     def last(self, alert: Alert) -> float:
@@ -130,13 +132,17 @@ class _Words:
 
     def many(self, alerts: Sequence[Alert]) -> Message:
         firing = [a for a in alerts if not a.phase.closed]
-        if not firing:
-            over = count(len(alerts) + self.thread.closed, "alert")
-            return Message(f"Over: {over} that began at {self.clock(self.thread.created)}", Mark.RESOLVED)
-        worst = max(firing, key=lambda a: a.severity)
         total = len(alerts) + self.thread.closed
+        if not firing:
+            return Message(
+                f"Over: {(not self.thread.closed and _shared(alerts)) or count(total, 'alert')}",
+                Mark.RESOLVED,
+                f"Began at {self.clock(self.thread.created)}.",
+                table=self.table(alerts),
+            )
+        worst = max(firing, key=lambda a: a.severity)
         lead = f"{total - len(firing):,} of {total:,} are over." if len(firing) < total else ""
-        at_once = f"{count(len(firing), 'alert')} at once: {self.split(firing)}"
+        at_once = _shared(firing) or f"{count(len(firing), 'alert')} at once: {self.split(firing)}"
         return Message(
             title=at_once if total > 1 else worst.finding.summary,  # the first of more than anybody reads one by one
             mark=_mark(worst),
@@ -179,7 +185,11 @@ class _Words:
 
     def table(self, alerts: Sequence[Alert]) -> Table:
         ordered = sorted(alerts, key=lambda a: (a.phase.closed, -a.severity, a.since, str(a.fingerprint)))
-        rows = tuple((self.word(a), _place(a.fingerprint.address), a.finding.summary) for a in ordered[:ROWS])
+        one = len({a.target for a in alerts}) == 1
+        rows = tuple(
+            (self.word(a), "" if one and _says_where(a) else _place(a.fingerprint.address), a.finding.summary)
+            for a in ordered[:ROWS]
+        )
         return Table(("", "resource", "what"), rows, max(0, len(ordered) - ROWS))
 
     def word(self, alert: Alert) -> str:
@@ -248,10 +258,35 @@ def _place(address: Address) -> str:
     return f"{address.kind.removesuffix('s')} {shown(address.name)} in {target}" if address.kind else target
 
 
+def _says_where(alert: Alert) -> bool:
+    """Whether its summary names the resource as `_place` would."""
+    address = alert.fingerprint.address
+    return f"{address.kind.removesuffix('s')} {shown(address.name)}" in alert.finding.summary
+
+
+_LABELS = {
+    "committed": "Committed offset of {}",
+    "end": "Log end of {}",
+    "in_flight": "In flight",
+    "isr": "In-sync replicas of {}",
+    "leader": "Leader of {}",
+    "lookups": "First record of {} younger than {} s",
+    "visible": "Visible",
+}
+"""Fields of evidence in words; a partition's in brackets, as in `end[3]`, `committed[orders/3]`, `lookups[3@180]`."""
+_FIELD = re.compile(r"(\w+)(?:\[((?:.+/)?)(\d+)(?:@([\d.]+))?\])?", re.DOTALL)
+
+
+def _label(evidence: Evidence, about: Address) -> str:
+    name = "" if evidence.address == about else evidence.address.name
+    found = _FIELD.fullmatch(evidence.field)
+    if found is None or found[1] not in _LABELS:
+        return f"{shown(name)} {shown(evidence.field)}" if name else shown(evidence.field)
+    topic = (found[2] or "").removesuffix("/") or name
+    return _LABELS[found[1]].format(f"{shown(topic)}/{found[3]}" if topic else f"partition {found[3]}", found[4])
+
+
 def _fact(evidence: Evidence, about: Address) -> tuple[str, str]:
-    label = shown(evidence.field)
-    if evidence.address != about:
-        label = f"{shown(evidence.address.name)} {label}"
     value = evidence.value
     if isinstance(value, tuple):
         text = ", ".join(str(v) for v in value) or "none"
@@ -262,7 +297,7 @@ def _fact(evidence: Evidence, about: Address) -> tuple[str, str]:
     else:
         text = f"{value:,.1f}".removesuffix(".0")
     plain = evidence.unit and not evidence.unit.startswith(("offset", "seconds since"))
-    return label, f"{text} {evidence.unit}" if plain else text
+    return _label(evidence, about), f"{text} {evidence.unit}" if plain else text
 
 
 def _setting_row(finding: Finding) -> tuple[str, str, str]:
@@ -277,6 +312,26 @@ def _gaps(digest: Digest) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _shared(alerts: Sequence[Alert]) -> str:
+    """What is wrong, where all of them are alerts of one check; else empty."""
+    ids = {alert.fingerprint.check for alert in alerts}
+    kinds = {alert.fingerprint.address.kind for alert in alerts}
+    title = _titles().get(next(iter(ids))) if len(ids) == len(kinds) == 1 else None
+    if not title or len(alerts) < 2:
+        return ""
+    names = count(len({a.fingerprint.address for a in alerts}), next(iter(kinds)).removesuffix("s"))
+    return f"{names}: {title[:1].lower()}{title[1:].removesuffix('.')}"
+
+
+@cache
+def _titles() -> dict[str, str]:
+    return {check.id: check.doc.title for check in all_checks()}
+
+
 def _silence(address: Address) -> str:
     return f"mqcanary silence add {shell(str(address))} --for 2h"
 
@@ -289,5 +344,4 @@ def _whys() -> dict[str, str]:
 def _why(finding: Finding) -> str:
     if finding.fingerprint.check == TARGET_BLIND:
         return "What cannot be seen is not healthy: alerts of this target are kept as last seen until it answers."
-    why = _whys().get(finding.fingerprint.check, "")
-    return why[:1].upper() + why[1:]
+    return _sentence(_whys().get(finding.fingerprint.check, ""))

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import DeadLettersOf, Depth, Queue, Unknown, Why, known
 from checks.facts.queues import DEAD_LETTER_NAMES
-from checks.wording import aws, count, listed, shell, shown
+from checks.wording import aws, count, listed, shell, shown, span
 
 
 @check(kind=Kind.CONDITION, severity=Severity.WARNING, polls=2)
@@ -37,7 +37,7 @@ def dlq_not_empty(
     if depth.visible[-2] <= allowed:
         return
     more = visible - depth.visible[0]
-    growth = f", {more:,} more than at the first poll" if more > 0 else ""
+    growth = f", {more:,} more than {span(float(depth.at[-1] - depth.at[0]))} ago" if more > 0 else ""
     yield Problem(
         summary=f"{count(visible, 'message')} in dead-letter queue {shown(queue.name)} (of {listed(users.queues)}){growth}",
         evidence=(Seen("visible", visible, "messages"),),

@@ -1,0 +1,107 @@
+"""What a message says: the symptom first, facts in words, and at the end still what it was about."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from alerts.model import TARGET_BLIND, Alert, Delivery, Op, Phase, State, Subject, Thread
+from alerts.policy import Policy
+from alerts.render.blocks import HEADER, blocks
+from alerts.render.message import Mark, Message
+from alerts.render.render import render
+from checks.check import Evidence, Fix, Severity
+from checks.check import Kind as CheckKind
+from checks.evaluate import Finding, Fingerprint
+from checks.facts import Address
+from tests.alerts.scene import PROD
+
+AT = 1_700_000_000.0
+TOPIC = PROD.under("topics", "orders")
+
+
+def alert(id_: str, address: Address, check: str, summary: str, *evidence: Evidence) -> Alert:
+    where = Fingerprint(check, address)
+    found = Finding(where, CheckKind.CONDITION, Severity.WARNING, timedelta(0), summary, evidence, Fix("see."))
+    return Alert(id_, where, found, Phase.FIRING, AT, AT, Severity.WARNING)
+
+
+def told(*alerts: Alert, subject: Subject = Subject.MANY) -> Message:
+    ids = tuple(one.id for one in alerts)
+    thread = Thread("t", subject, "slack:#ops", AT, ids)
+    state = State(alerts={one.id: one for one in alerts}, threads={"t": thread})
+    return render(Delivery("d", 1, "t", "slack:#ops", Op.POST, (), ids, AT), state, AT + 60, Policy())
+
+
+COPIES = tuple(
+    alert(name, PROD.under("topics", name), "kafka/under-replicated", f"topic {name} lacks copies")
+    for name in ("orders", "clicks")
+)
+
+
+def test_many_of_one_check_say_what_is_wrong_and_name_each_once() -> None:
+    message = told(*COPIES)
+    assert message.title == "2 topics: a partition has fewer copies in step with its leader than it should have"
+    assert message.table is not None
+    assert message.table.rows == (
+        ("warning", "", "topic clicks lacks copies"),
+        ("warning", "", "topic orders lacks copies"),
+    )
+
+
+def test_many_that_are_over_still_say_what_they_were() -> None:
+    message = told(*(replace(one, phase=Phase.RESOLVED, ended=AT + 50) for one in COPIES))
+    assert message.title == "Over: 2 topics: a partition has fewer copies in step with its leader than it should have"
+    assert message.mark is Mark.RESOLVED
+    assert message.table is not None
+    assert [row[0] for row in message.table.rows] == ["resolved", "resolved"]
+
+
+def test_alerts_of_several_targets_say_which() -> None:
+    elsewhere = Address("kafka", "other", "topics", "orders")
+    message = told(COPIES[0], alert("x", elsewhere, "kafka/under-replicated", "topic orders lacks copies"))
+    assert message.table is not None
+    assert [row[1] for row in message.table.rows] == ["topic orders in kafka://other", "topic orders in kafka://prod"]
+
+
+def test_evidence_is_told_in_words() -> None:
+    group = PROD.under("groups", "app")
+    message = told(
+        alert(
+            "a",
+            group,
+            "kafka/group-lagging",
+            "late",
+            Evidence(group, "committed[orders/2]", 12, AT, "offset"),
+            Evidence(TOPIC, "end[2]", 3_000, AT, "offset"),
+            Evidence(TOPIC, "lookups[2@180]", 20, AT, "offset of the first record younger than 180 s"),
+        ),
+        subject=Subject.ALERT,
+    )
+    assert message.facts[2:] == (
+        ("Committed offset of orders/2", "12"),
+        ("Log end of orders/2", "3,000"),
+        ("First record of orders/2 younger than 180 s", "20"),
+    )
+    on_itself = alert("b", TOPIC, "kafka/hot-partition", "hot", Evidence(TOPIC, "end[3]", 7, AT, "offset"))
+    assert told(on_itself, subject=Subject.ALERT).facts[2:] == (("Log end of partition 3", "7"),)
+    strange = alert("c", TOPIC, "kafka/hot-partition", "hot", Evidence(TOPIC, "config.retention.ms", 7, AT, "ms"))
+    assert told(strange, subject=Subject.ALERT).facts[2:] == (("config.retention.ms", "7 ms"),)
+    queue = alert("d", TOPIC, "sqs/dlq-not-empty", "full", Evidence(TOPIC, "visible", 2, AT, "messages"))
+    assert told(queue, subject=Subject.ALERT).facts[2:] == (("Visible", "2 messages"),)
+
+
+def test_a_blind_target_is_not_said_twice() -> None:
+    blind = alert("a", PROD, TARGET_BLIND, "nothing can be observed", Evidence(PROD, "unseen", "unreachable", AT))
+    message = told(blind, subject=Subject.ALERT)
+    assert [label for label, _ in message.facts] == ["Where", "Since"]
+    assert message.step == "See."
+
+
+def test_a_long_title_goes_on_below_its_first_clause() -> None:
+    first, second = "group app is behind on partition 2", "nothing of it was read in 10 min, " * 5
+    header, body, *_ = blocks(Message(f"{first}; {second}", Mark.WARNING))
+    assert header["text"]["text"] == f"🟡 {first}"
+    assert body["elements"][0]["elements"][0]["text"] == second
+    whole = "x" * HEADER
+    header, body = blocks(Message(whole, Mark.WARNING))
+    assert header["text"]["text"].endswith("…")
+    assert body["elements"][0]["elements"][0]["text"] == whole
