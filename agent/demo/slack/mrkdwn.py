@@ -1,7 +1,7 @@
 """Slack's own markup, read as Slack reads it: what is bold, what is a link, and who gets rung."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -83,15 +83,26 @@ def plain(text: str, *, emoji: bool = True) -> tuple[Node, ...]:
 def rich(block: Any) -> tuple[Node, ...]:
     """A rich_text block, or an element of one."""
     kind = block.get("type")
-    inner = [node for each in block.get("elements", ()) for node in rich(each)]
+    parts = [rich(each) for each in block.get("elements", ())]
+    if kind == "rich_text":
+        return tuple(_on_their_own_lines(parts))
     if kind == "rich_text_list":
-        items = [rich(item) for item in block.get("elements", ())]
-        return tuple(node for item in items for node in (Node("text", "• "), *item, Node("text", "\n")))
+        return tuple(_on_their_own_lines([(Node("text", "• "), *item) for item in parts]))
+    inner = tuple(node for part in parts for node in part)
     if kind in ("rich_text_preformatted", "rich_text_quote"):
-        return (Node("pre" if kind == "rich_text_preformatted" else "quote", children=tuple(inner)),)
-    if kind in ("rich_text", "rich_text_section"):
-        return tuple(inner)
-    return (_rich_leaf(kind, block),)
+        return (Node("pre" if kind == "rich_text_preformatted" else "quote", children=inner),)
+    return inner if kind == "rich_text_section" else (_rich_leaf(kind, block),)
+
+
+def _on_their_own_lines(parts: Sequence[tuple[Node, ...]]) -> Iterator[Node]:
+    """Each section and each item begins a line; an empty one is none. What is preformatted or quoted has its own anyway."""
+    lines = True
+    for part in (part for part in parts if part):
+        own = part[0].kind in ("pre", "quote")
+        if not (lines or own):
+            yield Node("text", "\n")
+        yield from part
+        lines = own
 
 
 def _rich_leaf(kind: str, leaf: Any) -> Node:

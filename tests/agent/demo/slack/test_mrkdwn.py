@@ -174,21 +174,30 @@ def test_rich_text() -> None:
         "type": "rich_text",
         "elements": [
             {"type": "rich_text_section", "elements": [{"type": "text", "text": "b", "style": {"bold": True}}]},
+            {"type": "rich_text_section", "elements": []},
+            {"type": "rich_text_section", "elements": [{"type": "text", "text": "s"}]},
             {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "p"}]},
             {"type": "rich_text_quote", "elements": [{"type": "emoji", "name": "bell"}]},
             {
                 "type": "rich_text_list",
-                "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "l"}]}],
+                "elements": [
+                    {"type": "rich_text_section", "elements": [{"type": "text", "text": "l"}]},
+                    {"type": "rich_text_section", "elements": [{"type": "text", "text": "m"}]},
+                ],
             },
         ],
     }
     assert outline(rich(block)) == [
         ("bold", [("text", "b")]),
+        ("text", "\n"),
+        ("text", "s"),
         ("pre", [("text", "p")]),
         ("quote", [("emoji", "🔔")]),
         ("text", "• "),
         ("text", "l"),
         ("text", "\n"),
+        ("text", "• "),
+        ("text", "m"),
     ]
 
 
