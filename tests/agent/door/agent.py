@@ -10,7 +10,7 @@ from pathlib import Path
 from structlog.testing import capture_logs
 
 from agent.cycle import House
-from agent.daemon.judge import Clock, Judge, Stop
+from agent.daemon.judge import Clock, Judge
 from agent.daemon.sending import Senders
 from agent.store.database import Store
 from agent.store.folder import Folder
@@ -106,7 +106,7 @@ def _agent(folder: Path, state: State | None, policy: Policy) -> Iterator[Agent]
     try:
         yield running[0]
     finally:
-        judge.put(Stop())
+        judge.stop()
         thread.join(20)
         assert not thread.is_alive()
         store.close()
