@@ -55,9 +55,9 @@ class _Words:
     def alert(self, alert: Alert) -> Message:
         finding = alert.finding
         ended = alert.phase.closed
-        head = f"{_ENDS[alert.phase]}: " if ended else "Cannot be observed: " if alert.frozen is not None else ""
+        unseen = "Cannot be observed: " if alert.frozen is not None else ""
         return Message(
-            title=head + finding.summary,
+            title=_ended(alert) if ended else unseen + finding.summary,
             mark=_mark(alert),
             lead=self.status(alert),
             facts=self.facts(alert),
@@ -120,7 +120,7 @@ class _Words:
         finding = alert.finding
         if alert.phase.closed:
             lead = self.status(alert)
-            return Message(f"{_ENDS[alert.phase]}: {finding.summary}", _mark(alert), lead)
+            return Message(_ended(alert), _mark(alert), lead)
         if Kind.WORSE in kinds:
             title, step = f"Now {alert.severity}: {finding.summary}", finding.fix.text
         else:
@@ -141,12 +141,16 @@ class _Words:
                 table=self.table(alerts),
             )
         worst = max(firing, key=lambda a: a.severity)
-        lead = f"{total - len(firing):,} of {total:,} are over." if len(firing) < total else ""
+        over = f"{total - len(firing):,} of {total:,} are over." if len(firing) < total else ""
         at_once = _shared(firing) or f"{count(len(firing), 'alert')} at once: {self.split(firing)}"
+        frozen = [a.frozen for a in firing if a.frozen is not None]
+        unseen = len(frozen) == len(firing)
+        since = f"Cannot be observed since {self.clock(min(frozen))}." if unseen else ""
+        title = at_once if total > 1 else worst.finding.summary  # the first of more than anybody reads one by one
         return Message(
-            title=at_once if total > 1 else worst.finding.summary,  # the first of more than anybody reads one by one
-            mark=_mark(worst),
-            lead=" ".join(filter(None, (lead, f"Began at {self.clock(self.thread.created)}."))),
+            title=f"Cannot be observed: {title}" if unseen else title,
+            mark=Mark.UNKNOWN if unseen else _MARKS[worst.severity],
+            lead=" ".join(filter(None, (over, f"Began at {self.clock(self.thread.created)}.", since))),
             facts=self.spread(firing),
             step="Look for what they share first: a broker, a deploy, a network, an account.",
             command="mqcanary alerts",
@@ -250,6 +254,13 @@ def _mark(alert: Alert) -> Mark:
     if alert.phase.closed:
         return Mark.RESOLVED
     return Mark.UNKNOWN if alert.frozen is not None else _MARKS[alert.severity]
+
+
+def _ended(alert: Alert) -> str:
+    """What ended, without the clauses after the first: they told how it was then."""
+    summary, name = alert.finding.summary, shown(alert.fingerprint.address.name)
+    end = re.compile("[:;] ").search(summary, max(0, summary.find(name)) + len(name))
+    return f"{_ENDS[alert.phase]}: {summary[: end.start()] if end else summary}"
 
 
 def _place(address: Address) -> str:

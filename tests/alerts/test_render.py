@@ -55,6 +55,22 @@ def test_many_that_are_over_still_say_what_they_were() -> None:
     assert [row[0] for row in message.table.rows] == ["resolved", "resolved"]
 
 
+def test_many_that_cannot_be_observed_say_so() -> None:
+    one, other = (replace(one, frozen=AT + 30) for one in COPIES)
+    assert told(one, other).title.startswith("Cannot be observed: 2 topics")
+    assert told(one, other).mark is Mark.UNKNOWN
+    assert "Cannot be observed since 22:13 UTC." in told(one, other).lead
+    assert told(one, COPIES[1]).title.startswith("2 topics")
+    assert told(one, COPIES[1]).mark is Mark.WARNING
+
+
+def test_what_ended_is_told_without_how_it_was_then() -> None:
+    group = PROD.under("groups", "a: b")
+    one = alert("a", group, "kafka/group-lagging", "group a: b is late on orders: 12 records; gaining")
+    over = replace(one, phase=Phase.RESOLVED, ended=AT + 50)
+    assert told(over, subject=Subject.ALERT).title == "Resolved: group a: b is late on orders"
+
+
 def test_alerts_of_several_targets_say_which() -> None:
     elsewhere = Address("kafka", "other", "topics", "orders")
     message = told(COPIES[0], alert("x", elsewhere, "kafka/under-replicated", "topic orders lacks copies"))
