@@ -118,14 +118,27 @@ def cycle(house: House, event: Event, now: float) -> Change:
         state = settle(house.state, event.delivery, event.outcome, now, house.policy)
         return Change(replace(house, state=state))
     if isinstance(event, Settings):
-        house = replace(house, limits=event.limits, policy=event.policy)
-        return _told(house, Watching(event.places), now)
+        return _told(_settled(house, event), Watching(event.places), now)
     if isinstance(event, Order):
         return replace(_told(house, event.command, now), consumed=event.file)
     change = _told(house, event, now)
     state = tidy(change.house.state, now, house.policy)
     # Nothing happened: the same house, so that nobody writes or renders it again.
     return Change(house) if state is house.state else replace(change, house=replace(change.house, state=state))
+
+
+def _settled(house: House, event: Settings) -> House:
+    """What is not looked at any more is not shown any more, either."""
+    watches = {address: watch for address, watch in house.watches.items() if watch.place in event.places}
+    left = house.watches.keys() - watches.keys()
+    return replace(
+        house,
+        limits=event.limits,
+        policy=event.policy,
+        history=house.history.without(left),
+        watches=watches,
+        good={address: watch for address, watch in house.good.items() if address not in left},
+    )
 
 
 def _look(house: House, event: Look, now: float) -> Change:

@@ -1,6 +1,7 @@
 """What was seen before: a deterministic fold over snapshots, in memory."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -95,6 +96,13 @@ class History:
             grown._sqs[snapshot.target] = _Frames(self.sqs(snapshot.target))
         grown.append(snapshot)
         return grown
+
+    def without(self, left: AbstractSet[Address]) -> "History":
+        """A history without these targets; this one is left as it is."""
+        kept = History(self._span)
+        kept._kafka = {target: one for target, one in self._kafka.items() if Address("kafka", target) not in left}
+        kept._sqs = {target: one for target, one in self._sqs.items() if Address("sqs", target) not in left}
+        return kept
 
     def restore(self, target: str, frame: KafkaFrame | SqsFrame) -> None:
         """Appends a frame that was kept before."""

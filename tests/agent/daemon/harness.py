@@ -109,6 +109,14 @@ class Agent:
         finally:
             self.kill()
 
+    def threads(self, prefix: str = "") -> list[str]:
+        """The names of its threads, as far as the system keeps them (15 characters)."""
+        found = []
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found.append((task / "comm").read_text().strip())
+        return [name for name in found if name.startswith(prefix)]
+
     def reload(self, config: str) -> None:
         """SIGHUP with another configuration; returns when it said what it makes of it."""
         self.configure(config)

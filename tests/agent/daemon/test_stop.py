@@ -2,35 +2,20 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import pytest
 
 from agent.demo.cluster import SimulatedCluster, estate
 from agent.demo.slack import FakeSlack
 from tests.agent.collect.aws.gateway import Gateway
 from tests.agent.daemon.harness import Agent
-from tests.agent.daemon.scene import configuration, fail, model, roots
+from tests.agent.daemon.scene import configuration, fail, roots
 from tests.agent.daemon.test_kill import under_way
 from tests.live.sqs import REGION, SqsServer
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 DRAIN = 8.0
 """Seconds: `docker stop` kills after ten."""
-
-
-@pytest.fixture
-def slack() -> Iterator[FakeSlack]:
-    with FakeSlack() as running:
-        yield running
-
-
-@pytest.fixture
-def cluster() -> Iterator[SimulatedCluster]:
-    with SimulatedCluster(model("orders", "payments")) as running:
-        yield running
 
 
 def routed(cluster: SimulatedCluster, slack: FakeSlack, **more: object) -> str:
