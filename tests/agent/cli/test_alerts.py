@@ -22,7 +22,10 @@ from checks.limits import Pattern
 from tests.agent.cli.conftest import Run
 from tests.agent.door.agent import agent, alert, state_of
 
+# A shell starts what runs in its background with SIGINT ignored, and so would be what the tests start there.
 SHORT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import agent.cli.alerts
 agent.cli.alerts._EVERY = 0.05
 from agent.cli import main
