@@ -94,6 +94,7 @@ class Status:
     """critical, warning, blind or calm: the colour of the page's head."""
     observe: bool
     config_ok: bool
+    saved: bool
     targets: Rows
     firing: Rows
     pending: int
@@ -117,6 +118,7 @@ def status(view: View, now: float) -> Status:
         mood=mood,
         observe=view.observe,
         config_ok=view.config_ok,
+        saved=view.saved,
         targets=Rows([_target(target, now) for target in targets[:MOST]], len(targets)),
         firing=Rows([_alert(alert, view.state, now) for alert in firing[:MOST]], len(firing)),
         pending=sum(alert.phase is Phase.PENDING for alert in view.state.alerts.values()),

@@ -26,10 +26,17 @@ class Agent:
     """One life. `config` is the text of its file, which stands beside its state directory in `folder`.
 
     Its standard error is read as it comes; what of it is JSON is in `log`, what is not in `other`, all of it in `output`.
+    Nothing of it is where it goes to `log_file`.
     """
 
     def __init__(
-        self, folder: Path, config: str, *options: str, form: str = "json", env: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        config: str,
+        *options: str,
+        form: str = "json",
+        env: Mapping[str, str] | None = None,
+        log_file: Path | None = None,
     ) -> None:
         self.folder = folder
         self.state = folder / "state"
@@ -39,7 +46,7 @@ class Agent:
         self.output: list[str] = []
         self.told: list[str] = []
         """Lines on standard output: messages on the console."""
-        self._options, self._form, self._env = options, form, env or {}
+        self._options, self._form, self._env, self._log_file = options, form, env or {}, log_file
         self._said = threading.Condition()
         self._readers: list[threading.Thread] = []
         self._child: subprocess.Popen[str] | None = None
@@ -58,16 +65,19 @@ class Agent:
         # It ends with this process, however that ends; see tests.live.process.
         guard = ("sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid()))
         wrapper = ("setpriv", "--pdeathsig", "KILL", *guard) if shutil.which("setpriv") else ()
-        self._child = subprocess.Popen(
-            [*wrapper, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **self._env},
-            process_group=0,
-        )
+        with self._log_file.open("ab") if self._log_file else contextlib.nullcontext(subprocess.PIPE) as errors:
+            self._child = subprocess.Popen(
+                [*wrapper, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, **self._env},
+                process_group=0,
+            )
         for stream, keep in ((self._child.stdout, self._console), (self._child.stderr, self._line)):
+            if stream is None:
+                continue
             reader = threading.Thread(target=self._read, args=(stream, keep))
             reader.start()
             self._readers.append(reader)

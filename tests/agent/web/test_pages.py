@@ -270,9 +270,10 @@ def test_deliveries(serve: Serve) -> None:
 
 
 def test_modes_are_told(serve: Serve) -> None:
-    text = shown(serve, view(observe=True, config_ok=False))
+    text = shown(serve, view(observe=True, config_ok=False, saved=False))
     assert "nothing is delivered" in text
     assert "The last configuration was refused" in text
+    assert "The state cannot be saved" in text
     assert "Nothing has been looked at yet" in text
 
 
