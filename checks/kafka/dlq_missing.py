@@ -2,7 +2,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Group, Lag, Progress, TopicNames, Unknown, Why, known
+from checks.facts import Cluster, Group, Lag, Progress, TopicNames, Unknown, Why, known
 from checks.wording import count, listed, shell, shown
 
 PATTERNS = (
@@ -54,6 +54,7 @@ def _topics(group: Group, patterns: tuple[str, ...]) -> list[str]:
 def dlq_missing(
     group: Group,
     topics: TopicNames,
+    cluster: Cluster,
     lag: Lag | Unknown,
     progress: Progress | Unknown,
     *,
@@ -89,10 +90,12 @@ def dlq_missing(
         else:
             missing.append(topic)
     if missing:
-        yield _problem(group, missing, patterns, None)
+        yield _problem(group, cluster, missing, patterns, None)
         position = known(lag)
         if position.total:
-            yield _problem(group, missing, patterns, Severity.WARNING if _stuck(position, known(progress)) else None)
+            yield _problem(
+                group, cluster, missing, patterns, Severity.WARNING if _stuck(position, known(progress)) else None
+            )
         unread = position.unknown()
         if unread is not None:
             known(unread)
@@ -105,7 +108,9 @@ def _stuck(lag: Lag, progress: Progress) -> bool:
     return lag.total > 0 and progress.consumed == 0
 
 
-def _problem(group: Group, missing: list[str], patterns: tuple[str, ...], severity: Severity | None) -> Problem:
+def _problem(
+    group: Group, cluster: Cluster, missing: list[str], patterns: tuple[str, ...], severity: Severity | None
+) -> Problem:
     members = group.members if not isinstance(group.members, Unknown) else ()
     owned = [(i, m.assigned) for i, m in enumerate(members) if not isinstance(m.assigned, Unknown)]
     owner = {t: (i, partitions) for i, assigned in owned for t, partitions in assigned.items()}
@@ -123,6 +128,8 @@ def _problem(group: Group, missing: list[str], patterns: tuple[str, ...], severi
             f"Create {shown(wanted)} with a longer retention than its source (14 days, if that is longer), and let the "
             "consumer send there what it can't process, before it commits; or turn this check off for the group where skipping is intended.",
             f"kafka-topics.sh --bootstrap-server $BOOTSTRAP --create --topic {shell(wanted)} "
-            "--config retention.ms=1209600000",
+            f"--replication-factor {min(3, len(cluster.brokers))} --config retention.ms=1209600000"
+            # The defaults of a broker are a single copy, and one that is enough: no place for what was given up.
+            + (" --config min.insync.replicas=2" if len(cluster.brokers) > 2 else ""),
         ),
     )
