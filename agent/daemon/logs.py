@@ -41,8 +41,7 @@ def begin(form: str) -> None:
     )
     # Libraries say little, and only what is wrong; they never see a secret of ours formatted into a message.
     logging.basicConfig(level=logging.ERROR, handlers=[_Library()], force=True)
-    for noisy in ("apscheduler", "slack_sdk"):  # what they would say is told as what it means, by us
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)  # what it would say is told as what it means, by us
     logging.captureWarnings(capture=True)
     threading.excepthook = _thread_failed
 

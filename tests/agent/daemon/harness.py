@@ -48,6 +48,7 @@ class Agent:
         """Lines on standard output: messages on the console."""
         self._options, self._form, self._env, self._log_file = options, form, env or {}, log_file
         self._said = threading.Condition()
+        self._streams = 0
         self._readers: list[threading.Thread] = []
         self._child: subprocess.Popen[str] | None = None
         self.configure(config)
@@ -78,6 +79,8 @@ class Agent:
         for stream, keep in ((self._child.stdout, self._console), (self._child.stderr, self._line)):
             if stream is None:
                 continue
+            with self._said:
+                self._streams += 1
             reader = threading.Thread(target=self._read, args=(stream, keep))
             reader.start()
             self._readers.append(reader)
@@ -135,6 +138,12 @@ class Agent:
         self.signal(signal.SIGHUP)
         self.wait(lambda: len(self.said(*words)) > before, "it reads its configuration again")
 
+    def reload_by_lines(self, config: str, words: str) -> None:
+        """The same where its lines are for people."""
+        self.configure(config)
+        self.signal(signal.SIGHUP)
+        self.wait(lambda: any(words in line for line in self.output), words)
+
     def wait_end(self, within: float = PATIENCE) -> int:
         """Until it ends by itself; the exit code."""
         assert self._child is not None
@@ -165,6 +174,7 @@ class Agent:
                 keep(line.rstrip("\n"))
                 self._said.notify_all()
         with self._said:
+            self._streams -= 1
             self._said.notify_all()
 
     def _line(self, text: str) -> None:
@@ -190,12 +200,12 @@ class Agent:
     def wait(self, seen: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
         """Until `seen` is true, asked again with each line; an AssertionError if it ends or takes too long."""
         with self._said:
-            self._said.wait_for(lambda: seen() or not self.alive, patience)
+            self._said.wait_for(lambda: seen() or not self._streams, patience)
             if not seen():
                 raise AssertionError(f"{self._fate()}: {what}\n" + "\n".join([*self.output, *self.told][-60:]))
 
     def _fate(self) -> str:
-        return "not in time" if self.alive else "it has ended"
+        return "not in time" if self._streams else "it has ended"
 
     def wait_log(self, message: str, **fields: object) -> Line:
         """The first such line."""
@@ -211,11 +221,11 @@ class Agent:
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str, token: str = "") -> tuple[int, str]:
         """Status and body."""
         connection = self.connect()
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:

@@ -31,12 +31,15 @@ def mend(cluster: SimulatedCluster, topic: str) -> None:
 
 def configuration(
     cluster: SimulatedCluster | Iterable[tuple[str, str]] = (),
-    slack: FakeSlack | None = None,
+    slack: FakeSlack | Mapping[str, str] | None = None,
     *,
     alerts: Mapping[str, str] | None = None,
     **more: Any,
 ) -> str:
-    """Quick to look and to tell; `more` are whole sections. The clusters by name, or one that is called "prod"."""
+    """Quick to look and to tell; `more` are whole sections. The clusters by name, or one that is called "prod".
+
+    A FakeSlack is told in its channel #alerts.
+    """
     targets = [("prod", cluster.bootstrap)] if isinstance(cluster, SimulatedCluster) else list(cluster)
     made: dict[str, Any] = {
         "every": "0.3s",
@@ -46,9 +49,11 @@ def configuration(
     }
     if targets:
         made["kafka"] = [{"name": name, "bootstrap": bootstrap} for name, bootstrap in targets]
-    if slack is not None:
+    if isinstance(slack, FakeSlack):
         made["slack"] = {"token": slack.token, "base_url": slack.url}
         made["route"] = {"to": "slack:#alerts"}
+    elif slack is not None:
+        made["slack"] = slack
     return json.dumps(made | more, indent=1)  # JSON is YAML
 
 
