@@ -21,7 +21,7 @@ _COMMANDS = {
     "checks": "list the checks, or explain one",
     "config": "begin, check or describe a configuration file",
     "completion": "complete commands and options in your shell",
-    "demo": "audit a simulated cluster and local queues",
+    "demo": "watch a story: a simulated cluster, local queues, a local Slack, and the agent between them",
 }
 
 

@@ -1,73 +1,124 @@
-"""What the demonstration looks at: a cluster and queues with the faults that first users find in their own."""
+"""What the demo looks at: a small cluster in good order, whose topics are written and whose groups keep up."""
 
-import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
-from agent.collect.aws.sqs import SqsCollector, SqsSettings
-from agent.demo.cluster import NOBODY, Member, Model, brokers
-from agent.errors import MqcanaryError
+from agent.demo.cluster import Config, Member, Model, SimulatedCluster, Source, brokers
 
-_REGION = "us-east-1"
+TICK = 0.2
+"""Seconds between two writes to each partition."""
+
+_WRITTEN = {"orders": (40, 40, 40, 40), "payments": (20, 20, 20), "clicks": (600, 600, 600, 600)}
+"""Records per second of the story, by partition."""
+_READERS = {"order-processor": "orders", "payments-app": "payments", "clickstream": "clicks"}
 
 
 def cluster_model(clock: Callable[[], float]) -> Model:
-    """Three brokers; a group that is late, one with idle members, an offline partition, a topic without replicas."""
+    """Three brokers, three topics, three groups; nothing that a check would speak of."""
     model = brokers(3)
     model.clock = clock
     now = clock()
-    orders = model.add_topic("orders", 4, 3, min_insync_replicas="2")
-    payments = model.add_topic("payments", 3, 3, min_insync_replicas="2")
-    model.add_topic("payments.dlq", 3, 3, min_insync_replicas="2")
-    model.add_topic("audit-log", 2, 1)
-    clicks = model.add_topic("clicks", 2, 3, min_insync_replicas="1")
-    for partition in (*orders.partitions, *payments.partitions, *clicks.partitions):
-        partition.append(9000, now - 1500)
-        partition.append(1000, now - 20)
-    clicks.partitions[1].leader = NOBODY
-    read = {("orders", p): 10_000 for p in range(4)} | {("orders", 2): 4_200}
-    owner = Member("orders-1", client_id="orders-app")
-    owner.subscription, owner.assignment = ("orders",), {"orders": (0, 1, 2, 3)}
-    model.add_group("order-processor", read, state="Stable", members=[owner])
-    members = [Member(f"pay-{i}", client_id="payments-app") for i in range(5)]
-    for i, member in enumerate(members):
-        member.subscription, member.assignment = ("payments",), {"payments": (i,)} if i < 3 else {}
-    model.add_group("payments-app", {("payments", p): 10_000 for p in range(3)}, state="Stable", members=members)
+    for broker in model.brokers.values():
+        broker.configs["auto.create.topics.enable"] = Config("false", Source.STATIC_BROKER)
+        broker.configs["default.replication.factor"] = Config("3", Source.STATIC_BROKER)
+    for name, rates in _WRITTEN.items():
+        topic = model.add_topic(name, len(rates), 3, min_insync_replicas="2")
+        model.add_topic(f"{name}.dlq", 1, 3, min_insync_replicas="2")
+        for partition, rate in zip(topic.partitions, rates, strict=True):
+            partition.append(rate * 600, now)
+            partition.points.insert(0, type(partition.points[0])(0, round((now - 600) * 1000)))
+    for group, name in _READERS.items():
+        count = len(_WRITTEN[name])
+        members = [
+            Member(
+                f"{group}-{n + 1}",
+                client_id=f"{group}-{n + 1}",
+                host=f"/10.0.4.{10 + n}",
+                subscription=(name,),
+                assignment={name: (n,)},
+            )
+            for n in range(count)
+        ]
+        read = {(name, n): model.topics[name].partitions[n].log_end for n in range(count)}
+        model.add_group(group, read, state="Stable", members=members)
     return model
 
 
-@contextmanager
-def queues() -> Iterator[SqsCollector]:
-    """A local SQS server with a few queues; gone, with its threads, at the end."""
-    try:
-        from moto.server import ThreadedMotoServer  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise MqcanaryError("the demo needs its extra: pip install 'mqcanary[demo]'") from None
-    import boto3  # noqa: PLC0415 - slow to load
+class Traffic:
+    """Writes and reads until `stop`; the verbs of the story change how. `pace`: seconds of ours to one of the story's."""
 
-    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        os.environ[key] = "demo"  # the demo's own process; its server takes anything
-    os.environ.pop("AWS_PROFILE", None)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        _fill(boto3.client("sqs", region_name=_REGION, endpoint_url=url))
-        yield SqsCollector(SqsSettings(region=_REGION, name="demo", endpoint_url=url))
-    finally:
-        stopper = threading.Thread(target=server.stop)
-        stopper.start()
-        stopper.join(5)
+    def __init__(self, cluster: SimulatedCluster, pace: float = 1.0) -> None:
+        self._cluster, self._pace = cluster, pace
+        self._rates = {name: tuple(map(float, rates)) for name, rates in _WRITTEN.items()}
+        self._owed = {(name, n): 0.0 for name, rates in _WRITTEN.items() for n in range(len(rates))}
+        self._hanging: set[tuple[str, str, int]] = set()
+        self._stopped: set[int] = set()
+        self._done = threading.Event()
+        self._last = cluster.model.clock()
+        self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
 
+    def start(self) -> None:
+        self._thread.start()
 
-def _fill(sqs: Any) -> None:
-    dead = sqs.create_queue(QueueName="invoices-dlq", Attributes={"MessageRetentionPeriod": "345600"})["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"5"}}'
-    sqs.create_queue(QueueName="invoices", Attributes={"RedrivePolicy": policy, "MessageRetentionPeriod": "345600"})
-    sqs.create_queue(QueueName="thumbnails")
-    for n in range(7):
-        sqs.send_message(QueueUrl=dead, MessageBody=str(n))
+    def stop(self) -> None:
+        self._done.set()
+        self._thread.join()
+
+    # ── what the story does ──
+
+    def write(self, topic: str, *rates: float) -> None:
+        """So many records per second of the story to each partition."""
+        self._rates[topic] = rates
+
+    def hang(self, group: str, topic: str, partition: int) -> None:
+        """Whoever reads the partition reads nothing more."""
+        self._hanging.add((group, topic, partition))
+
+    def restart(self, group: str) -> None:
+        """Its members read again, and have caught up at once."""
+        self._hanging = {one for one in self._hanging if one[0] != group}
+
+    def stop_broker(self, broker: int) -> None:
+        model = self._cluster.model
+        with self._cluster.lock:
+            model.fence(broker)
+            for group in model.groups.values():
+                if group.coordinator == broker:
+                    group.coordinator = next(b.id for b in model.brokers.values() if not b.fenced)
+        self._cluster.stop_broker(broker)
+        self._stopped.add(broker)
+
+    def start_broker(self, broker: int) -> None:
+        self._stopped.discard(broker)
+        self._cluster.start_broker(broker)
+        with self._cluster.lock:
+            self._cluster.model.unfence(broker)
+
+    def cut(self) -> None:
+        """Nobody reaches the cluster; what goes on inside it goes on."""
+        for broker in self._cluster.model.brokers:
+            self._cluster.stop_broker(broker)
+
+    def reconnect(self) -> None:
+        for broker in self._cluster.model.brokers.keys() - self._stopped:
+            self._cluster.start_broker(broker)
+
+    # ── what goes on by itself ──
+
+    def _run(self) -> None:
+        while not self._done.wait(TICK * max(self._pace, 0.5)):
+            with self._cluster.lock:
+                self._turn(self._cluster.model)
+
+    def _turn(self, model: Model) -> None:
+        now = model.clock()
+        since, self._last = max(0.0, now - self._last) / self._pace, now
+        for group, name in _READERS.items():
+            for n, partition in enumerate(model.topics[name].partitions):
+                # What was written since waits until the next turn, as a record waits for the next poll.
+                if (group, name, n) not in self._hanging:
+                    model.groups[group].committed[name, n] = partition.log_end
+        for name, rates in self._rates.items():
+            for n, (partition, rate) in enumerate(zip(model.topics[name].partitions, rates, strict=True)):
+                whole, self._owed[name, n] = divmod(self._owed[name, n] + rate * since, 1.0)
+                partition.append(int(whole), now)

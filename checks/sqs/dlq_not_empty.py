@@ -1,10 +1,13 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from checks.check import Fix, Kind, Problem, Seen, Severity, check
+from checks.check import Fix, Kind, Problem, Seen, Severity, Size, check
 from checks.facts import DeadLettersOf, Depth, Queue, Unknown, Why, known
 from checks.facts.queues import DEAD_LETTER_NAMES
 from checks.wording import aws, count, listed, shell, shown, span
+
+SETTLED = 300.0
+"""Seconds after which a count that has fallen is believed to have fallen."""
 
 
 @check(kind=Kind.CONDITION, severity=Severity.WARNING, polls=2)
@@ -16,7 +19,7 @@ def dlq_not_empty(
     Why: each is work that was given up after its last receive, and it is deleted when the retention ends: on a
         standard queue that counts from when it was first sent.
     How: ApproximateNumberOfMessages above `allowed` in two polls in a row.
-    Limits: `allowed` messages, 0 by default.
+    Limits: `allowed` messages, 0 by default. Messages that arrive later are told again.
     Silent when: only one poll shows it: SQS reports one or two messages on an empty queue for a moment. A queue that
         only its name makes a dead-letter queue is a Gap.
     Source: Amazon SQS developer guide, ApproximateNumberOfMessages is eventually consistent.
@@ -37,7 +40,7 @@ def dlq_not_empty(
     if depth.visible[-2] <= allowed:
         return
     more = visible - depth.visible[0]
-    growth = f", {more:,} more than {span(float(depth.at[-1] - depth.at[0]))} ago" if more > 0 else ""
+    growth = f"; {more:,} more than {span(float(depth.at[-1] - depth.at[0]))} ago" if more > 0 else ""
     yield Problem(
         summary=f"{count(visible, 'message')} in dead-letter queue {shown(queue.name)} (of {listed(users.queues)}){growth}",
         evidence=(Seen("visible", visible, "messages"),),
@@ -45,5 +48,8 @@ def dlq_not_empty(
             "Find out why they failed (read a copy, not by hand in the console: a receive counts), mend the consumer, "
             "then move them back to their source.",
             aws(f"sqs start-message-move-task --source-arn {shell(queue.arn)}", queue.arn),
+        ),
+        size=Size(
+            least=int(depth.visible[-2:].min()), most=int(depth.visible[depth.at >= depth.at[-1] - SETTLED].max())
         ),
     )

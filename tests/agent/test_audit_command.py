@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 
 from agent.demo.cluster import Rights, SimulatedCluster
-from agent.demo.estate import cluster_model
 from agent.report.json import schema
 from tests.agent.conftest import Run
+from tests.agent.estate import cluster_model
 from tests.live.sqs import REGION, SqsServer
 
 FOUND = {
@@ -187,10 +187,3 @@ def test_checks_are_listed_and_explained(mqcanary: Run) -> None:
     assert "sqs/dlq-missing" in listed
     assert "console-consumer-*" in listed
     assert "slo = 3 min  (default)" in mqcanary("checks", "explain", "kafka/group-lagging", "kafka://p/groups/g").stdout
-
-
-def test_the_demo_runs(mqcanary: Run) -> None:
-    done = mqcanary("demo")
-    assert done.returncode == 0, done.stderr
-    assert "sqs/dlq-not-empty" in done.stdout
-    assert "kafka/group-lagging" in done.stdout

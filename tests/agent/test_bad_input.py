@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from agent.demo.cluster import Model, SimulatedCluster, brokers
-from agent.demo.estate import cluster_model
 from tests.agent.collect.aws.gateway import Gateway, refuse, refuse_xml
 from tests.agent.collect.kafka.conftest import Authority
 from tests.agent.conftest import Run
+from tests.agent.estate import cluster_model
 from tests.live.sqs import ACCOUNT, REGION, SqsServer
 
 Serve = Callable[[Callable[[socket.socket, threading.Event], None]], int]

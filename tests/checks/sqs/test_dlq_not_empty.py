@@ -28,7 +28,7 @@ def test_one_poll_is_too_young_to_tell() -> None:
 def test_says_how_many_more() -> None:
     assert (
         only(judge(check, FIRING[0])).summary
-        == "5 messages in dead-letter queue dead (of orders), 2 more than 30 s ago"
+        == "5 messages in dead-letter queue dead (of orders); 2 more than 30 s ago"
     )
     assert "more than" not in only(judge(check, FIRING[1])).summary
 
