@@ -19,7 +19,8 @@ from alerts.sinks.sink import Outcome
 from alerts.tidy import tidy
 from checks.check import Check
 from checks.evaluate import Report, evaluate
-from checks.facts import Address, Facts, History, Queue, Snapshot, Unknown, facts_of
+from checks.facts import Address, Facts, Group, History, Queue, Snapshot, Unknown, facts_of
+from checks.facts.commits import REBALANCING
 from checks.limits import Limits
 
 
@@ -158,7 +159,8 @@ def _look(house: House, event: Look, now: float) -> Change:
     watches = {a: w for a, w in house.watches.items() if w.place != event.place}
     good = house.good if report.unseen is not None else {**house.good, facts.address: watch}
     house = replace(house, history=history, watches={**watches, facts.address: watch}, good=good)
-    change = _told(house, Observed(report, _owners(facts, report), event.place), now)
+    observed = Observed(report, _owners(facts, report), _rebalancing(facts, report), event.place)
+    change = _told(house, observed, now)
     return replace(change, seen=snapshot)
 
 
@@ -180,6 +182,13 @@ def _owners(facts: Facts, report: Report) -> Mapping[Address, str]:
         if not isinstance(queue, Unknown) and not isinstance(queue.tags, Unknown) and "owner" in queue.tags:
             owners[address] = queue.tags["owner"]
     return owners
+
+
+def _rebalancing(facts: Facts, report: Report) -> frozenset[Address]:
+    """Groups with findings that are dealing out their partitions."""
+    groups = {fingerprint.address for fingerprint in report.findings if fingerprint.address.kind == "groups"}
+    states = ((address, facts.get(Group, address)) for address in groups)
+    return frozenset(a for a, group in states if not isinstance(group, Unknown) and group.state in REBALANCING)
 
 
 def _told(house: House, event: Observed | Watching | Command | Tick, now: float) -> Change:

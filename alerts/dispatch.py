@@ -39,7 +39,7 @@ STALE = 300.0
 _ENDS = {Kind.RESOLVED, Kind.GONE, Kind.OFF}
 _SHOWN = {Kind.FROZEN, Kind.THAWED, Kind.MILDER, Kind.ACKNOWLEDGED, Kind.RELEASED}
 """The root message shows it; nobody is called."""
-_LOUD = {Kind.WORSE, Kind.REPEATED}
+_LOUD = {Kind.WORSE, Kind.GREW, Kind.REPEATED}
 SHARED = {Subject.MANY, Subject.CONTACT}
 """Threads about many alerts."""
 
@@ -139,9 +139,16 @@ class _Desk:
                 elif kind in _LOUD and not self.has_own(id_, thread.destination):
                     loud.setdefault(kind, []).append(id_)
         for kind, ids in loud.items():
-            self.reply(thread, (kind,), ids)
+            self.reply(thread, (kind,), ids, self.gathered(thread) if kind is Kind.GREW else 0.0)
         if self.over(thread) and any(_ENDS.intersection(happened.get(id_, ())) for id_ in thread.alerts):
             self.reply(thread, (Kind.RESOLVED,), thread.alerts)
+
+    def gathered(self, thread: Thread) -> float:
+        """When something may be said about what grows among many: not each time that one of them does."""
+        at = max(self.now, thread.again)
+        if self.waiting(thread.id, Op.REPLY) is None:
+            self.threads[thread.id] = replace(thread, again=at + self.policy.grow_wait)
+        return at
 
     def end(self, destination: str, threads: Sequence[str]) -> None:
         """Alerts that ended: each in its thread, or, where there are many, in one message for all."""
@@ -344,6 +351,7 @@ class _Desk:
                 earlier,
                 kinds=tuple(dict.fromkeys((*earlier.kinds, *kinds))),
                 alerts=tuple(dict.fromkeys((*earlier.alerts, *alerts))),
+                not_before=min(earlier.not_before, not_before),
             )
 
     def deliver(

@@ -32,6 +32,11 @@ RULES: Final = (
     Rule(TARGET_BLIND, "*", "nothing of the target can be observed", whole_target=True),
 )
 
+REBALANCE: Final = frozenset(("kafka/group-stalled", "kafka/group-lagging", "kafka/lag-on-one-partition"))
+"""What a rebalance brings about by itself: nobody reads until it is done. It holds these back, and not for long."""
+
+HOLD: Final = 300.0
+"""Seconds that a rebalance may hold one alert back."""
 
 _CAUSES: Final = {rule.cause for rule in RULES}
 

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from hashlib import blake2s
 
 from alerts.commands import Command, obey
+from alerts.inhibit import HOLD, REBALANCE
 from alerts.model import (
     TARGET_BLIND,
     Alert,
+    Growth,
     Held,
     Kind,
     Phase,
@@ -40,6 +42,8 @@ class Observed:
     report: Report
     owners: Mapping[Address, str] = field(default_factory=dict)
     """What tags say of whose a resource is; only of those with findings."""
+    rebalancing: AbstractSet[Address] = frozenset()
+    """Groups that are dealing out their partitions; only of those with findings."""
     place: str = ""
 
 
@@ -193,14 +197,43 @@ class _Look:
                 clear_polls=0,
                 owner=self.owner(fingerprint.address) or before.owner,
             )
+            if before.frozen is not None and before.phase is Phase.PENDING:
+                alert = replace(alert, unseen=before.unseen + self.now - before.frozen)
             if before.phase is Phase.FIRING:
                 if before.frozen is not None:
                     self.tell(Kind.THAWED, alert)
                 if finding.severity != before.severity:
                     self.tell(Kind.WORSE if finding.severity > before.severity else Kind.MILDER, alert)
-        if alert.phase is Phase.PENDING and self.now - alert.since >= finding.after.total_seconds():
-            alert = self.fire(alert)
-        self.alerts[alert.id] = alert
+        if alert.phase is Phase.PENDING and self.now - alert.since - alert.unseen >= finding.after.total_seconds():
+            alert = self.ready(alert)
+        self.alerts[alert.id] = self.sized(alert)
+
+    def ready(self, alert: Alert) -> Alert:
+        """Its patience is over; a rebalance may still hold it back for a while, once."""
+        fingerprint = alert.fingerprint
+        if fingerprint.check in REBALANCE and fingerprint.address in self.event.rebalancing:
+            held = self.now if alert.held is None else alert.held
+            if self.now - held < HOLD:
+                return replace(alert, held=held)
+        return self.fire(alert)
+
+    def sized(self, alert: Alert) -> Alert:
+        """More of what was told is told again, unless somebody is at it already: soon at first, then ever less often."""
+        size, growth = alert.finding.size, alert.growth
+        if size is None or alert.phase is not Phase.FIRING:
+            return alert
+        if growth is None or alert.told is None:
+            return replace(alert, growth=Growth(size.least, self.now, self.policy.grow_wait))
+        told, quiet = min(growth.told, size.most), self.now - growth.at
+        if size.least <= told or quiet < growth.wait or alert.acknowledged or self.silent(alert):
+            return alert if told == growth.told else replace(alert, growth=replace(growth, told=told))
+        wait = self.policy.grow_wait if quiet >= 2 * growth.wait else min(2 * growth.wait, self.policy.grow_longest)
+        grown = replace(alert, growth=Growth(size.least, self.now, wait), repeated=self.now)
+        self.tell(Kind.GREW, grown, f"{size.least - told} more")
+        return grown
+
+    def silent(self, alert: Alert) -> bool:
+        return silenced_by(self.state.silences, alert, self.now) is not None
 
     def begin(self, fingerprint: Fingerprint, finding: Finding) -> Alert:
         id_ = _short(fingerprint, self.report.at, self.alerts)
@@ -239,6 +272,10 @@ class _Look:
                 self.alerts[alert.id] = frozen
                 if alert.phase is Phase.FIRING:
                     self.tell(Kind.FROZEN, frozen)
+            return
+        if alert.phase is Phase.PENDING and verdict is Verdict.LINGERING:
+            unseen = self.now - alert.frozen if alert.frozen is not None else 0.0
+            self.alerts[alert.id] = replace(alert, frozen=None, frozen_why="", unseen=alert.unseen + unseen)
             return
         if alert.phase is Phase.PENDING:  # it was never told, so its end is not, either
             del self.open[alert.fingerprint], self.alerts[alert.id]

@@ -42,6 +42,17 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """How much of a problem people know of, where more of it is news."""
+
+    told: int
+    at: float
+    """When that was told."""
+    wait: float
+    """Seconds until more may be told again: twice as long each time that it keeps growing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One episode of one problem. Times are seconds since the epoch."""
 
@@ -62,6 +73,10 @@ class Alert:
     frozen: float | None = None
     """Since when it can't be observed; None while it can."""
     frozen_why: str = ""
+    unseen: float = 0.0
+    """Seconds of its patience that do not count: it could not be observed."""
+    held: float | None = None
+    """Since when it waits for a rebalance to end; None: it never did."""
     clear_since: float | None = None
     clear_polls: int = 0
     unstable: bool = False
@@ -71,6 +86,7 @@ class Alert:
     """When a message about it was first put on its way."""
     repeated: float | None = None
     acknowledged: Acknowledged | None = None
+    growth: Growth | None = None
 
     @property
     def target(self) -> Address:
@@ -93,6 +109,8 @@ class Kind(StrEnum):
     RELEASED = "released"
     """No longer acknowledged."""
     REPEATED = "repeated"
+    GREW = "grew"
+    """There is more of it than people were told."""
     CONTACT = "contact"
     DIGEST = "digest"
     HELD = "held"
@@ -187,6 +205,8 @@ class Thread:
     """None until the root message is confirmed, and for ever where a sink can't tell."""
     sent: float | None = None
     """When the root message was confirmed."""
+    again: float = 0.0
+    """Before this nothing is said about what grows in a thread of many: it is gathered."""
 
 
 class Op(StrEnum):

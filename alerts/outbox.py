@@ -25,7 +25,7 @@ POST_PACE = 1.1
 EDIT_PACE = 1.3
 """Seconds between edits through one sink: Slack takes about fifty a minute."""
 
-_LOUD = {Kind.FIRED, Kind.WORSE, Kind.REPEATED}
+_LOUD = {Kind.FIRED, Kind.WORSE, Kind.GREW, Kind.REPEATED}
 """A reply about these is for the whole channel."""
 
 
@@ -55,14 +55,14 @@ def _heads(state: State) -> list[tuple[Delivery, float]]:
     if not state.deliveries:
         return []
     busy = {d.destination for d in state.deliveries.values() if d.progress is Progress.SENDING}
-    begun: set[str] = set()
+    begun: dict[str, Op] = {}
     best: dict[str, tuple[Delivery, float]] = {}
     for delivery in sorted(state.deliveries.values(), key=lambda d: d.seq):
         if delivery.progress is not Progress.QUEUED or delivery.destination in busy:
             continue
-        if delivery.thread in begun:
-            continue  # the order within a thread is the order of what happened
-        begun.add(delivery.thread)
+        if delivery.thread in begun and (delivery.op is not Op.EDIT or begun[delivery.thread] is not Op.REPLY):
+            continue  # the order within a thread is that of what happened; but an edit says how things are by then
+        begun.setdefault(delivery.thread, delivery.op)
         paced = state.pace.get(_lane(delivery), 0.0), state.pace.get(delivery.destination, 0.0)
         at = max(delivery.not_before, *paced)
         first = best.get(delivery.destination)

@@ -79,6 +79,9 @@ class Policy:
     unstable_within: float = 3600.0
     unstable_hold: float = 900.0
     """Quiet for so long before what flapped is resolved."""
+    grow_wait: float = 600.0
+    """Dead letters that keep coming are told again after so long, then after twice as long, and so on."""
+    grow_longest: float = 4 * 3600.0
     keep_closed: float = 3600.0
     digest_at: time = time(9, 0)
     digest_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))

@@ -77,6 +77,16 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How much of a problem there is, where more of it is news: each dead letter is work that was given up."""
+
+    least: int
+    """So many at least, as the last polls agree: a count that flickers up once is no arrival."""
+    most: int
+    """So many at most in the last minutes: a count that flickers down once is no departure."""
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     summary: str
     evidence: tuple[Seen, ...]
@@ -85,6 +95,8 @@ class Problem:
     """Tells two problems of one check on one resource apart; never a measured value."""
     severity: Severity | None = None
     """None: the check's own."""
+    size: Size | None = None
+    """None: more of it is the same problem, and no news."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from checks.check import Check, Evidence, Fix, Kind, Problem, Seen, Severity
+from checks.check import Check, Evidence, Fix, Kind, Problem, Seen, Severity, Size
 from checks.facts import Address, Facts, Unknown, Unobserved, Why, absence
 from checks.limits import Limits, Ruling
 
@@ -35,6 +35,7 @@ class Finding:
     summary: str
     evidence: tuple[Evidence, ...]
     fix: Fix
+    size: Size | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,7 @@ def _finding(check: Check, address: Address, ruling: Ruling, problem: Problem, a
         summary=problem.summary,
         evidence=tuple(_evidence(address, seen, at) for seen in problem.evidence),
         fix=problem.fix,
+        size=problem.size,
     )
 
 

@@ -123,6 +123,8 @@ class _Words:
             return Message(_ended(alert), _mark(alert), lead)
         if Kind.WORSE in kinds:
             title, step = f"Now {alert.severity}: {finding.summary}", finding.fix.text
+        elif Kind.GREW in kinds:
+            title, step = f"More: {finding.summary}", finding.fix.text
         else:
             title, step = f"Still: {finding.summary}", finding.fix.text
         lead = f"For {span(self.last(alert))}, since {self.clock(alert.since)}. {self.status(alert)}".strip()
@@ -164,9 +166,11 @@ class _Words:
         firing = [a for a in about if not a.phase.closed]
         if not firing:
             return Message(f"Over: all {len(alerts) + self.thread.closed:,} of these alerts have ended", Mark.RESOLVED)
-        head = "Still firing" if Kind.REPEATED in delivery.kinds else "More of the same"
+        kinds = set(delivery.kinds)
+        head = "More of the same" if Kind.FIRED in kinds else "Growing" if Kind.GREW in kinds else "Still firing"
         mark = _mark(max(firing, key=lambda a: a.severity))
-        title = f"{head}: {count(len(firing), 'alert')}, {self.split(firing)}"
+        about_them = f"{count(len(firing), 'alert')}, {self.split(firing)}" if len(firing) > 1 else ""
+        title = f"{head}: {about_them or firing[0].finding.summary}"
         return Message(title, mark, table=self.table(firing), command="mqcanary alerts")
 
     def ended(self, alerts: Sequence[Alert]) -> Message:

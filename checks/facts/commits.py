@@ -12,6 +12,9 @@ from checks.facts.unknown import Unknown, young
 NOBODY = ("Empty", "Dead")
 """States of a group without members."""
 
+REBALANCING = ("PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling")
+"""States of a group that is dealing out its partitions: whoever reads pauses until it is done."""
+
 PACE_SHARE = 0.1
 """Of the time that a pace is asked for; below that it says nothing: consumers commit in steps."""
 

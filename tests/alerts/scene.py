@@ -6,7 +6,7 @@ from datetime import timedelta
 from alerts.machine import Event, Observed, step
 from alerts.model import State
 from alerts.policy import Policy
-from checks.check import Fix, Severity
+from checks.check import Fix, Severity, Size
 from checks.check import Kind as CheckKind
 from checks.evaluate import Finding, Fingerprint, Gap, Report
 from checks.facts import Address, Unknown, Why
@@ -23,9 +23,12 @@ def finding(
     after: float = 0,
     severity: Severity = Severity.WARNING,
     kind: CheckKind = CheckKind.CONDITION,
+    size: tuple[int, int] | None = None,
 ) -> Finding:
     where = Fingerprint(check, address)
-    return Finding(where, kind, severity, timedelta(seconds=after), "late", (), Fix("Look."))
+    return Finding(
+        where, kind, severity, timedelta(seconds=after), "late", (), Fix("Look."), Size(*size) if size else None
+    )
 
 
 def report(
@@ -38,6 +41,7 @@ def report(
     lingering: Iterable[Finding] = (),
     unseen: Unknown | None = None,
     counts: Mapping[str, int] | None = None,
+    rebalancing: Iterable[Finding] = (),
 ) -> Observed:
     def place(one: Finding) -> tuple[str, Address]:
         return one.fingerprint.check, one.fingerprint.address
@@ -55,7 +59,7 @@ def report(
         unseen=unseen,
         counts=counts or {"groups": 10},
     )
-    return Observed(made)
+    return Observed(made, rebalancing=frozenset(f.fingerprint.address for f in rebalancing))
 
 
 def play(*events: tuple[float, Event], state: State | None = None, policy: Policy = POLICY) -> tuple[State, list[str]]:

@@ -9,6 +9,7 @@ from alerts.outbox import recover
 from alerts.policy import Policy, Route
 from checks.check import Kind as CheckKind
 from checks.check import Severity
+from checks.evaluate import Finding
 from checks.facts import Unknown, Why
 from checks.limits import Pattern
 from tests.alerts.scene import GROUP, PROD, finding, report
@@ -307,3 +308,56 @@ def test_a_route_groups_as_its_parent_unless_it_says_otherwise() -> None:
         town.look(MET, report(30, *groups(2)))
         town.settle_down()
         assert len(list(town.roots())) == roots
+
+
+def letters(name: str, count: int) -> Finding:
+    return finding(PROD.under("queues", name), "sqs/dlq-not-empty", size=(count, count))
+
+
+def test_more_dead_letters_are_told_aloud_in_their_thread() -> None:
+    town = Town()
+    town.look(MET, report(30, letters("dlq", 1)), report(1230, letters("dlq", 2)))
+    town.settle_down()
+    assert [(one.text, one.reply_to, one.loud) for one in town.channel.posted] == [
+        ("late", "", True),
+        ("More: late", "0", True),
+    ]
+
+
+def test_among_many_dead_letter_queues_what_grows_is_gathered() -> None:
+    town = Town()
+    queues = [f"dlq-{n}" for n in range(300)]
+    town.look(MET, report(30, *(letters(name, 1) for name in queues)))
+    for now in range(60, 3630, 30):  # each poll another one has one more
+        town.look(report(now, *(letters(name, 1 + (now // 30 > n)) for n, name in enumerate(queues))))
+        town.settle_down(20)
+    replies = [one for one in town.channel.posted if one.reply_to]
+    assert len(list(town.roots())) == 1
+    assert [round(one.at / 600) for one in replies] == [1, 2, 3, 4, 5]
+    assert replies[-1].text == "Growing: 20 alerts, 20 warning"
+
+
+def test_a_dead_letter_queue_that_was_full_on_arrival_and_gets_one_more() -> None:
+    town = Town(policy=replace(POLICY, contact_polls=2))
+    full = [letters(f"dlq-{n}", 100) for n in range(50)]
+    town.look(report(0, *full), report(30, *full))
+    town.pass_time(90)
+    town.look(report(700, letters("dlq-7", 101), *full[:7], *full[8:]))
+    town.settle_down()
+    assert town.channel.texts() == ["Already wrong when I arrived at kafka://prod: 50", "Growing: late"]
+    assert town.channel.posted[1].loud
+
+
+def test_the_root_of_many_does_not_wait_for_what_is_gathered() -> None:
+    town = Town()
+    many = [letters(f"dlq-{n}", 1) for n in range(10)]
+    first, second = ([letters(f"dlq-{n}", 1 + (n in more)) for n in range(10)] for more in ((3,), (3, 4)))
+    town.look(MET, report(30, *many), report(700, *first), report(730, *second))
+    gone = report(760, *second[1:], clear=[many[0]]), report(790, *second[1:], clear=[many[0]])
+    town.look(*gone)
+    town.settle_down(10)
+    root, reply = town.channel.posted
+    assert (root.text, reply.text) == ("9 queues: messages lie in a dead-letter queue", "Growing: late")
+    assert [d.op for d in town.state.deliveries.values()] == [Op.REPLY]
+    town.pass_time(600)
+    assert [one.text for one in town.channel.posted[2:]] == ["Growing: late"]

@@ -6,15 +6,16 @@ from zoneinfo import ZoneInfo
 
 from alerts.commands import Acknowledge, AddSilence, Drop, ExpireSilence, Notify, Release, Retry
 from alerts.inhibit import causes, inhibited_by
-from alerts.machine import Observed, Tick, Watching, digest_due
-from alerts.model import TARGET_BLIND, Kind, Phase, Progress, State
+from alerts.machine import Observed, Tick, Watching, digest_due, step
+from alerts.model import TARGET_BLIND, Growth, Kind, Phase, Progress, State
 from alerts.policy import Owner, Policy, Route
 from alerts.route import owner_of, route
 from checks.check import Kind as CheckKind
 from checks.check import Severity
+from checks.evaluate import Finding
 from checks.facts import Address, Unknown, Why
 from checks.limits import Pattern
-from tests.alerts.scene import GROUP, PROD, finding, looks, play, report
+from tests.alerts.scene import GROUP, POLICY, PROD, finding, looks, play, report
 
 MET = report(0)
 
@@ -32,6 +33,117 @@ def test_what_ends_within_its_patience_was_never_there() -> None:
     state, told = play(*looks(MET, report(30, late), report(60, clear=[late])))
     assert told == ["contact"]
     assert not state.alerts
+
+
+def test_patience_does_not_run_while_nothing_can_be_observed() -> None:
+    late = finding(after=900)
+    before = looks(MET, report(30, late), *(report(t, gaps=[late]) for t in (60, 200, 800, 1000)))
+    state, told = play(*before, *looks(report(1030, late), report(1899, late)))
+    assert "fired" not in told, "it was seen for 30 s, and for 869 s"
+    state, told = play(*looks(report(1900, late)), state=state)
+    assert told == ["fired"]
+    assert state.firing(PROD)[0].since == 30
+
+
+def test_what_lingers_within_its_patience_is_not_over() -> None:
+    late = finding(after=900)
+    dip = looks(MET, report(30, late), report(500, lingering=[late]))
+    assert play(*dip, *looks(report(910, lingering=[late])))[1] == ["contact"], "told only while it is over the limit"
+    assert play(*dip, *looks(report(930, late)))[1] == ["contact", "fired"]
+    assert play(*dip, *looks(report(600, clear=[late]), report(930, late)))[1] == ["contact"]
+
+
+def test_a_gap_within_its_patience_that_ends_in_lingering_counts_for_nothing_either() -> None:
+    late = finding(after=900)
+    events = looks(MET, report(30, late), report(60, gaps=[late]), report(560, lingering=[late]))
+    assert play(*events, *looks(report(1429, late)))[1] == ["contact"]
+    assert play(*events, *looks(report(1430, late)))[1] == ["contact", "fired"]
+
+
+def test_a_rebalance_holds_lag_back_for_five_minutes_at_most() -> None:
+    late = finding(after=900)
+    first = looks(MET, report(30, late), report(900, late))
+    held = looks(*(report(t, late, rebalancing=[late]) for t in (930, 1100)))
+    assert play(*first, *held)[1] == ["contact"]
+    assert play(*first, *held, *looks(report(1130, late)))[1] == ["contact", "fired"], "it is stable again, and late"
+    assert play(*first, *held, *looks(report(1130, clear=[late])))[1] == ["contact"], "the rebalance was all there was"
+    assert play(*first, *held, *looks(report(1229, late, rebalancing=[late])))[1] == ["contact"]
+    assert play(*first, *held, *looks(report(1230, late, rebalancing=[late])))[1] == ["contact", "fired"]
+
+
+def test_a_group_that_rebalances_again_and_again_is_held_back_once() -> None:
+    late = finding(after=60)
+    stuck = finding(after=120)
+    events = looks(
+        MET, report(30, stuck), report(150, stuck, rebalancing=[stuck]), report(460, stuck, rebalancing=[stuck])
+    )
+    assert play(*events)[1] == ["contact", "fired"]
+    other = finding(PROD.under("topics", "t"), "kafka/offline-partition")
+    assert play(*looks(MET, report(1, other, rebalancing=[other])))[1] == ["contact", "fired"], "only lag is held back"
+    assert play(*looks(MET, report(30, late), report(90, late)))[1] == ["contact", "fired"]
+
+
+def more(least: int, most: int | None = None) -> Finding:
+    return finding(DLQ, "sqs/dlq-not-empty", size=(least, least if most is None else most))
+
+
+DLQ = PROD.under("queues", "orders-dlq")
+
+
+def test_each_dead_letter_of_a_slow_drip_is_told() -> None:
+    state = _told(play(*looks(MET, report(30, more(1))))[0])
+    looked = [(30.0 + 30 * n, report(30.0 + 30 * n, more(1 + 30 * n // 1200))) for n in range(1, 240)]
+    told = []
+    for now, event in looked:
+        state, transitions = step(state, event, now, POLICY)
+        told += [(now, str(t.kind), t.detail) for t in transitions]
+    assert told == [(1230.0 + 1200 * n, "grew", "1 more") for n in range(5)]
+
+
+def test_a_flood_of_dead_letters_is_told_ever_less_often() -> None:
+    state = _told(play(*looks(MET, report(0, more(1))))[0])
+    told = []
+    for now in range(30, 12 * 3600, 30):
+        state, transitions = step(state, report(now, more(1 + now)), now, POLICY)
+        told += [now / 60 for _ in transitions]
+    assert told == [10, 30, 70, 150, 310, 550]
+    quiet = more(12 * 3600)
+    later, last = play(*looks(*(report(t, quiet) for t in (13 * 3600, 14 * 3600, 24 * 3600))), state=state)
+    assert last == ["grew"]
+    for now in (24 * 3600 + 30, 24 * 3600 + 600, 24 * 3600 + 660):
+        later, transitions = step(later, report(now, more(now)), now, POLICY)
+        told += [now / 60 for _ in transitions]
+    assert told[6:] == [24 * 60 + 0.5, 24 * 60 + 11], "after a long quiet it is news again"
+
+
+def test_a_count_that_flickers_is_no_arrival() -> None:
+    state = _told(play(*looks(MET, report(0, more(10))))[0])
+    flicker = [report(1000 + 30 * n, more(9 + n % 2, 11)) for n in range(60)]
+    assert play(*looks(*flicker), state=state)[1] == []
+
+
+def test_what_was_moved_back_and_comes_again_is_told() -> None:
+    state = _told(play(*looks(MET, report(0, more(100))))[0])
+    state, told = play(*looks(report(900, more(40)), report(1500, more(41))), state=state)
+    assert told == ["grew"]
+    assert state.firing()[0].growth == Growth(41, 1500, 600)
+
+
+def test_somebody_who_is_at_it_hears_nothing_more_until_they_leave() -> None:
+    state = _told(play(*looks(MET, report(0, more(1))))[0])
+    (alert,) = state.firing()
+    taken, _ = play((5, Acknowledge(alert.id, "ann")), *looks(report(900, more(5))), state=state)
+    assert play((950, Release(alert.id, "ann")), *looks(report(960, more(5))), state=taken)[1] == ["released", "grew"]
+    silent, told = play((5, AddSilence("s", Pattern(), "*", 1000, "ann")), *looks(report(900, more(5))), state=state)
+    assert told == []
+    assert play(*looks(report(1010, more(5))), state=silent)[1] == ["grew"]
+
+
+def test_what_nobody_was_told_of_does_not_grow() -> None:
+    assert play(*looks(MET, report(0, more(1)), report(5000, more(9))))[1] == ["contact", "fired"]
+    assert play(*looks(MET, report(0, finding(after=60, size=(1, 1))), report(30, finding(after=60, size=(9, 9)))))[
+        1
+    ] == ["contact"]
 
 
 def test_two_clear_polls_resolve_it() -> None:

@@ -16,7 +16,7 @@ from alerts.outbox import settle
 from alerts.policy import Owner, Route
 from alerts.sinks.sink import Delivered
 from checks.check import Kind as CheckKind
-from checks.check import Severity
+from checks.check import Severity, Size
 from checks.evaluate import Finding, Verdict
 from checks.facts import Unknown, Why
 from checks.limits import Pattern
@@ -61,16 +61,25 @@ class Life(RuleBasedStateMachine):
         others=st.sampled_from((Verdict.PROBLEM, Verdict.CLEAR, Verdict.CLEAR, Verdict.UNKNOWN)),
         worse=st.booleans(),
         setting=st.booleans(),
+        size=st.none() | st.integers(1, 9).map(lambda n: Size(n, n + 1)),
+        rebalancing=st.booleans(),
         later=st.sampled_from((1.0, 30.0, 400.0)),
     )
     def look(
-        self, said: list[tuple[Finding, Verdict]], others: Verdict, worse: bool, setting: bool, later: float
+        self,
+        said: list[tuple[Finding, Verdict]],
+        others: Verdict,
+        worse: bool,
+        setting: bool,
+        size: Size | None,
+        rebalancing: bool,
+        later: float,
     ) -> None:
         self.town.now += later
         verdicts = {f.fingerprint: others for f in FINDINGS} | {f.fingerprint: v for f, v in said}
 
         def those(verdict: Verdict) -> list[Finding]:
-            found = [f for f in FINDINGS if verdicts[f.fingerprint] is verdict]
+            found = [replace(f, size=size) for f in FINDINGS if verdicts[f.fingerprint] is verdict]
             return [replace(f, severity=Severity.CRITICAL) for f in found] if worse else found
 
         for fingerprint, verdict in verdicts.items():
@@ -84,6 +93,7 @@ class Life(RuleBasedStateMachine):
                 gaps=those(Verdict.UNKNOWN),
                 gone=those(Verdict.GONE),
                 lingering=those(Verdict.LINGERING),
+                rebalancing=FINDINGS if rebalancing else (),
                 **settings_,
             ),
             verdicts,

@@ -28,8 +28,9 @@ class Posted:
     reply_to: str = ""
     edits: int = 0
     double: bool = False
-    fault: str = ""
     at: float = 0.0
+    loud: bool = True
+    """Whether the channel is called: a reply may be for the thread alone."""
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Channel:
                 sent.ref.ts if sent.ref else "",
                 double=sent.unclear,
                 at=now,
+                loud=sent.loud or sent.op is Op.POST,
             )
         )
         if self.mood == "mute":

@@ -1,3 +1,4 @@
+from checks.check import Size
 from checks.facts import Why
 from checks.limits import Limits, Override, Pattern
 from checks.sqs.dlq_not_empty import dlq_not_empty as check
@@ -42,3 +43,19 @@ def test_a_name_alone_is_a_gap() -> None:
 def test_sources_not_seen_are_a_gap() -> None:
     report = judge(check, Example("denied", (sqs(queue("x", visible=4), unseen=["y"]),)))
     assert {gap.address.name for gap in report.gaps.values()} == {"x", "y"}
+
+
+def sizes(*counts: int, every: float = 30.0) -> list[Size | None]:
+    """What each poll but the first says of how many there are."""
+    polls = [
+        sqs(queue("orders", redrive="orders-dlq"), queue("orders-dlq", visible=n, at=AT + every * i), at=AT + every * i)
+        for i, n in enumerate(counts)
+    ]
+    return [only(judge(check, Example("", tuple(polls[: i + 1])))).size for i in range(1, len(counts))]
+
+
+def test_one_poll_alone_is_neither_an_arrival_nor_a_departure() -> None:
+    assert sizes(5, 5, 7, 5) == [Size(5, 5), Size(5, 7), Size(5, 7)]
+    assert sizes(5, 5, 4, 4)[-1] == Size(4, 5)
+    assert sizes(5, 6, 6)[-1] == Size(6, 6)
+    assert sizes(5, 4, 4, every=200)[-1] == Size(4, 4), "five minutes later it is believed"
