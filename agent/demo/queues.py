@@ -5,8 +5,6 @@ import logging
 import threading
 from typing import Any, Self
 
-from agent.errors import MqcanaryError
-
 REGION = "us-east-1"
 _QUEUES = ("emails", "invoices")
 _RECEIVES = 3
@@ -14,18 +12,12 @@ _DAY = 86_400
 
 
 class QueueServer:
-    """moto's server on a free port of 127.0.0.1, in a thread that ends with the process.
-
-    Raises:
-        MqcanaryError: moto is not installed.
-    """
+    """moto's server on a free port of 127.0.0.1, in a thread that ends with the process."""
 
     def __init__(self) -> None:
-        try:
-            from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415 - an extra
-            from werkzeug.serving import make_server  # noqa: PLC0415 - comes with it
-        except ImportError:
-            raise MqcanaryError("the demo needs its extra: pip install 'mqcanary[demo]'") from None
+        from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415 - an extra
+        from werkzeug.serving import make_server  # noqa: PLC0415 - comes with it
+
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it names every request
         server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
         self.url = f"http://127.0.0.1:{server.port}"

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -110,9 +111,15 @@ class Actor:
 
 
 class Stage:
-    """Everything but the Slack: a cluster, queues, and the agent that watches them and tells `slack` (a base URL)."""
+    """Everything but the Slack: a cluster, queues, and the agent that watches them and tells `slack` (a base URL).
+
+    Raises:
+        MqcanaryError: a process did not start, or the demo's extra is not installed.
+    """
 
     def __init__(self, slack: str, pace: float = 1.0) -> None:
+        if find_spec("moto") is None:
+            raise MqcanaryError("the demo needs its extra: pip install 'mqcanary[demo]'")
         self._folder = Path(tempfile.mkdtemp(prefix="mqcanary-demo-"))
         self._actors: dict[str, Actor] = {}
         try:
