@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test soak lint docs bench lock clean
+.PHONY: demo test soak lint docs pictures bench lock clean
 .DEFAULT_GOAL := test
 
 # --no-deps: the lock is whole, and a pip that resolves name[extra] looks past its pin as soon as a newer version is out.
@@ -33,6 +33,9 @@ lint: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python -m agent.docs
+
+pictures: .venv/ready  # of the README, from the demo; needs chromium and fonts-noto-color-emoji
+	PYTHONPATH=. $(BIN)/python docs/pictures.py
 
 bench: .venv/ready
 	PYTHONPATH=. $(BIN)/python bench/audit.py
