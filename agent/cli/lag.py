@@ -2,17 +2,20 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.options import format_option, target_options
-from agent.errors import MqcanaryError
+from agent.cli.options import format_option, kafka_options
+from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from checks.facts import Unknown
 
 
 @click.command("lag")
 @click.argument("group", required=False)
-@target_options
+@kafka_options
 @click.option(
     "--by",
     type=click.Choice(["group", "topic", "partition"]),
@@ -25,38 +28,42 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     """Show how far every consumer group, or one, is behind.
 
     A row for each partition that is committed or assigned. What was never committed has no lag and shows "-"; what
-    could not be read is "?" in text and null in JSON.
+    could not be read is "?" in text, and null with an error in JSON.
 
     \b
     mqcanary lag --kafka kafka-1:9092
     mqcanary lag order-processor --kafka kafka-1:9092 --by topic
+
+    Exit codes: 0 all was read that is shown to us; 2 wrong usage or configuration; 3 a cluster or a group could not be
+    observed, or no cluster shows GROUP.
     """  # noqa: D301 - \b is click's own mark
     from agent.cli.targets import aim, look
     from agent.report.lag import Row, merged, rows_of, table
     from checks.facts import KafkaSnapshot, Unknown
     from checks.wording import shown
 
-    if targets["sqs"]:
-        raise MqcanaryError("lag is of Kafka's groups: leave out --sqs")
-    snapshots = [s for s in look(aim(**targets, platform=False).only_kafka(), 1, 0) if isinstance(s, KafkaSnapshot)]
+    target = aim(**targets, platform=False).only_kafka()
+    if not target.watched:
+        raise ConfigError(f"lag is of Kafka's groups, and {targets['config']} names no cluster: add one")
+    snapshots = [snapshot for snapshot in look(target, 1, 0) if isinstance(snapshot, KafkaSnapshot)]
     rows: list[Row] = []
-    failed = False
+    missed: list[str] = []
+    hidden: list[str] = []
     for snapshot in snapshots:
         if isinstance(snapshot.cluster, Unknown):
-            click.echo(f"mqcanary: {snapshot.target}: {snapshot.cluster.detail}", err=True)
-            failed = True
+            missed.append(f"{snapshot.target}: {_told(snapshot.cluster)}")
             continue
-        holes: list[str] = []
-        rows += [row for row in rows_of(snapshot, holes.append) if group is None or row["group"] == group]
-        for hole in holes:
-            click.echo(f"mqcanary: {hole}", err=True)
-        if group is not None and group not in snapshot.groups.items:
-            click.echo(f"mqcanary: no group {shown(group)} is shown by {snapshot.target}", err=True)
-            failed = True
+        rows += rows_of(snapshot, missed.append, group)
+        hidden += [f"{snapshot.target}: {_told(blind)}" for blind in snapshot.groups.blind]
+    if group is not None and not any(group in snapshot.groups.items for snapshot in snapshots):
+        missed.append(f"no group {shown(group)} is shown by {', '.join(snapshot.target for snapshot in snapshots)}")
+    for line in (*missed, *hidden):
+        click.echo(f"mqcanary: {line}", err=True)
     rows = merged(rows, by)
-    if form == "json":
-        click.echo(json.dumps(rows, indent=1))
-    else:
-        click.echo(table(rows, by), nl=False)
-    if failed:
+    click.echo(json.dumps(rows, indent=1) + "\n" if form == "json" else table(rows, by, len(snapshots)), nl=False)
+    if missed:
         sys.exit(3)
+
+
+def _told(unknown: "Unknown") -> str:
+    return f"{unknown.detail}: {unknown.close}" if unknown.close else unknown.detail

@@ -75,6 +75,17 @@ def colour() -> bool | None:
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name targets."""
+    sqs = click.option(
+        "--sqs",
+        multiple=True,
+        metavar="REGION",
+        help="The queues of an AWS region. Repeatable; instead of the file's targets.",
+    )
+    return kafka_options(sqs(command))
+
+
+def kafka_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name clusters."""
     for option in reversed(
         (
             config_option,
@@ -83,9 +94,6 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 multiple=True,
                 metavar="HOST:PORT[,HOST:PORT]",
                 help="A Kafka cluster, by its bootstrap brokers. Repeatable; instead of the file's targets.",
-            ),
-            click.option(
-                "--sqs", multiple=True, metavar="REGION", help="The queues of an AWS region. Repeatable; as above."
             ),
             click.option(
                 "--kafka-properties",

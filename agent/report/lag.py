@@ -1,21 +1,28 @@
 """The lag table: how far every consumer group is behind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from rich.cells import cell_len, set_cell_size
+
 from checks.facts import NEVER, Group, History, KafkaSnapshot, Lag, Unknown, facts_of
+from checks.facts.codes import refused
 from checks.wording import shown
 
 Row = dict[str, Any]
-"""group, topic, partition, committed_offset, log_end_offset, lag, members; null where unknown."""
+"""cluster, group, topic, partition, committed_offset, log_end_offset, lag, members, error; null where unknown.
+
+`error` says why something in the row is not known; it is null where nothing was committed, for then nothing is amiss.
+"""
 
 _COLUMNS: Final = ("group", "topic", "partition", "committed_offset", "log_end_offset", "lag", "members")
+_NAMES: Final = {"cluster", "group", "topic"}
 
 
-def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None]) -> Iterator[Row]:
-    """A row for each partition that is committed or assigned; `hole` is told of groups that can't be read."""
+def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | None = None) -> Iterator[Row]:
+    """A row for each partition that is committed or assigned, of one group or of all; `hole` is told of groups that can't be read."""
     facts = facts_of(snapshot, History())
-    for name in snapshot.groups.items:
+    for name in (name for name in snapshot.groups.items if only in (None, name)):
         address = snapshot.address.under("groups", name)
         group, lag = facts.get(Group, address), facts.get(Lag, address)
         if isinstance(lag, Unknown) or isinstance(group, Unknown):
@@ -27,6 +34,7 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None]) -> Iterator[Ro
         for row in places:
             topic, partition = lag.place(row)
             yield {
+                "cluster": snapshot.target,
                 "group": name,
                 "topic": topic,
                 "partition": partition,
@@ -34,6 +42,7 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None]) -> Iterator[Ro
                 "log_end_offset": _offset(lag.end[row]),
                 "lag": _offset(lag.lag[row]),
                 "members": members,
+                "error": _error(lag, row),
             }
 
 
@@ -41,45 +50,57 @@ def _offset(value: Any) -> int | None:
     return None if value == NEVER else int(value)
 
 
+def _error(lag: Lag, row: int) -> str | None:
+    topic, partition = lag.place(row)
+    place = f"offsets of {topic}/{partition}"
+    if lag.error[row]:
+        return refused(int(lag.error[row]), place).detail
+    return f"{place}: committed beyond the log end" if lag.committed[row] > lag.end[row] else None
+
+
 def merged(rows: list[Row], by: str) -> list[Row]:
-    """Rows summed up by group or topic; a sum over something unknown is unknown."""
+    """Rows summed up by group or topic; a sum over something unknown is unknown, and `error` tells the first of it."""
     if by == "partition":
         return rows
-    keys = ("group",) if by == "group" else ("group", "topic")
+    keys = ("cluster", "group") if by == "group" else ("cluster", "group", "topic")
     merged: dict[tuple[str, ...], Row] = {}
     for row in rows:
         key = tuple(row[k] for k in keys)
-        total = merged.setdefault(
-            key, {**dict(zip(keys, key, strict=True)), "partitions": 0, "lag": 0, "members": row["members"]}
-        )
+        names = dict(zip(keys, key, strict=True))
+        total = merged.setdefault(key, {**names, "partitions": 0, "lag": 0, "members": row["members"], "error": None})
         total["partitions"] += 1
-        never = row["committed_offset"] is None
-        if row["lag"] is None and not never:
+        total["error"] = total["error"] or row["error"]
+        if row["error"]:
             total["lag"] = None
-        elif total["lag"] is not None and not never:
-            total["lag"] += row["lag"]
+        elif total["lag"] is not None:
+            total["lag"] += row["lag"] or 0  # never committed: there is no lag to add
     return list(merged.values())
 
 
-def table(rows: list[Row], by: str) -> str:
+def table(rows: list[Row], by: str, clusters: int = 1) -> str:
+    """The rows as text; the cluster is named where there is more than one."""
     if not rows:
         return "no committed offsets and no assigned partitions\n"
-    columns = _COLUMNS if by == "partition" else tuple(rows[0])
-    cells = [[_cell(row, column) for column in columns] for row in rows]
+    told = _COLUMNS if by == "partition" else tuple(column for column in rows[0] if column not in ("cluster", "error"))
+    columns = told if clusters == 1 else ("cluster", *told)
     heads = [column.replace("_", "-").upper() for column in columns]
-    widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(columns))]
-    lines: list[str] = []
-    for line in [heads, *cells]:
-        parts = [
-            cell.ljust(width) if column in ("group", "topic") else cell.rjust(width)
-            for cell, width, column in zip(line, widths, columns, strict=True)
-        ]
-        lines.append("  ".join(parts).rstrip() + "\n")
-    return "".join(lines)
+    lines = [heads, *([_cell(row, column) for column in columns] for row in rows)]
+    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
+    return "".join(_line(line, widths, columns) for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[str]) -> str:
+    """Names to the left, numbers to the right; a Chinese letter is two cells wide."""
+    parts = (
+        set_cell_size(cell, width) if column in _NAMES else cell.rjust(width)
+        for cell, width, column in zip(cells, widths, columns, strict=True)
+    )
+    return "  ".join(parts).rstrip() + "\n"
 
 
 def _cell(row: Row, column: str) -> str:
     value = row[column]
     if value is None:
-        return "-" if row.get("committed_offset", 0) is None and column in ("committed_offset", "lag") else "?"
+        never = not row["error"] and column in ("committed_offset", "lag")
+        return "-" if never else "?"
     return shown(value) if isinstance(value, str) else str(value)

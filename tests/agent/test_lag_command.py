@@ -1,0 +1,137 @@
+"""mqcanary lag: rows for programs, a table for people, and what could not be read beside it."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from agent.demo.cluster import Member, Model, Rights, SimulatedCluster, brokers
+from tests.agent.conftest import Run
+
+OFFSET_FETCH, LIST_OFFSETS = 9, 2
+
+
+def model(name: str, lags: dict[str, int]) -> Model:
+    """A topic `orders` of three partitions; each group is so far behind on partition 0 and has read 1, and 2 never."""
+    made = brokers(1)
+    made.cluster_id = name
+    topic = made.add_topic("orders", 3)
+    for partition in topic.partitions:
+        partition.append(1000, 1.0)
+    for group, lag in lags.items():
+        members = [Member("m", assignment={"orders": (0, 1, 2)}, subscription=("orders",))]
+        read = {("orders", 0): 1000 - lag, ("orders", 1): 1000}
+        made.add_group(group, read, state="Stable", members=members)
+    return made
+
+
+@pytest.fixture
+def lag(mqcanary: Run) -> Callable[..., CompletedProcess[str]]:
+    def run(clusters: list[SimulatedCluster], *words: str) -> CompletedProcess[str]:
+        targets = [word for cluster in clusters for word in ("--kafka", cluster.bootstrap)]
+        return mqcanary("lag", *targets, *words)
+
+    return run
+
+
+def rows(done: CompletedProcess[str]) -> list[dict[str, Any]]:
+    read: list[dict[str, Any]] = json.loads(done.stdout)
+    return read
+
+
+def test_what_was_never_committed_is_no_lag_and_no_error(lag: Callable[..., CompletedProcess[str]]) -> None:
+    with SimulatedCluster(model("one", {"app": 7})) as cluster:
+        text, told = lag([cluster]), lag([cluster], "--format", "json")
+    assert (text.returncode, text.stderr) == (0, "")
+    assert [line.split() for line in text.stdout.splitlines()] == [
+        ["GROUP", "TOPIC", "PARTITION", "COMMITTED-OFFSET", "LOG-END-OFFSET", "LAG", "MEMBERS"],
+        ["app", "orders", "0", "993", "1000", "7", "1"],
+        ["app", "orders", "1", "1000", "1000", "0", "1"],
+        ["app", "orders", "2", "-", "1000", "-", "1"],
+    ]
+    assert rows(told)[2] == {
+        "cluster": "one",
+        "group": "app",
+        "topic": "orders",
+        "partition": 2,
+        "committed_offset": None,
+        "log_end_offset": 1000,
+        "lag": None,
+        "members": 1,
+        "error": None,
+    }
+
+
+@pytest.mark.parametrize("api", [OFFSET_FETCH, LIST_OFFSETS])
+def test_what_could_not_be_read_is_not_called_never_committed(
+    lag: Callable[..., CompletedProcess[str]], api: int
+) -> None:
+    with (
+        SimulatedCluster(model("one", {"app": 7})) as cluster,
+        cluster.fault(api=api, topic="orders", partition=1, error=29),
+    ):
+        text, told, summed = (lag([cluster], *words) for words in ((), ("--format", "json"), ("--by", "group")))
+    assert text.stdout.splitlines()[2].split()[5] == "?"
+    (row,) = [row for row in rows(told) if row["error"]]
+    assert (row["partition"], row["lag"]) == (1, None)
+    assert "TOPIC_AUTHORIZATION_FAILED" in row["error"]
+    assert summed.stdout.splitlines()[1].split() == ["app", "3", "?", "1"], "a sum over something unknown is unknown"
+
+
+def test_a_group_that_may_not_be_read_and_a_list_that_may_be_short(lag: Callable[..., CompletedProcess[str]]) -> None:
+    made = model("one", {"app": 7, "secret": 1})
+    made.rights = {"ANONYMOUS": Rights(cluster=False, more=False)}
+    with SimulatedCluster(made) as cluster:
+        short = lag([cluster])
+        with cluster.fault(api=OFFSET_FETCH, group="secret", error=30):
+            denied, other = lag([cluster]), lag([cluster], "app")
+    assert short.returncode == 0
+    (line,) = short.stderr.splitlines()
+    assert "without DESCRIBE on the cluster" in line
+    assert "--operation Describe --cluster" in line
+    assert denied.returncode == 3
+    assert "group secret: committed offsets of secret: GROUP_AUTHORIZATION_FAILED" in denied.stderr
+    assert "secret" not in denied.stdout
+    assert (other.returncode, "secret" in other.stderr) == (0, False)
+
+
+def test_groups_of_one_name_in_two_clusters_stay_two(lag: Callable[..., CompletedProcess[str]]) -> None:
+    with ExitStack() as running:
+        clusters = [
+            running.enter_context(SimulatedCluster(model("one", {"app": 7, "only-here": 1}))),
+            running.enter_context(SimulatedCluster(model("two", {"app": 5}))),
+        ]
+        summed = lag(clusters, "--by", "group", "--format", "json")
+        text = lag(clusters, "--by", "topic")
+        one, nobody = lag(clusters, "only-here"), lag(clusters, "nobody")
+    assert {(row["cluster"], row["group"]): row["lag"] for row in rows(summed)} == {
+        ("one", "app"): 7,
+        ("one", "only-here"): 1,
+        ("two", "app"): 5,
+    }
+    assert [line.split() for line in text.stdout.splitlines()][::3] == [
+        ["CLUSTER", "GROUP", "TOPIC", "PARTITIONS", "LAG", "MEMBERS"],
+        ["two", "app", "orders", "3", "5", "1"],
+    ]
+    assert (one.returncode, one.stderr, len(one.stdout.splitlines())) == (0, "", 4)
+    assert (nobody.returncode, nobody.stderr) == (3, "mqcanary: no group nobody is shown by one, two\n")
+
+
+def test_columns_stand_below_each_other_whatever_the_alphabet(lag: Callable[..., CompletedProcess[str]]) -> None:
+    with SimulatedCluster(model("one", {"日本語": 1, "app": 2, "two\nlines": 3})) as cluster:
+        head, *lines = lag([cluster]).stdout.splitlines()
+    place = head.index("TOPIC")
+    assert {line[place:].split()[0] for line in lines if line.isascii()} == {"orders"}
+    (wide, *_) = [line for line in lines if not line.isascii()]
+    assert wide[place - 3 :].split()[0] == "orders", "three letters, six cells"
+
+
+def test_a_file_without_a_cluster(mqcanary: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("sqs: [{region: us-east-1}]\n")
+    done = mqcanary("lag", "--config", f"{tmp_path}/c.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "names no cluster" in done.stderr
