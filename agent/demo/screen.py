@@ -65,7 +65,7 @@ class Screen:
         if not self._listing:
             self.line()
         self._listing = True
-        label = Text(f"{how}: ", "dim").append(head, colour)
+        label = Text.assemble((f"{how}: ", "dim"), (head, colour))
         if how is How.EDITED:
             label.truncate(self._console.width - 4, overflow="ellipsis")
         self._wrapped(label, Text("  ▸ ", colour), Text("    "))
@@ -87,7 +87,7 @@ class Screen:
         self._listing = False
         self.line()
         at = datetime.fromtimestamp(message.posted_at, UTC).strftime("%H:%M")
-        self._console.print(Text("  ┌ ", colour).append(f"#{CHANNEL}  {message.app}  {at} UTC", "dim"))
+        self._console.print(Text.assemble(("  ┌ ", colour), (f"#{CHANNEL}  {message.app}  {at} UTC", "dim")))
         bar = Text("  │ ", colour)
         self._wrapped(Text(head, f"bold {colour}"), bar, Text("  │    ", colour))
         for line in rest:
@@ -105,7 +105,7 @@ class Screen:
         after = before if after is None else after
         for number, line in enumerate(text.wrap(self._console, self._console.width - len(after))):
             line.rstrip()
-            self._console.print((after if number else before) + line)
+            self._console.print(Text.assemble(after if number else before, line))
 
 
 def _shortened(config: Config) -> Iterator[tuple[str, str, str, str]]:

@@ -158,6 +158,7 @@ def _target(target: TargetView, now: float) -> TargetRow:
 
 def _alert(alert: Alert, state: State, now: float) -> AlertRow:
     address, finding = alert.fingerprint.address, alert.finding
+    fix = line(finding.fix.text)
     return AlertRow(
         id=shown(alert.id),
         severity=str(alert.severity),
@@ -168,7 +169,7 @@ def _alert(alert: Alert, state: State, now: float) -> AlertRow:
         summary=line(finding.summary),
         since=_moment(alert.since, now),
         notes=tuple(_notes(alert, state, now)),
-        fix=line(finding.fix.text),
+        fix=fix[:1].upper() + fix[1:],
         command=finding.fix.command if finding.fix.command.isprintable() else "",
     )
 

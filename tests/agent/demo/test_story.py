@@ -1,0 +1,167 @@
+"""`mqcanary demo --fast` as a user starts it: what is told, in which order, and what is left behind."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from agent.demo.story import STORY
+
+WHOLE = 150.0
+"""Seconds that a whole run may take on a busy machine."""
+# A shell starts what runs in its background with SIGINT ignored, and so would be what the tests start there.
+COMMAND = "import signal; signal.signal(2, signal.default_int_handler); from agent.cli import main; main()"
+MARK = "STARTED_BY_TEST"
+ACTORS = 3
+BLIND, BACK, MENDED = "The cluster can't be seen any more", "The network is back", "Everything is mended"
+
+
+class Told(NamedTuple):
+    """In which act, how, and the first line of it, as far as it fits."""
+
+    act: str
+    how: str
+    head: str
+
+
+TOLD = (
+    Told("A consumer hangs", "posted", r"🟡 group payments-app is more than 1 s behind on partition 2 of payments"),
+    Told("A dead-letter queue fills", "posted", r"🟡 \d+ messages? in dead-letter queue invoices-dlq"),
+    Told(
+        "One partition takes most of a topic",
+        "posted",
+        r"(🟡|🔴) partition 3 takes \d+ % of what is written to topic clicks",
+    ),
+    Told("A broker leaves", "posted", r"🟡 6 topics: a partition has fewer copies in step with its leader"),
+    Told(BLIND, "posted", r"🔴 nothing of kafka://demo can be observed"),
+    Told(BACK, "in the thread", r"🟢 Resolved: nothing of kafka://demo can be observed"),
+)
+"""Patterns of all that is told before everything is mended, besides edits, in this order."""
+ENDS = (
+    r"🟢 Resolved: group payments-app",
+    r"🟢 Resolved: \d+ messages? in dead-letter queue invoices-dlq",
+    r"🟢 Resolved: partition 3 takes",
+    r"🟢 Over: ",
+)
+"""What mending ends, in whatever order it is seen."""
+
+
+class Demo:
+    """The command in a process, its temporary folder, and whatever it starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mark = f"{MARK}={uuid.uuid4()}"
+        name, _, value = self._mark.partition("=")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "demo", "--fast"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, name: value, "TMPDIR": str(folder), "COLUMNS": "80", "AWS_PROFILE": "of-the-user"},
+        )
+
+    def family(self) -> set[int]:
+        """Everything that carries this demo's mark, the command itself included."""
+        found = set()
+        for place in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if self._mark.encode() in place.read_bytes().split(b"\0"):
+                    found.add(int(place.parent.name))
+            except OSError:  # it has ended, or belongs to somebody else
+                continue
+        return found
+
+    def until(self, words: str) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if words in line:
+                return
+        raise AssertionError(f"it ended without {words!r}: {self.process.communicate()}")
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    running = Demo(tmp_path)
+    yield running
+    for pid in running.family():
+        os.kill(pid, signal.SIGKILL)
+    running.process.communicate()
+
+
+def changes(output: str) -> list[Told]:
+    """What the terminal showed of the channel."""
+    found, act = [], ""
+    lines = output.splitlines()
+    for n, line in enumerate(lines):
+        if title := re.fullmatch(r"\d:\d\d  (.+)", line):
+            act = title[1]
+        elif line.startswith("  ┌ "):
+            found.append(Told(act, "posted", lines[n + 1].removeprefix("  │ ")))
+        elif change := re.fullmatch(r"  ▸ (edited|in the thread): (.+)", line):
+            found.append(Told(act, *change.groups()))
+    return found
+
+
+def test_the_whole_story(demo: Demo) -> None:
+    output, errors = demo.process.communicate(timeout=WHOLE)
+    assert (demo.process.returncode, errors) == (0, ""), output
+    assert re.findall(r"^\d:\d\d  (.+)", output, re.MULTILINE) == [act.title for act in STORY]
+
+    seen = changes(output)
+    before = [told for told in seen if told.act != MENDED]
+    loud = [told for told in before if told.how != "edited"]
+    assert [told[:2] for told in loud] == [told[:2] for told in TOLD], output
+    for told, expected in zip(loud, TOLD, strict=True):
+        assert re.match(expected.head, told.head), output
+
+    edits = [told for told in before if told.how == "edited"]
+    assert any(told.act == BLIND and told.head.startswith("⚪ Cannot be observed: ") for told in edits), output
+    # Nothing is called over as long as it can't be seen, and afterwards only the blindness.
+    assert [told for told in before if "🟢" in told.head and not re.match(TOLD[-1].head, told.head)] == []
+    assert {told.act for told in before if "🟢" in told.head} == {BACK}
+
+    mended = [told for told in seen if told.act == MENDED]
+    for head in ENDS:
+        assert {told.how for told in mended if re.match(head, told.head)} == {"edited", "in the thread"}, head
+    assert "\nTold: 5 messages in #on-call" in output
+
+    assert [line for line in output.splitlines() if len(line) > 80 and str(demo.folder) not in line] == []
+    assert "\x1b" not in output
+    assert not re.search(r"(GET|POST) /|HTTP/1|Traceback", output)
+    assert (demo.family(), list(demo.folder.iterdir())) == (set(), [])
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_ended_half_way_it_leaves_nothing(demo: Demo, sent: signal.Signals) -> None:
+    demo.until(STORY[1].title)
+    family = demo.family()
+    assert len(family) == 1 + ACTORS
+    ends = {os.pidfd_open(pid) for pid in family}
+    poll = select.poll()
+    for end in ends:
+        poll.register(end, select.POLLIN)
+    demo.process.send_signal(sent)
+    waiting = set(ends)
+    while waiting:
+        ended = {end for end, _ in poll.poll(60_000)}
+        assert ended, f"{len(waiting)} processes did not end"
+        for end in ended:
+            poll.unregister(end)
+        waiting -= ended
+    for end in ends:
+        os.close(end)
+    _, errors = demo.process.communicate()
+    assert demo.process.returncode == {signal.SIGKILL: -signal.SIGKILL}.get(sent, 128 + sent)
+    assert "Traceback" not in errors
+    assert (demo.family(), list(demo.folder.iterdir())) == (set(), [])
