@@ -33,18 +33,21 @@ def chosen_checks(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[C
     """The checks to run: globs of ids. Pedantic ones run when a glob of `only` names them.
 
     Raises:
-        ConfigError: a glob matches no check.
+        ConfigError: a glob matches no check, or none is left.
     """
     checks = all_checks()
     for glob in (*only, *skip):
         if not any(fnmatchcase(check.id, glob) for check in checks):
             raise ConfigError(f"{glob!r} matches no check; see: mqcanary checks list")
-    return tuple(
+    chosen = tuple(
         check
         for check in checks
         if (any(fnmatchcase(check.id, g) for g in only) if only else check.tier is Tier.DEFAULT)
         and not any(fnmatchcase(check.id, g) for g in skip)
     )
+    if not chosen:
+        raise ConfigError("no check is left: --skip (or audit: of the configuration) leaves out all that would run")
+    return chosen
 
 
 def audit(snapshots: Iterable[Snapshot], checks: Sequence[Check], limits: Limits) -> list[Audited]:

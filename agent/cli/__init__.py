@@ -1,5 +1,6 @@
 """The command line: one command a file, imported when it is called, so that `--help` costs next to nothing."""
 
+import errno
 import os
 import signal
 import sys
@@ -80,3 +81,9 @@ def main() -> None:
     except BrokenPipeError:  # `| head` has read enough
         sys.stdout = None
         sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo("mqcanary: there is no space left where this is written to", err=True)
+        sys.stdout = None
+        sys.exit(2)

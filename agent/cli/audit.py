@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from agent.cli.options import Seconds, colour, format_option, target_options
-from agent.errors import ConfigError
+from agent.errors import ConfigError, SnapshotError
 
 if TYPE_CHECKING:
     from agent.audit import Audited
 
 _SECOND_LOOK = 5.0
 """Seconds to the poll that the audit adds by itself where a check needs two."""
+_LOOKING = ("kafka", "sqs", "kafka_properties", "include", "exclude", "deadline", "samples", "every", "save")
+"""Options that mean nothing with --from."""
 
 
 @click.command("audit")
@@ -72,16 +75,19 @@ def command(
     from checks.check import Severity
 
     if source is not None:
-        if targets["kafka"] or targets["sqs"]:
-            raise ConfigError("--from judges a file: leave out --kafka and --sqs")
+        _refuse_looking()
         limits, settings = ruled(targets["config"])
         checks = auditing.chosen_checks(only or settings.only, skip or settings.skip)
         snapshots = list(files.load(source))
+        if not snapshots:
+            raise SnapshotError(f"{source} holds no target; take the snapshot again")
         audited = auditing.audit(snapshots, checks, limits)
     else:
         target = aim(**targets)
         limits, settings = target.limits, target.audit
         checks = auditing.chosen_checks(only or settings.only, skip or settings.skip)
+        for path in filter(None, (save, output)):
+            _writable(path)  # told now, not after an hour of samples
         snapshots = look(target, samples or 1, every)
         audited = auditing.audit(snapshots, checks, limits)
         if samples is None and auditing.needs_another_poll(audited, checks):
@@ -95,6 +101,14 @@ def command(
     sys.exit(auditing.exit_code(audited, threshold, fail_on_gap=fail_on_gap))
 
 
+def _refuse_looking() -> None:
+    """What says how to look means nothing for a file: whoever writes it expects something else."""
+    given = click.get_current_context().get_parameter_source
+    vain = [f"--{name.replace('_', '-')}" for name in _LOOKING if given(name) is ParameterSource.COMMANDLINE]
+    if vain:
+        raise ConfigError(f"--from judges what was seen before: leave out {', '.join(vain)}")
+
+
 def _print(audited: "list[Audited]", form: str, output: Path | None) -> None:
     from agent.report import json as as_json
     from agent.report import text as as_text
@@ -106,6 +120,13 @@ def _print(audited: "list[Audited]", form: str, output: Path | None) -> None:
         _write(output, click.unstyle(report) if form == "text" else report)
     else:
         click.echo(report, nl=False, color=colour())
+
+
+def _writable(path: Path) -> None:
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise ConfigError(f"{path} can't be written: {error.strerror}") from None
 
 
 def _write(path: Path, text: str) -> None:

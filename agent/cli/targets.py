@@ -1,5 +1,6 @@
 """What several commands share: which targets to look at, and the looking."""
 
+import shutil
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from checks import all_checks
 from checks.facts import Snapshot
 from checks.limits import Limits
 from checks.questions import Questions
+from checks.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def look(target: Aim, samples: int, every: float, previous: Mapping[int, Snapsho
     """Observes all targets `samples` times, `every` seconds apart; says on a terminal's stderr how far it is."""
     snapshots: list[Snapshot] = []
     latest: dict[int, Snapshot] = dict(previous or {})
+    _progress(f"looking at {count(len(target.watched), 'target')}")
     for sample in range(samples):
         if sample or previous:
             _progress(f"sample {sample + 1} of {samples} in {every:g} s")
@@ -134,4 +137,5 @@ def _told(collector: Collector, snapshot: Snapshot) -> None:
 
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        click.echo(f"\r\033[K{text}", nl=False, err=True)
+        # A line that wraps could not be taken back.
+        click.echo(f"\r\033[K{text[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)

@@ -30,7 +30,7 @@ def _parts(audited: Sequence[Audited], width: int) -> Iterator[Iterator[str]]:
         if one.unseen is not None:
             yield _unseen(one, width)
             continue
-        yield from _findings(one, width)
+        yield from _findings(one, width) if one.report.findings else (_nothing(one),)
         yield _gaps(one, width)
     yield _totals(audited, width)
 
@@ -51,6 +51,12 @@ def _unseen(one: Audited, width: int) -> Iterator[str]:
         yield ""
 
 
+def _nothing(one: Audited) -> Iterator[str]:
+    blind = any(counts(gap) for gap in one.report.gaps.values())
+    yield "No findings in what could be judged." if blind else "No findings."
+    yield ""
+
+
 def _findings(one: Audited, width: int) -> Iterator[Iterator[str]]:
     """By resource, the worst first; what reads best together comes last, a list under one line."""
     together = {check.id for check in all_checks() if check.together}
@@ -68,7 +74,7 @@ def _findings(one: Audited, width: int) -> Iterator[Iterator[str]]:
 
 
 def _resource(address: Address, findings: Sequence[Finding], width: int) -> Iterator[str]:
-    label = f"{address.kind.removesuffix('s')} {shown(address.name)}" if address.kind else "cluster"
+    label = f"{address.kind.removesuffix('s')} {shown(address.name)}" if address.kind else str(address)
     yield click.style(label, bold=True)
     for finding in findings:
         yield from _finding(finding, width)
@@ -101,7 +107,7 @@ def _seen(evidence: Evidence, about: Address) -> str:
 
 
 def _joined(findings: Sequence[Finding], width: int) -> Iterator[str]:
-    """One line for the target, the list under it, one fix for all."""
+    """One line for the target, the list under it, and the fix of the first: the others have the same with other names."""
     first = findings[0]
     if len(findings) == 1:
         yield from _resource(first.fingerprint.address, findings, width)
@@ -113,7 +119,7 @@ def _joined(findings: Sequence[Finding], width: int) -> Iterator[str]:
     yield from wrapped(check.doc.title, width, f"  {mark} ", 11)
     for finding in findings:
         yield from wrapped(finding.summary, width, " " * 11 + "- ")
-    yield from wrapped(first.fix.text, width, " " * 11 + "fix   ")
+    yield from wrapped(f"The first of them: {first.fix.text}", width, " " * 11 + "fix   ")
     if first.fix.command:
         yield " " * 13 + f"$ {first.fix.command}"
     yield ""

@@ -1,18 +1,22 @@
 """The audit as a user runs it: the real command against the simulated cluster and moto."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import jsonschema
 import pytest
 
-from agent.demo.cluster import Rights, SimulatedCluster
+from agent.demo.cluster import Rights, SimulatedCluster, brokers
 from agent.report.json import schema
 from tests.agent.conftest import Run
 from tests.agent.estate import cluster_model
 from tests.live.sqs import REGION, SqsServer
 
+GOLDEN = Path(__file__).parent / "golden/snapshot-v1.json"
 FOUND = {
     "kafka/lag-on-one-partition kafka://simulated-cluster-0001/groups/order-processor",
     "kafka/offline-partition kafka://simulated-cluster-0001/topics/clicks",
@@ -187,3 +191,50 @@ def test_checks_are_listed_and_explained(mqcanary: Run) -> None:
     assert "sqs/dlq-missing" in listed
     assert "console-consumer-*" in listed
     assert "slo = 3 min  (default)" in mqcanary("checks", "explain", "kafka/group-lagging", "kafka://p/groups/g").stdout
+
+
+def test_a_file_is_judged_as_it_is(mqcanary: Run, tmp_path: Path) -> None:
+    """How to look means nothing for a file: whoever says it all the same expects something else."""
+    words = ("--include", "orders", "--samples", "3", "--kafka", "a:1", "--deadline", "1s")
+    done = mqcanary("audit", "--from", str(GOLDEN), *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("leave out --kafka, --include, --deadline, --samples\n")
+    (tmp_path / "none.json").write_text('{"mqcanary_snapshot":1,"snapshots":[]}')
+    assert "holds no target" in mqcanary("audit", "--from", f"{tmp_path}/none.json").stderr
+
+
+def test_no_check_left_is_no_pass(mqcanary: Run) -> None:
+    done = mqcanary("audit", "--from", str(GOLDEN), "--only", "kafka/idle-members", "--skip", "kafka/*")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no check is left" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--output", "--save"])
+def test_a_place_that_cannot_be_written_is_told_before_the_first_look(
+    cluster: SimulatedCluster, mqcanary: Run, option: str, tmp_path: Path
+) -> None:
+    done = mqcanary("audit", "--kafka", cluster.bootstrap, option, f"{tmp_path}/no/such/folder")
+    assert (done.returncode, done.stdout, list(cluster.requests)) == (2, "", [])
+    (line,) = done.stderr.splitlines()
+    assert "can't be written: No such file or directory" in line
+
+
+def test_a_full_disk_is_one_line(mqcanary: Run) -> None:
+    script = (
+        "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', 'from agent.cli import main; main()', "
+    )
+    script += "'audit', '--from', sys.argv[1]], stdout=open('/dev/full', 'w')))"
+    done = subprocess.run([sys.executable, "-c", script, str(GOLDEN)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "mqcanary: there is no space left where this is written to\n")
+
+
+def test_where_nothing_is_wrong_it_says_so(mqcanary: Run) -> None:
+    model = brokers(3)
+    model.add_topic("orders", 3, 3, min_insync_replicas="2")
+    with SimulatedCluster(model) as sound:
+        whole = mqcanary("audit", "--kafka", sound.bootstrap)
+        with sound.fault(api=32, resource=(2, "orders"), error=29):
+            part = mqcanary("audit", "--kafka", sound.bootstrap)
+    assert (whole.returncode, part.returncode) == (0, 0)
+    assert "\nNo findings.\n" in whole.stdout
+    assert "\nNo findings in what could be judged.\n" in part.stdout
