@@ -40,7 +40,7 @@ def dlq_not_empty(
     if depth.visible[-2] <= allowed:
         return
     more = visible - depth.visible[0]
-    growth = f"; {more:,} more than {span(float(depth.at[-1] - depth.at[0]))} ago" if more > 0 else ""
+    growth = f"; {more:,} of them in the last {span(float(depth.at[-1] - depth.at[0]))}" if more > 0 else ""
     yield Problem(
         summary=f"{count(visible, 'message')} in dead-letter queue {shown(queue.name)} (of {listed(users.queues)}){growth}",
         evidence=(Seen("visible", visible, "messages"),),
