@@ -94,7 +94,8 @@ class _Words:
 
     def facts(self, alert: Alert) -> tuple[tuple[str, str], ...]:
         address = alert.fingerprint.address
-        found = [("Where", _place(address)), ("Since", f"{self.clock(alert.since)} ({span(self.last(alert))})")]
+        lasted = f" ({span(self.last(alert))})" if self.last(alert) >= 1 else ""
+        found = [("Where", _place(address)), ("Since", self.clock(alert.since) + lasted)]
         if alert.owner:
             found.append(("Owner", shown(alert.owner)))
         if alert.fingerprint.check != TARGET_BLIND:  # that nothing is seen has been said
@@ -312,7 +313,8 @@ def _fact(evidence: Evidence, about: Address) -> tuple[str, str]:
     else:
         text = f"{value:,.1f}".removesuffix(".0")
     plain = evidence.unit and not evidence.unit.startswith(("offset", "seconds since"))
-    return _label(evidence, about), f"{text} {evidence.unit}" if plain else text
+    unit = evidence.unit.removesuffix("s") if (text, evidence.unit) == ("1", "messages") else evidence.unit
+    return _label(evidence, about), f"{text} {unit}" if plain else text
 
 
 def _setting_row(finding: Finding) -> tuple[str, str, str]:
