@@ -98,7 +98,8 @@ class _Words:
         found = [("Where", _place(address)), ("Since", self.clock(alert.since) + lasted)]
         if alert.owner:
             found.append(("Owner", shown(alert.owner)))
-        if alert.fingerprint.check != TARGET_BLIND:  # that nothing is seen has been said
+        # That nothing is seen has been said, and what was seen last would pass for what is seen now.
+        if alert.fingerprint.check != TARGET_BLIND and not alert.phase.closed:
             found += [_fact(evidence, address) for evidence in alert.finding.evidence[: FACTS - len(found)]]
         return tuple(found)
 

@@ -66,9 +66,17 @@ def test_many_that_cannot_be_observed_say_so() -> None:
 
 def test_what_ended_is_told_without_how_it_was_then() -> None:
     group = PROD.under("groups", "a: b")
-    one = alert("a", group, "kafka/group-lagging", "group a: b is late on orders: 12 records; gaining")
-    over = replace(one, phase=Phase.RESOLVED, ended=AT + 50)
-    assert told(over, subject=Subject.ALERT).title == "Resolved: group a: b is late on orders"
+    late = Evidence(group, "committed[orders/2]", 12, AT, "offset")
+    one = alert("a", group, "kafka/group-lagging", "group a: b is late on orders: 12 records; gaining", late)
+    over = told(replace(one, phase=Phase.RESOLVED, ended=AT + 50), subject=Subject.ALERT)
+    assert over.title == "Resolved: group a: b is late on orders"
+    assert [label for label, _ in over.facts] == ["Where", "Since"]
+
+
+def test_how_long_is_told_once_there_is_something_to_tell() -> None:
+    one = alert("a", TOPIC, "kafka/hot-partition", "hot")
+    assert dict(told(replace(one, since=AT + 60), subject=Subject.ALERT).facts)["Since"] == "22:14 UTC"
+    assert dict(told(one, subject=Subject.ALERT).facts)["Since"] == "22:13 UTC (1 min)"
 
 
 def test_alerts_of_several_targets_say_which() -> None:
