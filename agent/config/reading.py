@@ -16,6 +16,7 @@ Place = tuple[str | int, ...]
 _MOST: Final = 50_000
 _PREFIX: Final = "tag:yaml.org,2002:"
 _PLAIN: Final = {_PREFIX + name for name in ("str", "int", "float", "bool", "null", "seq", "map")}
+_QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
@@ -53,7 +54,7 @@ class _Loader(yaml.SafeLoader):
         return yaml.ScalarToken(match[0], True, start, self.get_mark())
 
 
-_Loader.add_implicit_resolver(_PREFIX + "null", re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(_PREFIX + "null", re.compile(r"(~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
 
 
 def parse(text: str) -> Document:
@@ -102,8 +103,8 @@ def _malformed(error: yaml.MarkedYAMLError) -> Problem:
         said = "a second document begins; write one"
     elif "'\\t'" in told:
         said = "a tab indents; use spaces"
-    # What PyYAML quotes may be a piece of a password.
-    said = re.sub(r"'(?!<)[^']{2,}'", "it", said)
+    # What PyYAML quotes may be a piece of a password; a single character, or a <token> of its own, is none.
+    said = _QUOTED.sub(lambda found: found[0] if len(found[0]) == 3 or found[0][1] == "<" else "it", said)
     return Problem(line, f"not YAML, column {column}: {said}")
 
 

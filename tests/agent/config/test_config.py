@@ -147,6 +147,7 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
         ),
         ("a: 1\na: 2", ["2: a: stands here twice, first on line 1; delete one", "1: a: unknown key"]),
         ("kafka: *x", ["1: not YAML, column 8: * begins an alias, and there is no such anchor"]),
+        ("kafka:\n- name: [a\n", ["3: not YAML, column 1: expected ',' or ']', but got '<stream end>'"]),
         ("kafka:\n\t- x", ["2: not YAML, column 1: a tab indents; use spaces"]),
         ("- a", ["1: not a configuration; write keys such as kafka: and sqs:"]),
         ("", ["1: nothing is written here; begin with: mqcanary config init"]),
@@ -158,6 +159,18 @@ def test_mistakes(read: Any, text: str, expected: list[str]) -> None:
     assert len(found) == len(expected)
     for want in expected:
         assert any(line.startswith(want) for line in found), found
+
+
+@pytest.mark.parametrize("word", ["nightly", "n", "no", "nullable", "Nulls", "NULL-1", "~backup", "null."])
+def test_a_word_that_begins_as_nothing_does_is_a_word(read: Any, word: str) -> None:
+    assert parse(f"a: {word}\nb: [{word}]").data == {"a": word, "b": [word]}
+    config = read(f"kafka:\n- {{name: {word}, bootstrap: 'k:1', topics: {{exclude: [{word}]}}}}")
+    assert (config.kafka[0].name, config.kafka[0].topics.exclude) == (word, (word,))
+
+
+@pytest.mark.parametrize("word", ["", "~", "null", "Null", "NULL"])
+def test_nothing_is_nothing(word: str) -> None:
+    assert parse(f"a: {word}\nb: '{word}'").data == {"a": None, "b": word}
 
 
 def test_all_mistakes_at_once_in_the_order_of_lines(read: Any) -> None:
