@@ -130,14 +130,12 @@ class Depths:
         return np.where(self._same[:, column], self._visible[:, column], NEVER)
 
     @cached_property
-    def _seen(self) -> Flags:
-        told: Flags = (self._visible >= 0) & self._same
-        return told
+    def _seen(self) -> list[int]:
+        return _unbroken((self._visible >= 0) & self._same)
 
     @cached_property
-    def _both(self) -> Flags:
-        told: Flags = self._seen & (self._in_flight >= 0)
-        return told
+    def _both(self) -> list[int]:
+        return _unbroken((self._visible >= 0) & (self._in_flight >= 0) & self._same)
 
     @cached_property
     def _same(self) -> Flags:
@@ -146,12 +144,15 @@ class Depths:
         same: Flags = (self._created == newest) | (np.isnan(self._created) & np.isnan(newest))
         return same & ~np.isnan(self._read)
 
-    def _run(self, queue: Queue, told: Flags) -> tuple[slice, int]:
+    def _run(self, queue: Queue, first: Sequence[int]) -> tuple[slice, int]:
         column = self._rows.get(queue.arn)
-        if column is None:
-            return slice(0, 0), 0
-        holes = np.flatnonzero(~told[:, column])
-        return slice(int(holes[-1]) + 1 if holes.size else 0, None), column
+        return (slice(0, 0), 0) if column is None else (slice(first[column], None), column)
+
+
+def _unbroken(told: Flags) -> list[int]:
+    """For each queue the poll that its last unbroken run begins with."""
+    holes = ~told[::-1]
+    return np.where(holes.any(axis=0), len(told) - np.argmax(holes, axis=0), 0).tolist() if told.size else []
 
 
 def _table(

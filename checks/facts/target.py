@@ -74,10 +74,11 @@ class _Base:
     def __init__(self) -> None:
         self._told: dict[tuple[type, str], object] = {}
         self._now = Now(self.snapshot.at)
+        self._address = self.snapshot.address
 
     @property
     def address(self) -> Address:
-        return self.snapshot.address
+        return self._address
 
     @property
     def at(self) -> float:
@@ -188,7 +189,7 @@ class SqsFacts(_Base):
         s = self.snapshot
         return {
             Account: lambda _: s.account,
-            Queue: lambda name: s.queues.items.get(name, _missing("queue", name)),
+            Queue: self._queue,
             DeadLettersOf: self._about(self._graph.sources),
             DeadLetterQueue: self._about(self._graph.target),
             Depth: self._about(self._depths.depth),
@@ -213,9 +214,13 @@ class SqsFacts(_Base):
     def _depths(self) -> Depths:
         return Depths(self._frames)
 
+    def _queue(self, name: str) -> Queue | Unknown:
+        queues = self.snapshot.queues.items
+        return queues[name] if name in queues else _missing("queue", name)
+
     def _about(self, derive: Callable[[Queue], object]) -> Callable[[str], object]:
         def provider(name: str) -> object:
-            queue = self.get(Queue, self.address.under("queues", name))
+            queue = self._queue(name)
             return queue if isinstance(queue, Unknown) else derive(queue)
 
         return provider
