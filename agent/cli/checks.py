@@ -3,11 +3,16 @@
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.options import config_option
 from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from checks.check import Check
+    from checks.facts import Address
 
 
 @click.group("checks")
@@ -15,7 +20,7 @@ def command() -> None:
     """List the checks, or explain one."""
 
 
-@command.command("list")
+@command.command("list", short_help="Every check, and what is left out by default.")
 def list_checks() -> None:
     """Every check: severity, what is wrong; and what is left out by default."""
     from checks import all_checks
@@ -30,7 +35,7 @@ def list_checks() -> None:
     click.echo(f"groups  {' '.join(GROUPS)}")
 
 
-@command.command("explain")
+@command.command("explain", short_help="What a check looks at, and the limits in force.")
 @click.argument("check_id", metavar="ID")
 @click.argument("resource", required=False)
 @config_option
@@ -52,16 +57,18 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
         hint = f"did you mean {near[0]}?" if near else "see: mqcanary checks list"
         raise ConfigError(f"no check {check_id!r}; {hint}")
     check = by_id[check_id]
+    try:
+        address = Address.parse(resource) if resource else Address(check.id.partition("/")[0], "*", "*", "*")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    if resource:
+        _fits(check, address)
     click.echo(
         f"{check.id}  {check.kind}, {check.severity}" + (f", told after {span(check.after)}" if check.after else "")
     )
     click.echo(f"{check.doc.title}\n")
     for name, text in check.doc.sections.items():
         click.echo(click.wrap_text(f"{name}: {text}", 80, subsequent_indent="  ") + "\n")
-    try:
-        address = Address.parse(resource) if resource else Address(check.id.partition("/")[0], "*", "*", "*")
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
     limits, _ = ruled(config)
     ruling = limits.of(check, address)
     rows = [(name, value, ruling.origins.get(name, "default")) for name, value in ruling.values.items()]
@@ -72,3 +79,19 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
         if isinstance(found, tuple):
             value = " ".join(map(str, found))
         click.echo(f"{name} = {span(value) if isinstance(value, timedelta) else value}  ({origin})")
+
+
+def _fits(check: "Check", address: "Address") -> None:
+    """Another kind of resource has no limits of this check: they would pass for those of the one that was meant.
+
+    Raises:
+        ConfigError: the check does not judge such a resource.
+    """
+    from checks.facts.target import KafkaFacts, SqsFacts
+
+    kafka = check.subject.kind in KafkaFacts.SUBJECTS
+    scheme, kind = ("kafka", KafkaFacts) if kafka else ("sqs", SqsFacts)
+    place = kind.SUBJECTS[check.subject.kind]
+    if (address.scheme, address.kind) != (scheme, place):
+        wanted = f"{scheme}://TARGET/{place}/NAME" if place else f"{scheme}://TARGET"
+        raise ConfigError(f"{check.id} does not judge {str(address)!r}; write {wanted}")

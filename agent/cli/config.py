@@ -1,11 +1,17 @@
 """mqcanary config."""
 
+import dataclasses
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agent.secret import Secret
 
 
 @click.group("config")
@@ -13,7 +19,7 @@ def command() -> None:
     """Begin, check or describe a configuration file."""
 
 
-@command.command("init")
+@command.command("init", short_help="Write a configuration to begin with.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path("mqcanary.yaml"))
 def init(path: Path) -> None:
     """Write a configuration to begin with. What is there is never overwritten.
@@ -37,10 +43,12 @@ def init(path: Path) -> None:
     click.echo(f"{path} is written; next: mqcanary config check {path}")
 
 
-@command.command("check")
+@command.command("check", short_help="Say everything that is wrong with a file at once.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path("mqcanary.yaml"), envvar="MQCANARY_CONFIG")
 def check(path: Path) -> None:
     """Say everything that is wrong with a file at once, a line each. It connects to nothing.
+
+    Secrets that can't be read from here are said as well: where the file is used, they may be there.
 
     Exit codes: 0 it can be used; 2 it can't.
     """
@@ -51,8 +59,34 @@ def check(path: Path) -> None:
     for target in config.kafka:
         for key in target.ignored:
             click.echo(f"mqcanary: {path}: {key} in client.properties means nothing here", err=True)
+    for secret in _secrets((config.kafka, config.sqs, config.running)):
+        try:
+            secret.reveal()
+        except ConfigError as error:
+            click.echo(f"mqcanary: {path}: {error}", err=True)
     parts = (count(len(config.kafka), "cluster"), count(len(config.sqs), "SQS target"))
     click.echo(f"{path}: {parts[0]}, {parts[1]}, {count(len(config.overrides), 'override')} of limits")
+
+
+def _secrets(value: object) -> "Iterator[Secret]":
+    """Every secret in a part of a configuration."""
+    from pydantic import BaseModel
+
+    from agent.secret import Secret
+
+    parts: Iterable[object] = ()
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, tuple):
+        parts = value
+    elif isinstance(value, Mapping):
+        parts = value.values()
+    elif isinstance(value, BaseModel):
+        parts = (part for _, part in value)
+    elif dataclasses.is_dataclass(value):
+        parts = (getattr(value, field.name) for field in dataclasses.fields(value))
+    for part in parts:
+        yield from _secrets(part)
 
 
 @command.command("schema")

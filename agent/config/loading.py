@@ -1,5 +1,6 @@
 """From a YAML file to a Config, or to every mistake in it at once."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -74,10 +75,21 @@ def _mistakes(error: ValidationError, document: Document) -> Iterator[Problem]:
         while place and place not in document.lines and place[:-1] and detail["type"] != "missing":
             place = place[:-1]
         name = dotted(place)
-        yield Problem(document.line(place), f"{name}: {_said(detail)}" if name else _said(detail))
+        said = _said(detail, _at(document.data, place))
+        yield Problem(document.line(place), f"{name}: {said}" if name else said)
 
 
-def _said(detail: ErrorDetails) -> str:
+def _at(data: Any, place: Place) -> Any:
+    """What is written at a place, None where nothing is."""
+    for step in place:
+        try:
+            data = data[step]
+        except (LookupError, TypeError):
+            return None
+    return data
+
+
+def _said(detail: ErrorDetails, written: Any) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         known = sorted(_fields(detail["loc"]))
@@ -92,7 +104,11 @@ def _said(detail: ErrorDetails) -> str:
     if kind in {"model_type", "dict_type", "model_attributes_type"}:
         return "not a mapping; write keys below it, indented"
     if kind == "literal_error":
-        return f"not one of its values; write {(detail.get('ctx') or {}).get('expected', '')}".replace("'", "")
+        options = str((detail.get("ctx") or {}).get("expected", "")).replace("'", "")
+        if not isinstance(written, str):
+            return f"not one of its values; write {options}"
+        guess = near(written, re.findall(r"\w+", options))
+        return f"{quoted(written)} is not one of its values{guess or f'; write {options}'}"
     return detail["msg"][:1].lower() + detail["msg"][1:]
 
 

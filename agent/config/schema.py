@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from agent.config.model import FileSection
 from agent.config.overrides import limit_specs
 from agent.config.values import DURATION_SCHEMA, NAMES_SCHEMA
+from checks.limits import Pattern
 from checks.wording import span
 
 _KINDS: Final[dict[type, dict[str, Any]]] = {
@@ -25,6 +26,12 @@ class _Plain(GenerateJsonSchema):
     """Defaults as a file would have them."""
 
     def encode_default(self, dft: Any) -> Any:
+        if isinstance(dft, timedelta):
+            return _written(dft)
+        if isinstance(dft, Pattern):
+            return str(dft)
+        if isinstance(dft, tuple) and [type(part) for part in dft] == [str, int]:
+            return f"{dft[0]}:{dft[1]}"
         return (
             list(dft) if isinstance(dft, tuple) else {} if isinstance(dft, BaseModel) else super().encode_default(dft)
         )
@@ -33,6 +40,10 @@ class _Plain(GenerateJsonSchema):
 def schema() -> dict[str, Any]:
     """Draft 2020-12. An editor takes it by `# yaml-language-server: $schema=FILE` on the first line."""
     made = FileSection.model_json_schema(schema_generator=_Plain)
+    for part in made["$defs"].values():
+        for told in part["properties"].values():
+            if told.get("default") in ("", None):  # nothing written; an editor would offer it
+                told.pop("default", None)
     limits = made["$defs"]["LimitSection"]
     limits["additionalProperties"] = False
     for name, kind, checks in limit_specs():
@@ -43,6 +54,15 @@ def schema() -> dict[str, Any]:
         "title": "mqcanary configuration",
         **{key: value for key, value in made.items() if key != "title"},
     }
+
+
+def _written(length: timedelta) -> str:
+    """As people write it: 90s, 5m, 2h."""
+    seconds = round(length.total_seconds())
+    size, unit = next(
+        (size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if seconds % size == 0
+    )
+    return f"{seconds // size}{unit}"
 
 
 def _shown(value: object) -> str:

@@ -174,6 +174,8 @@ BAD = [
     (("audit", "--kafka", "127.0.0.1:1", "--deadline", "soon"), 2, "is not a length of time"),
     (("checks", "explain", "kafka/group-laging"), 2, "did you mean kafka/group-lagging?"),
     (("checks", "explain", "kafka/group-lagging", "orders"), 2, "not an address"),
+    (("checks", "explain", "kafka/group-lagging", "kafka://p/topics/t"), 2, "write kafka://TARGET/groups/NAME"),
+    (("checks", "explain", "sqs/dlq-missing", "kafka://p/groups/t"), 2, "write sqs://TARGET/queues/NAME"),
     (("lag", "--kafka", "127.0.0.1:1"), 3, "refuses connections"),
 ]
 

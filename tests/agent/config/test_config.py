@@ -127,7 +127,12 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
             "sqs:\n- {region: r, prefix: a, queues: b}",
             ["2: sqs[0]: both prefix and queues; write one of them, and include or exclude beside it"],
         ),
-        ("audit:\n  fail_on: bad", ["2: audit.fail_on: not one of its values; write info, warning, critical or never"]),
+        (
+            "audit:\n  fail_on: bad",
+            ['2: audit.fail_on: "bad" is not one of its values; write info, warning, critical or never'],
+        ),
+        ("audit: {fail_on: warn}", ['1: audit.fail_on: "warn" is not one of its values; did you mean "warning"?']),
+        ("audit: {fail_on: [warning]}", ["1: audit.fail_on: not one of its values; write info, warning"]),
         ("audit: {only: x/y}", ['1: audit.only: "x/y" matches no check; see: mqcanary checks list']),
         (
             "limits:\n- checks: kafka/group-laging\n  slo: 1m",
@@ -244,8 +249,21 @@ def test_the_schema_takes_what_we_take_and_refuses_what_we_refuse(read: Any) -> 
     for text in (SAMPLE, good):
         read(text)
         assert not list(validator.iter_errors(yaml.safe_load(text)))
+    for kind in (made := schema())["$defs"].values():
+        for told in kind["properties"].values():
+            if "default" in told:
+                jsonschema.validate(told["default"], {**told, "$defs": made["$defs"]})
     for text in ("kafka: [{bootsrap: k:1}]", "limits: [{checks: x, slow: 5m}]", "limits: [{slo: 5m}]", "sqs: [{}]"):
         assert list(validator.iter_errors(yaml.safe_load(text))), text
+
+
+SECRETS = """
+kafka:
+- {bootstrap: k:1, security: {protocol: SASL_SSL, mechanism: PLAIN, username: u, password: "${NOBODY_SET_THIS}"}}
+- {name: b, bootstrap: k:1, security: {protocol: SASL_SSL, mechanism: PLAIN, username: u, password: {file: nix}}}
+- {name: c, bootstrap: k:1, security: {protocol: SASL_SSL, mechanism: PLAIN, username: u, password: hunter2}}
+slack: {token: "${NO_TOKEN}"}
+"""
 
 
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,6 +276,14 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checked = runner.invoke(cli, ["config", "check"])
     assert checked.output == "mqcanary.yaml: 1 cluster, 0 SQS targets, 1 override of limits\n"
     assert json.loads(runner.invoke(cli, ["config", "schema"]).output) == schema()
+    (tmp_path / "s.yaml").write_text(SECRETS)
+    secrets = runner.invoke(cli, ["config", "check", "s.yaml"])
+    assert secrets.exit_code == 0
+    assert secrets.stderr.splitlines() == [
+        "mqcanary: s.yaml: environment variable NOBODY_SET_THIS is not set or empty: export it, or name another one for this secret",
+        "mqcanary: s.yaml: file nix is not a file: mount the secret there, or name another path",
+        "mqcanary: s.yaml: environment variable NO_TOKEN is not set or empty: export it, or name another one for this secret",
+    ]
     words = ["checks", "explain", "kafka/group-lagging", "kafka://local/groups/nightly-1", "--config", "mqcanary.yaml"]
     assert "slo = 2 h  (mqcanary.yaml:28)" in runner.invoke(cli, words).output
 
