@@ -76,10 +76,10 @@ def _places(screen: Screen, slack: FakeSlack, stage: Stage) -> None:
 
 
 def _stay(screen: Screen, slack: FakeSlack, stage: Stage, channel: "Channel") -> None:
-    screen.line()
-    screen.line("Everything stays up until Ctrl-C:")
-    _places(screen, slack, stage)
     try:
+        screen.line()
+        screen.line("Everything stays up until Ctrl-C:")
+        _places(screen, slack, stage)
         while True:
             channel.look()
     except KeyboardInterrupt:

@@ -20,6 +20,19 @@ WHOLE = 150.0
 # A shell starts what runs in its background with SIGINT ignored, and so would be what the tests start there.
 COMMAND = "import signal; signal.signal(2, signal.default_int_handler); from agent.cli import main; main()"
 MARK = "STARTED_BY_TEST"
+SPY = """
+import os, sys
+to = os.open(os.environ["SPY_WRITES_TO"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+at = {"socket.bind": 1, "socket.connect": 1, "socket.sendto": 1, "socket.getaddrinfo": 0, "socket.gethostbyname": 0}
+
+def note(event, args):
+    if event in at:
+        where = args[at[event]]
+        os.write(to, f"{where[0] if isinstance(where, tuple) else where}\\n".encode())
+
+sys.addaudithook(note)
+"""
+"""What every Python of the demo loads at its start: it notes whom they bind to, ask for, and connect to."""
 ACTORS = 3
 BLIND, BACK, MENDED = "The cluster can't be seen any more", "The network is back", "Everything is mended"
 
@@ -58,7 +71,10 @@ class Demo:
     """The command in a process, its temporary folder, and whatever it starts."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder / "temporary"
+        self.folder.mkdir()
+        self._asked = folder / "asked"
+        (folder / "sitecustomize.py").write_text(SPY)
         self._mark = f"{MARK}={uuid.uuid4()}"
         name, _, value = self._mark.partition("=")
         self.process = subprocess.Popen(
@@ -68,8 +84,22 @@ class Demo:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, name: value, "TMPDIR": str(folder), "COLUMNS": "80", "AWS_PROFILE": "of-the-user"},
+            env={
+                **os.environ,
+                name: value,
+                "TMPDIR": str(self.folder),
+                "COLUMNS": "80",
+                "AWS_PROFILE": "of-the-user",
+                "HTTP_PROXY": "http://proxy.invalid:3128",
+                "PYTHONPATH": str(folder),
+                "SPY_WRITES_TO": str(self._asked),
+            },
+            cwd=Path(__file__).parents[3],
         )
+
+    def asked(self) -> set[str]:
+        """Every host that one of its processes spoke with, listened on or asked for."""
+        return set(self._asked.read_text().split("\n")) - {""}
 
     def family(self) -> set[int]:
         """Everything that carries this demo's mark, the command itself included."""
@@ -139,6 +169,7 @@ def test_the_whole_story(demo: Demo) -> None:
     assert [line for line in output.splitlines() if len(line) > 80 and str(demo.folder) not in line] == []
     assert "\x1b" not in output
     assert not re.search(r"(GET|POST) /|HTTP/1|Traceback", output)
+    assert demo.asked() - {"::1"} == {"127.0.0.1"}  # urllib3 binds to ::1, to learn whether the machine has IPv6
     assert (demo.family(), list(demo.folder.iterdir())) == (set(), [])
 
 
@@ -165,3 +196,38 @@ def test_ended_half_way_it_leaves_nothing(demo: Demo, sent: signal.Signals) -> N
     assert demo.process.returncode == {signal.SIGKILL: -signal.SIGKILL}.get(sent, 128 + sent)
     assert "Traceback" not in errors
     assert (demo.family(), list(demo.folder.iterdir())) == (set(), [])
+
+
+# The child makes the terminal its own, as a login does; of the story it plays the first act.
+ON_A_TERMINAL = """
+import os
+os.login_tty(0)
+import agent.demo.show
+agent.demo.show.STORY = agent.demo.show.STORY[:1]
+from agent.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("env", "coloured"), [({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)])
+def test_on_a_terminal_it_stays_until_ctrl_c(tmp_path: Path, env: dict[str, str], coloured: bool) -> None:
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ON_A_TERMINAL, "demo", "--fast"],
+        stdin=theirs,
+        env={**os.environ, "TMPDIR": str(tmp_path), "TERM": "xterm-256color", "COLUMNS": "80", **env},
+    )
+    os.close(theirs)
+    try:
+        shown = b""
+        while b"Everything stays up" not in shown:
+            shown += os.read(ours, 4096)
+        assert list(tmp_path.iterdir()) != []
+        os.write(ours, b"\x03")
+        assert process.wait(WHOLE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    assert list(tmp_path.iterdir()) == []
+    assert (b"\x1b[36m" in shown) is coloured
