@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
-from rich.terminal_theme import MONOKAI
+from rich.terminal_theme import SVG_EXPORT_THEME
 
 from agent.demo.screen import WIDTH, Screen
 from agent.demo.show import play
@@ -28,7 +28,7 @@ WIDE, HIGH = 1000, 1000
 """Pixels of a picture, at most."""
 
 _TERMINAL = """<!DOCTYPE html><meta charset="utf-8"><style>
-body {{ margin: 0; background: #1d1f21; color: #d6d6d6; }}
+body {{ margin: 0; background: #292929; color: #c5c8c6; }}
 pre {{ display: inline-block; margin: 0; padding: 14px 18px; }}
 code {{ font: 13px/1.35 "DejaVu Sans Mono", "Noto Color Emoji", monospace; }}
 </style><pre><code>{}</code></pre>"""
@@ -53,7 +53,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
 
         def scene(act: Act, status: str, channel: str) -> None:
-            text = console.export_html(theme=MONOKAI, code_format="{code}", inline_styles=True)
+            text = console.export_html(theme=SVG_EXPORT_THEME, code_format="{code}", inline_styles=True)
             if act.title in TERMINAL:
                 printed.append(text)
             for name, url in (("slack", channel), ("status", status)):
