@@ -34,7 +34,7 @@ lint: .venv/ready
 docs: .venv/ready
 	$(BIN)/python -m agent.docs
 
-pictures: .venv/ready  # of the README, from the demo; needs chromium and fonts-noto-color-emoji
+pictures: .venv/ready  # of the README, from the demo; the script names the packages that it needs
 	PYTHONPATH=. $(BIN)/python docs/pictures.py
 
 bench: .venv/ready
