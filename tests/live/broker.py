@@ -285,7 +285,8 @@ class KafkaCluster:
             broker.folder.mkdir()
             text = "".join(f"{key}={value}\n" for key, value in self._server_properties(broker).items())
             broker.config.write_text(text)
-            arguments = ["format", "-c", str(broker.config), "-t", self.cluster_id, *scram]
+            # One id in 64 begins with a dash, and would pass for an option.
+            arguments = ["format", "-c", str(broker.config), f"--cluster-id={self.cluster_id}", *scram]
             argv = java("kafka.tools.StorageTool", *arguments, heap="64m")
             running.append(Process(f"format of node {broker.node}", argv, broker.folder / "format.log"))
         for process in running:

@@ -172,6 +172,15 @@ def allow(
     until(lambda: set(wanted) <= set(client.describe_acls(these).result(10)), f"the broker knows the rights of {user}")
 
 
+def take_rights(bootstrap: str, user: str) -> None:
+    """Whatever a user was allowed it may no more; returns when the broker knows it."""
+    client = admin(bootstrap)
+    anything = (ResourceType.ANY, None, ResourcePatternType.ANY, f"User:{user}", None)
+    rights = AclBindingFilter(*anything, AclOperation.ANY, AclPermissionType.ANY)
+    _results(client.delete_acls([rights], request_timeout=10))
+    until(lambda: not client.describe_acls(rights).result(10), f"the broker knows that {user} has no rights")
+
+
 def _patient(error: KafkaError) -> str:
     """The text of an error that passes by itself; raises on any other."""
     if error.code() not in _NOT_YET and not error.retriable():
