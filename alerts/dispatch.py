@@ -188,7 +188,7 @@ class _Desk:
         why = causes(self.before, self.now)
         fresh: dict[str, dict[str, list[Alert]]] = {}
         for alert in untold:
-            if self.waits(alert) or alert.acknowledged or silenced_by(self.before.silences, alert, self.now):
+            if self.waits(alert):
                 continue
             chosen = self.chosen(alert)
             cause = inhibited_by(why, alert)
@@ -206,6 +206,10 @@ class _Desk:
 
     def waits(self, alert: Alert) -> bool:
         """What was wrong on arrival is told together; only what is critical calls by itself."""
+        if alert.acknowledged or silenced_by(self.before.silences, alert, self.now):
+            return True
+        if alert.clear_since is not None:
+            return True  # it is about to end, or will be told when it is back
         if not alert.first or alert.severity is Severity.CRITICAL:
             return False
         target = self.before.targets.get(alert.target)

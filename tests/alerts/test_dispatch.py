@@ -361,3 +361,26 @@ def test_the_root_of_many_does_not_wait_for_what_is_gathered() -> None:
     assert [d.op for d in town.state.deliveries.values()] == [Op.REPLY]
     town.pass_time(600)
     assert [one.text for one in town.channel.posted[2:]] == ["Growing: late"]
+
+
+def test_what_was_held_back_and_is_clear_by_now_is_not_told_unless_it_comes_back() -> None:
+    town = Town()
+    silence = AddSilence("s1", Pattern(), "*", 1000, "me")
+    town.look(MET, silence, report(30, LATE), report(60, clear=[LATE]), ExpireSilence("s1"))
+    assert not town.channel.posted
+    again = report(90, LATE)
+    town.look(again)
+    assert town.channel.texts() == ["late"]
+
+
+def test_a_cluster_that_comes_back_tells_nothing_that_is_over() -> None:
+    town = Town()
+    away = Unknown(Why.UNREACHABLE, "connection refused")
+    leaderless = groups(500, Severity.CRITICAL)
+    town.look(MET, report(30, unseen=away), report(400, unseen=away), report(430, *leaderless))
+    town.look(report(460, clear=leaderless), report(490, clear=leaderless))
+    town.settle_down()
+    assert [one.text for one in town.channel.posted] == [
+        "Resolved: nothing of kafka://prod can be observed",
+        "Resolved: nothing of kafka://prod can be observed",
+    ]
