@@ -25,10 +25,12 @@ def group_lagging(
     Limits: `slo`, 3 minutes by default; clears below 0.8 of it. Told after 15 minutes. Records are never a limit.
     Silent when: the topic is idle and read to its end; a stable group has nobody assigned to the topic any more (an
         old subscription); history shows that the records arrived later than their timestamps say (backfills,
-        mirrors). On topics with remote storage no look-up is made: a Gap.
+        mirrors); a partition's last offset alone is unread: behind a transaction its marker stays there for ever, and
+        without reading nobody can tell it from a record. On topics with remote storage no look-up is made: a Gap.
     Source: KIP-32 and KIP-79 (offsets by timestamp); article S494-496: consumer lag is the metric to watch.
     """
-    lagging = np.flatnonzero(lag.lag > 0)
+    # Behind a transaction its marker stays as the last offset; only a log's very first offset is surely a record.
+    lagging = np.flatnonzero((lag.lag > 1) | ((lag.lag == 1) & (lag.committed == 0)))
     if lagging.size and group.state == "Stable":
         owned = known(group.assigned_topics())
         lagging = lagging[np.isin(lag.topic[lagging], [i for i, name in enumerate(lag.topics) if name in owned])]
