@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2s
+from typing import Any
 
 from alerts.commands import Command, obey
 from alerts.inhibit import HOLD, REBALANCE
@@ -119,17 +120,23 @@ class _Look:
                 self.unset(fingerprint, setting)
         if seen:
             self.meet()
-        return (
-            replace(
-                self.state,
-                alerts=self.alerts,
-                open=self.open,
-                recent=self.recent,
-                settings=self.settings,
-                targets={**self.state.targets, self.report.target: self.target},
-            ),
-            tuple(self.transitions),
-        )
+        return self.after(), tuple(self.transitions)
+
+    def after(self) -> State:
+        """The very same state where nothing happened: nobody writes it down again."""
+        before = self.state
+        targets = {**before.targets, self.report.target: self.target}
+        if before.targets.get(self.report.target) == self.target:
+            targets = dict(before.targets)
+        changed: dict[str, Any] = {
+            "alerts": self.alerts,
+            "open": self.open,
+            "recent": self.recent,
+            "settings": self.settings,
+            "targets": targets,
+        }
+        changed = {name: new for name, new in changed.items() if not _same(new, getattr(before, name))}
+        return replace(before, **changed) if changed else before
 
     # ── the target as a whole ──
 
@@ -316,7 +323,7 @@ class _Look:
         before = self.settings.get(fingerprint)
         if before is None:
             self.settings[fingerprint] = Setting(finding, self.report.at)
-        elif before.finding != finding or before.fixed:
+        elif before.fixed or not _alike(before.finding, finding):
             self.settings[fingerprint] = replace(before, finding=finding, fixed=False)
 
     def unset(self, fingerprint: Fingerprint, setting: Setting) -> None:
@@ -330,6 +337,19 @@ class _Look:
     def tell(self, kind: Kind, alert: Alert | None = None, detail: str = "") -> None:
         id_ = alert.id if alert else ""
         self.transitions.append(Transition(kind, self.now, id_, self.report.target, detail))
+
+
+def _same(new: Mapping[Any, object], old: Mapping[Any, object]) -> bool:
+    """Whether both hold the very same values."""
+    return len(new) == len(old) and all(old.get(key) is value for key, value in new.items())
+
+
+def _alike(a: Finding, b: Finding) -> bool:
+    """Whether both say the same, whenever it was seen."""
+    if (a.severity, a.after, a.summary, a.fix, a.size) != (b.severity, b.after, b.summary, b.fix, b.size):
+        return False
+    seen = ([(one.address, one.field, one.value, one.unit) for one in finding.evidence] for finding in (a, b))
+    return next(seen) == next(seen)
 
 
 def _standing(report: Report) -> tuple[StandingGap, ...]:

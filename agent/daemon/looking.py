@@ -4,11 +4,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from agent.collect.building import Watched
 from agent.collect.targets import GRACE
-from checks.facts import History, Snapshot, Unknown, Why, facts_of
+from agent.daemon.memory import pruned, same
+from checks.facts import Address, History, Snapshot, Unknown, Why, facts_of
 
 ABANDONED = 3
 """Looks of one target that may hang at the same time; beyond that it is not asked until one of them ends."""
@@ -29,7 +31,8 @@ class Looker:
     """Looks at one target each time the bell rings, and hands over one snapshot for each look.
 
     `make` builds the collector, anew after each look that had to be given up. `remembered` is what was seen of the target
-    before, or at least which names: what is not listed any more is asked for by name.
+    before, or at least which names: what is not listed any more is asked for by name, as long as it is not known to be gone
+    or `spoken` has it.
     """
 
     def __init__(
@@ -38,8 +41,9 @@ class Looker:
         hand: Callable[["Looker", Snapshot], None],
         place: str = "",
         remembered: Snapshot | None = None,
+        spoken: Callable[[], AbstractSet[Address]] = frozenset,
     ) -> None:
-        self._make, self._hand = make, hand
+        self._make, self._hand, self._spoken = make, hand, spoken
         self._watched = make()
         self.place = place or self._watched.collector.place
         self.stats = Stats()
@@ -96,7 +100,8 @@ class Looker:
             self.stats.took = time.monotonic() - start
             self.stats.looks += 1
             if facts_of(snapshot, History()).unseen is None:
-                self._previous = snapshot  # the names that were there before an outage are asked for after it
+                snapshot = same(snapshot, self._previous)
+                self._previous = pruned(snapshot, self._spoken())  # an outage leaves what was there before it
             else:
                 self.stats.failures += 1
             self._rung.clear()

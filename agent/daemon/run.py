@@ -21,6 +21,7 @@ from agent.cycle import House, Look, Settings
 from agent.daemon.heartbeat import beat, trouble
 from agent.daemon.judge import Clock, Judge
 from agent.daemon.looking import Looker
+from agent.daemon.memory import remembered, spoken
 from agent.daemon.sending import Senders
 from agent.errors import MqcanaryError
 from agent.metrics import Exposition, exposition
@@ -33,12 +34,11 @@ from agent.store.published import publish
 from agent.view import Good, TargetView, View
 from agent.web import WebOptions, WebServer
 from agent.web.api import ApiOptions, ApiServer
-from alerts.model import State
 from alerts.outbox import recover
 from alerts.sinks.sink import MessageSink
 from checks import all_checks
 from checks.check import Tier
-from checks.facts import Address, Listing, Snapshot, Unknown, Why, unseen_kafka, unseen_sqs
+from checks.facts import Address, Snapshot
 from checks.questions import Questions
 
 DRAIN = 6.0
@@ -229,8 +229,8 @@ class Daemon:
             job.remove()
         for number, one in enumerate(watched):
             place = f"{'kafka' if number < len(config.kafka) else 'sqs'}:{one.collector.place}"
-            remembered = _remembered(self.judge.house.state, place)
-            looker = Looker(_maker(config, questions, number), self._looked, place, remembered)
+            before_it = remembered(self.judge.house.state, place)
+            looker = Looker(_maker(config, questions, number), self._looked, place, before_it, self._spoken)
             if place in before:
                 looker.follow(before[place])
             self._lookers[place] = looker
@@ -249,6 +249,9 @@ class Daemon:
     def _looked(self, looker: Looker, snapshot: Snapshot) -> None:
         if self._lookers.get(looker.place) is looker:
             self.judge.put(Look(snapshot, looker.place))
+
+    def _spoken(self) -> frozenset[Address]:
+        return spoken(self.judge.house.state)
 
     def _not_rung(self, event: Any) -> None:
         """A job that could not run: the bell for a target was not rung."""
@@ -335,22 +338,6 @@ class Daemon:
         """The address of a target that may not have told it yet."""
         known = next((str(address) for address, watch in house.watches.items() if watch.place == place), "")
         return known or place
-
-
-def _remembered(state: State, place: str) -> Snapshot | None:
-    """The names that alerts of a target speak of: those that are not listed any more have to be asked for."""
-    known = [address for address, target in state.targets.items() if target.place == place]
-    if not known:
-        return None
-    told = [fingerprint.address for fingerprint in (*state.open, *state.settings)]
-    unknown = Unknown(Why.YOUNG, "not looked at since the start")
-
-    def listed(kind: str) -> Listing[Any]:
-        return Listing({a.name: unknown for a in told if a.root == known[-1] and a.kind == kind}, (unknown,))
-
-    if known[-1].scheme == "sqs":
-        return replace(unseen_sqs(known[-1].target, 0.0, unknown), queues=listed("queues"))
-    return replace(unseen_kafka(known[-1].target, 0.0, unknown), topics=listed("topics"), groups=listed("groups"))
 
 
 def _maker(config: Config, questions: Questions, number: int) -> Callable[[], Watched]:

@@ -10,8 +10,8 @@ from alerts.machine import Observed, Tick, Watching, digest_due, step
 from alerts.model import TARGET_BLIND, Growth, Kind, Phase, Progress, State
 from alerts.policy import Owner, Policy, Route
 from alerts.route import owner_of, route
+from checks.check import Evidence, Severity
 from checks.check import Kind as CheckKind
-from checks.check import Severity
 from checks.evaluate import Finding
 from checks.facts import Address, Unknown, Why
 from checks.limits import Pattern
@@ -252,6 +252,20 @@ def test_configuration_findings_are_kept_for_the_digest() -> None:
     state, _ = play(*looks(report(3, clear=[low])), state=told_of)
     assert state.settings[low.fingerprint].fixed
     assert not play(*looks(report(4, low)), state=state)[0].settings[low.fingerprint].fixed
+
+
+def test_a_look_that_shows_the_same_leaves_the_very_same_state() -> None:
+    """So that an idle agent writes nothing, however often it looks."""
+
+    def seen(at: float, value: int) -> Observed:
+        wrong = finding(kind=CheckKind.CONFIGURATION, check="kafka/min-insync-unsafe")
+        return report(at, replace(wrong, evidence=(Evidence(GROUP, "min.insync.replicas", value, at),)))
+
+    state, _ = play((1, seen(1, 1)), (2, seen(2, 1)))
+    assert play((3, seen(3, 1)), state=state)[0] is state
+    changed, _ = play((4, seen(4, 2)), state=state)
+    assert changed.settings[finding(check="kafka/min-insync-unsafe").fingerprint].finding.evidence[0].value == 2
+    assert changed.targets is state.targets
 
 
 def test_the_digest_is_due_once_a_day_in_its_own_zone() -> None:

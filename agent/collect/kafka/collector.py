@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -48,6 +49,8 @@ from checks.questions import Questions
 
 SCOPED = Unknown(Why.OFF, "only what --scope names is looked at")
 _GLOB = frozenset("*?[")
+ASK_AGAIN = 300.0
+"""Seconds after which a topic that was not there is asked for again by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class KafkaCollector:
         self._settings = settings
         self._questions = questions
         self._clock = clock
+        self._missing = _Missing()
 
     @property
     def place(self) -> str:
@@ -220,16 +224,19 @@ class KafkaCollector:
                 doubtful |= self._questions.topics(address.under("groups", name), group)
         doubtful -= metadata.topics.keys()
         items = dict(judged)
-        absent: frozenset[str] = frozenset()
-        if doubtful:
-            named = read_metadata(wire, sorted(name for name in doubtful if _possible(name)))
+        missing = self._missing.of(doubtful, metadata.topics.keys(), time.monotonic())
+        absent = missing
+        if asked := sorted(doubtful - missing):
+            named = read_metadata(wire, asked)
             if isinstance(named, Unknown):
                 items |= dict.fromkeys((before.items.keys() if before else set()) & doubtful, named)
+                absent = frozenset()
             else:
                 # A name that may not be described is a topic that may or may not be there: no resource to judge.
                 seen = before.items if before else {}
                 items |= {n: t for n, t in named.topics.items() if n in seen or not isinstance(t, Unknown)}
-                absent = named.absent | {name for name in doubtful if not _possible(name)}
+                absent |= named.absent
+                self._missing.told(named.absent, time.monotonic())
         return Listing(
             items={name: items[name] for name in sorted(items)},
             blind=(SCOPED if self._settings.scope else TOPIC_LIST_BLIND,),
@@ -251,6 +258,28 @@ class KafkaCollector:
             for age in asked:
                 ages.setdefault(age, set()).update(places)
         return read_lookups(wire, topics, ages)
+
+
+class _Missing:
+    """Topics that were asked for by name and are not there.
+
+    Whoever may hear that a topic is not there also hears of it in the list once it is: so after two answers a name is asked
+    for again only now and then. They are the names that dead-letter topics might have, twenty for each topic that is read.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[int, float]] = {}
+        """How often in a row, and when the last time."""
+
+    def of(self, names: AbstractSet[str], listed: AbstractSet[str], now: float) -> frozenset[str]:
+        """Those of `names` that need no question at the moment; what is in `listed` has come."""
+        self._answers = {n: a for n, a in self._answers.items() if n in names and n not in listed}
+        known = {n for n, (times, at) in self._answers.items() if times > 1 and now - at < ASK_AGAIN}
+        return frozenset(known | {name for name in names - known if not _possible(name)})
+
+    def told(self, absent: AbstractSet[str], now: float) -> None:
+        for name in absent:
+            self._answers[name] = self._answers.get(name, (0, 0.0))[0] + 1, now
 
 
 def _kind(wire: Wire, node: int) -> str:
