@@ -71,7 +71,7 @@ def command(
     """  # noqa: D301 - \b is click's own mark
     from agent import audit as auditing
     from agent import snapshot as files
-    from agent.cli.targets import aim, look, ruled
+    from agent.cli.targets import aim, look, named, ruled
     from checks.check import Severity
 
     if source is not None:
@@ -92,7 +92,7 @@ def command(
         audited = auditing.audit(snapshots, checks, limits)
         if samples is None and auditing.needs_another_poll(audited, checks):
             latest = dict(enumerate(snapshots[-len(target.watched) :]))
-            snapshots += look(target, 1, min(every, _SECOND_LOOK), latest)
+            snapshots = named([*snapshots, *look(target, 1, min(every, _SECOND_LOOK), latest)], len(latest), {})
             audited = auditing.audit(snapshots, checks, limits)
     if save is not None:
         _write(save, files.dumps(snapshots))

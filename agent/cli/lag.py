@@ -2,15 +2,12 @@
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from agent.cli.options import format_option, kafka_options
 from agent.errors import ConfigError
-
-if TYPE_CHECKING:
-    from checks.facts import Unknown
 
 
 @click.command("lag")
@@ -37,7 +34,7 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     Exit codes: 0 all was read that is shown to us; 2 wrong usage or configuration; 3 a cluster or a group could not be
     observed, or no cluster shows GROUP.
     """  # noqa: D301 - \b is click's own mark
-    from agent.cli.targets import aim, look
+    from agent.cli.targets import aim, look, why
     from agent.report.lag import Row, merged, rows_of, table
     from checks.facts import KafkaSnapshot, Unknown
     from checks.wording import shown
@@ -51,10 +48,10 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     hidden: list[str] = []
     for snapshot in snapshots:
         if isinstance(snapshot.cluster, Unknown):
-            missed.append(f"{snapshot.target}: {_told(snapshot.cluster)}")
+            missed.append(f"{snapshot.target}: {why(snapshot.cluster)}")
             continue
         rows += rows_of(snapshot, missed.append, group)
-        hidden += [f"{snapshot.target}: {_told(blind)}" for blind in snapshot.groups.blind]
+        hidden += [f"{snapshot.target}: {why(blind)}" for blind in snapshot.groups.blind]
     if group is not None and not any(group in snapshot.groups.items for snapshot in snapshots):
         missed.append(f"no group {shown(group)} is shown by {', '.join(snapshot.target for snapshot in snapshots)}")
     for line in (*missed, *hidden):
@@ -63,7 +60,3 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     click.echo(json.dumps(rows, indent=1) + "\n" if form == "json" else table(rows, by, len(snapshots)), nl=False)
     if missed:
         sys.exit(3)
-
-
-def _told(unknown: "Unknown") -> str:
-    return f"{unknown.detail}: {unknown.close}" if unknown.close else unknown.detail

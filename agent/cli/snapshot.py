@@ -1,5 +1,6 @@
 """mqcanary snapshot."""
 
+import sys
 from typing import Any
 
 import click
@@ -17,8 +18,20 @@ def command(*, samples: int, every: float, **targets: Any) -> None:
     \b
     mqcanary snapshot --kafka kafka-1:9092 > s.json
     mqcanary audit --from s.json
+
+    Exit codes: 0 every target was observed; 2 wrong usage or configuration; 3 a whole target could not be observed: that
+    is written too.
     """  # noqa: D301 - \b is click's own mark
     from agent import snapshot as files
-    from agent.cli.targets import aim, look
+    from agent.cli.targets import aim, look, unseen, why
+    from checks.facts import Unknown
 
-    click.echo(files.dumps(look(aim(**targets), samples, every)), nl=False)
+    target = aim(**targets)
+    snapshots = look(target, samples, every)
+    click.echo(files.dumps(snapshots), nl=False)
+    latest = snapshots[-len(target.watched) :]
+    missed = [(snapshot.target, found) for snapshot in latest if isinstance(found := unseen(snapshot), Unknown)]
+    for name, unknown in missed:
+        click.echo(f"mqcanary: {name}: {why(unknown)}", err=True)
+    if missed:
+        sys.exit(3)

@@ -17,7 +17,7 @@ from agent.config.loading import endpoints, load
 from agent.config.model import Audit, KafkaTarget, NameChoice, SqsTarget
 from agent.errors import ConfigError
 from checks import all_checks
-from checks.facts import Snapshot
+from checks.facts import History, Snapshot, Unknown, facts_of
 from checks.limits import Limits
 from checks.questions import Questions
 from checks.wording import count
@@ -125,14 +125,36 @@ def look(target: Aim, samples: int, every: float, previous: Mapping[int, Snapsho
         latest = dict(enumerate(taken))
         snapshots += taken
     _progress("")
-    return snapshots
+    return named(snapshots, len(target.watched), previous or {})
+
+
+def named(snapshots: Sequence[Snapshot], targets: int, before: Mapping[int, Snapshot]) -> list[Snapshot]:
+    """Who did not answer in one sample is called as in the others: else it would be a second target, never observed.
+
+    `snapshots` has so many `targets` in each sample, in their order; `before` are the ones of an earlier look.
+    """
+    names = {i: s.target for i, s in before.items() if unseen(s) is None}
+    names |= {i % targets: s.target for i, s in enumerate(snapshots) if unseen(s) is None}
+    return [
+        snapshot if unseen(snapshot) is None else replace(snapshot, target=names.get(i % targets, snapshot.target))
+        for i, snapshot in enumerate(snapshots)
+    ]
+
+
+def unseen(snapshot: Snapshot) -> Unknown | None:
+    """Why nothing of a target could be observed, if so."""
+    return facts_of(snapshot, History()).unseen
+
+
+def why(unknown: Unknown) -> str:
+    """What happened and what to do, as one line."""
+    return f"{unknown.detail}: {unknown.close}" if unknown.close else unknown.detail
 
 
 def _told(collector: Collector, snapshot: Snapshot) -> None:
     listings = {kind: getattr(snapshot, kind) for kind in ("topics", "groups", "queues") if hasattr(snapshot, kind)}
-    unseen = all(listing.blind and not listing.items for listing in listings.values())
     seen = ", ".join(f"{len(listing.items)} {kind}" for kind, listing in listings.items())
-    _progress(f"{collector.place}: {'could not be observed' if unseen else seen}")
+    _progress(f"{collector.place}: {seen if unseen(snapshot) is None else 'could not be observed'}")
 
 
 def _progress(text: str) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from agent import snapshot as files
+from agent.cli.targets import named
 from agent.demo.cluster import Rights, SimulatedCluster, brokers
 from agent.report.json import schema
+from checks.facts import Unknown, Why, unseen_kafka
 from tests.agent.conftest import Run
 from tests.agent.estate import cluster_model
 from tests.live.sqs import REGION, SqsServer
@@ -240,3 +243,30 @@ def test_where_nothing_is_wrong_it_says_so(mqcanary: Run) -> None:
     assert (whole.returncode, part.returncode) == (0, 0)
     assert "\nNo findings.\n" in whole.stdout
     assert "\nNo findings in what could be judged.\n" in part.stdout
+
+
+def test_who_answers_late_is_one_target(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    words = ("--samples", "2", "--every", "0s", "--format", "json")
+    with cluster.fault(api=18, drop=True, times=1):
+        done = mqcanary("audit", "--kafka", cluster.bootstrap.split(",")[0], *words)
+    (target,) = json.loads(done.stdout)["targets"]
+    assert (target["address"], target["samples"], target["unseen"]) == ("kafka://simulated-cluster-0001", 2, None)
+    assert found(done.stdout) == FOUND
+
+
+def test_who_answers_no_more_is_one_target() -> None:
+    (seen, *_) = files.load(GOLDEN)
+    lost = unseen_kafka("127.0.0.1:9092", seen.at + 30, Unknown(Why.UNREACHABLE, "gone"))
+    other = unseen_kafka("127.0.0.1:9093", seen.at + 30, Unknown(Why.UNREACHABLE, "never seen"))
+    assert [s.target for s in named([seen, other, lost, other], 2, {})] == [seen.target, other.target] * 2
+    assert [s.target for s in named([lost, other], 2, {0: seen, 1: other})] == [seen.target, other.target]
+
+
+def test_a_snapshot_of_nothing_is_no_success(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    done = mqcanary("snapshot", "--kafka", cluster.bootstrap, "--kafka", "127.0.0.1:1")
+    assert done.returncode == 3
+    assert (
+        done.stderr
+        == "mqcanary: 127.0.0.1:1: 127.0.0.1:1 refuses connections: is the broker up, and is this its port?\n"
+    )
+    assert [snapshot.target for snapshot in files.loads(done.stdout)] == ["simulated-cluster-0001", "127.0.0.1:1"]
