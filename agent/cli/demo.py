@@ -7,7 +7,7 @@ import click
 
 
 @click.command("demo")
-@click.option("--fast", is_flag=True, help="Tell the story in 15 seconds.")
+@click.option("--fast", is_flag=True, help="Tell the story in about 20 seconds.")
 def command(*, fast: bool) -> None:
     """Watch a story of 90 seconds: a simulated cluster, local queues, a local Slack, and the agent between them.
 
