@@ -82,7 +82,7 @@ def _evidence(evidence: Evidence) -> Mapping[str, Any]:
 
 
 def _gap(gap: Gap) -> Mapping[str, Any]:
-    return {"check": gap.check or None, "resource": str(gap.address), **_unknown(gap.unknown)}
+    return {"check": gap.check or None, "resource": str(gap.address), **_unknown(gap.unknown), "counts": counts(gap)}
 
 
 def _unknown(unknown: Unknown) -> Mapping[str, str]:
@@ -90,48 +90,73 @@ def _unknown(unknown: Unknown) -> Mapping[str, str]:
 
 
 def schema() -> Mapping[str, Any]:
-    """The JSON schema of the document."""
-    text, number, whole = {"type": "string"}, {"type": "number"}, {"type": "integer", "minimum": 0}
+    """The JSON schema of the document; its descriptions are the documentation."""
+    text, whole = {"type": "string"}, {"type": "integer", "minimum": 0}
+    moment = {"type": "number", "description": "Seconds since 1970, UTC."}
+    resource = {**text, "description": "An address: kafka://TARGET/groups/NAME, percent-encoded."}
     unknown = {
-        "why": {"enum": ["denied", "unreachable", "unsupported", "deadline", "young", "off"]},
-        "detail": text,
-        "close": text,
+        "why": {
+            "enum": ["denied", "unreachable", "unsupported", "deadline", "young", "off"],
+            "description": "young: not observed for long enough yet. off: not asked for.",
+        },
+        "detail": {**text, "description": "What was not observed, and what happened instead."},
+        "close": {**text, "description": "What a person does to make it known; may be empty."},
     }
     counted = {"type": "object", "additionalProperties": whole}
     target = {
-        "address": text,
-        "observed_at": number,
+        "address": {**text, "description": "The configured name, else the cluster id, else account and region."},
+        "observed_at": {**moment, "description": "Of the newest sample. Seconds since 1970, UTC."},
         "samples": whole,
-        "resources": counted,
-        "excluded": counted,
-        "unseen": {"oneOf": [{"type": "null"}, _object(unknown)]},
+        "resources": {**counted, "description": "How many were looked at: topics and groups, or queues."},
+        "excluded": {**counted, "description": "How many were seen and left out."},
+        "unseen": {
+            "oneOf": [{"type": "null"}, _object(unknown)],
+            "description": "Why nothing of the target could be observed; null where it was.",
+        },
     }
-    evidence = {"resource": text, "field": text, "value": {}, "unit": text, "observed_at": number}
+    evidence = {
+        "resource": resource,
+        "field": {**text, "description": "Its place in the snapshot, below the resource."},
+        "value": {"description": "As the snapshot has it: a number, a text, a truth value, a list of them or null."},
+        "unit": text,
+        "observed_at": moment,
+    }
     finding = {
-        "fingerprint": text,
+        "fingerprint": {**text, "description": "Check, resource and key: the same problem has the same in every run."},
         "check": text,
-        "resource": text,
-        "key": text,
-        "kind": {"enum": ["condition", "configuration"]},
+        "resource": resource,
+        "key": {**text, "description": "Tells two problems of one check on one resource apart; mostly empty."},
+        "kind": {
+            "enum": ["condition", "configuration"],
+            "description": "A condition changes by itself; somebody set a configuration.",
+        },
         "severity": {"enum": ["info", "warning", "critical"]},
         "summary": text,
         "evidence": {"type": "array", "items": _object(evidence), "minItems": 1},
-        "fix": _object({"text": text, "command": text}),
+        "fix": _object({"text": text, "command": {**text, "description": "For a shell; empty where no one does it."}}),
+    }
+    gap = {
+        "check": {"type": ["string", "null"], "description": "null: a whole list or target, for all checks."},
+        "resource": resource,
+        **unknown,
+        "counts": {
+            "type": "boolean",
+            "description": "Whether somebody could close it now: --fail-on-gap asks for these.",
+        },
     }
     summary = dict.fromkeys(("critical", "warning", "info", "gaps", "unseen_targets"), whole)
+    summary["gaps"] = {**whole, "description": "Those that count."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mqcanary audit --format json",
+        "description": "Targets as given; findings of each target by severity, check and resource; gaps by resource.",
         **_object(
             {
                 "version": {"const": FORMAT},
-                "mqcanary": text,
+                "mqcanary": {**text, "description": "The version of the program."},
                 "targets": {"type": "array", "items": _object(target)},
                 "findings": {"type": "array", "items": _object(finding)},
-                "gaps": {
-                    "type": "array",
-                    "items": _object({"check": {"type": ["string", "null"]}, "resource": text, **unknown}),
-                },
+                "gaps": {"type": "array", "items": _object(gap)},
                 "summary": _object(summary),
             }
         ),

@@ -11,9 +11,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any, NamedTuple
 
+import jsonschema
 import pytest
 
 from agent.demo.cluster import Model, SimulatedCluster, brokers
+from agent.report.json import schema
 from tests.agent.collect.aws.gateway import Gateway, refuse, refuse_xml
 from tests.agent.collect.kafka.conftest import Authority
 from tests.agent.conftest import Run
@@ -58,6 +60,7 @@ def audit(mqcanary: Run) -> Audit:
         done = mqcanary("audit", *words, "--format", "json", "--samples", "1", "--fail-on", "never", **env)
         assert done.stderr == ""
         document = json.loads(done.stdout)
+        jsonschema.validate(document, schema())
         assert len(document["targets"]) == 2
         unseen = {target["address"].partition(":")[0]: target["unseen"] for target in document["targets"]}
         told = unseen.pop(bad)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from confluent_kafka.admin import AclOperation, ResourceType
 
+from agent.report.json import schema
 from tests.agent.conftest import Run, mqcanary  # noqa: F401 - the real command
 from tests.live import seed
 from tests.live.broker import PROTOCOLS, KafkaCluster
@@ -49,6 +51,7 @@ def audited(run: Run, *words: str) -> dict[str, Any]:
     done = run("audit", *words, "--format", "json", "--samples", "1", "--fail-on", "never")
     assert (done.returncode, done.stderr) == (0, "")
     document: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.validate(document, schema())
     return document
 
 
