@@ -93,6 +93,8 @@ def _clusters(bootstraps: Sequence[str], properties: Path | None) -> Iterator[Ka
     if properties is not None:
         read = Security.from_properties(properties)
         security, ignored = read.security, read.ignored
+        if not brokers and not read.bootstrap:
+            raise ConfigError(f"{properties} has no bootstrap.servers: set it there, or give --kafka HOST:PORT")
         brokers = brokers or [endpoints(",".join(read.bootstrap), f"{properties}: bootstrap.servers")]
     for key in ignored:
         click.echo(f"mqcanary: {properties}: {key} means nothing here", err=True)

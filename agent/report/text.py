@@ -37,7 +37,10 @@ def _parts(audited: Sequence[Audited], width: int) -> Iterator[Iterator[str]]:
 
 def _head(one: Audited) -> Iterator[str]:
     at = datetime.fromtimestamp(one.report.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    yield click.style(shown(str(one.report.target)), bold=True) + f"  observed {at}"
+    target = one.report.target
+    # A target that never told its name is called by its brokers, as they were given.
+    name = str(target) if one.unseen is None else f"{target.scheme}://{target.target}"
+    yield click.style(shown(name), bold=True) + f"  observed {at}"
     yield ""
 
 

@@ -242,6 +242,13 @@ def test_the_right_password(kafka: Callable[..., Said], guarded: SimulatedCluste
     assert {request.principal for request in guarded.requests if request.api not in {17, 18, 36}} == {"alice"}
 
 
+def test_properties_without_a_cluster(mqcanary: Run, tmp_path: Path) -> None:
+    (tmp_path / "client.properties").write_text("security.protocol=SSL\n")
+    done = mqcanary("audit", "--kafka-properties", f"{tmp_path}/client.properties")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "has no bootstrap.servers: set it there, or give --kafka HOST:PORT" in done.stderr
+
+
 def test_no_password_where_one_is_wanted(kafka: Callable[..., Said], guarded: SimulatedCluster) -> None:
     seen_not(kafka(guarded.bootstrap.split(",")[0]), "denied", "SASL")
 

@@ -95,6 +95,8 @@ def _text(source: Path | str) -> str:
             raw = file.read(_LARGEST)
     except OSError as error:
         raise ConfigError(f"{source} cannot be read ({error.strerror}): give the path of a client.properties") from None
+    if b"\0" in raw:  # a key store, most likely
+        raise ConfigError(f"{source} is not text: give the path of a client.properties")
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -164,12 +166,12 @@ def _identity(keys: _Keys, *, needed: bool) -> tuple[str, Secret | None]:
 
 def _store(keys: _Keys, which: Literal["truststore", "keystore"], *, needed: bool) -> str:
     """The PEM of a store, inline or as a path."""
+    declared = keys.first(f"ssl.{which}.type").upper()
     if which == "truststore":
         inline = keys.first("ssl.truststore.certificates", "ssl.ca.pem", "ssl.ca.location")
         if inline:
             return "" if inline == "probe" else inline  # librdkafka's word for the system's authorities
     location = keys.first(f"ssl.{which}.location")
-    declared = keys.first(f"ssl.{which}.type").upper()
     if not needed or not location:
         return ""
     kind = declared or _kind(location)

@@ -107,6 +107,7 @@ def test_pem_stores_inline_on_one_line(authority: Authority) -> None:
     context = read.security.ssl_context()
     assert context.cert_store_stats()["x509_ca"] == 1
     assert "PRIVATE" not in repr(read)
+    assert read.ignored == ()
 
 
 def test_pem_stores_in_files(authority: Authority, tmp_path: Path) -> None:
@@ -195,6 +196,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "nowhere.properties"
     for source in (path, str(path)):
         assert refused(source).startswith(f"{path} cannot be read (No such file or directory)")
+
+
+def test_a_store_in_the_place_of_the_properties(tmp_path: Path) -> None:
+    store = tmp_path / "trust.jks"
+    store.write_bytes(b"\xfe\xed\xfe\xed\0\0\0\2")
+    with pytest.raises(ConfigError, match="is not text: give the path of a client.properties"):
+        Security.from_properties(store)
 
 
 def test_a_file_in_the_format_s_old_encoding(tmp_path: Path) -> None:
