@@ -201,7 +201,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_store_in_the_place_of_the_properties(tmp_path: Path) -> None:
     store = tmp_path / "trust.jks"
     store.write_bytes(b"\xfe\xed\xfe\xed\0\0\0\2")
-    with pytest.raises(ConfigError, match="is not text: give the path of a client.properties"):
+    with pytest.raises(ConfigError, match="is not text: give the path"):
         Security.from_properties(store)
 
 
