@@ -78,7 +78,9 @@ def _rows(facts: Facts, group: Address) -> Iterator[tuple[str, list[_Row]]]:
     lag, progress = facts.get(Lag, group), facts.get(Progress, group)
     if isinstance(lag, Unknown):
         return
-    waits = np.where(lag.lag == 0, 0.0, np.nan if isinstance(progress, Unknown) else progress.seconds)
+    waits = np.where(lag.lag == 0, 0.0, np.nan)
+    if not isinstance(progress, Unknown) and np.isnan(waits).any():
+        waits = np.where(lag.lag == 0, 0.0, progress.seconds)
     columns = (lag.partition, lag.committed, lag.lag, lag.error, waits, _proven(facts, lag, waits))
     by_topic: list[list[_Row]] = [[] for _ in lag.topics]
     rows = map(_Row._make, zip(*(column.tolist() for column in columns), strict=True))

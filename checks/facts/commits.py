@@ -1,9 +1,11 @@
 """How the committed offsets of one group moved, or did not, through the history of its target."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from checks.facts.history import KafkaFrame
 from checks.facts.kafka import Ints, Rows
 from checks.facts.lag import NOT_SEEN, Lag, log_rows, offsets_at
 from checks.facts.logs import Flags, Logs
@@ -49,11 +51,20 @@ class Commits:
         self._group = group
         self._lag = lag
         self._logs = logs
-        polls = [k for k, f in enumerate(logs.frames) if group in f.committed and group in f.states]
-        self._polls: Rows = np.array(polls, dtype=np.intp)
-        self._frames = [logs.frames[k] for k in polls]
-        self._row = log_rows(lag, logs.ends)
         self._offsets: dict[int, Ints] = {}
+
+    @cached_property
+    def _polls(self) -> Rows:
+        frames = enumerate(self._logs.frames)
+        return np.array([k for k, f in frames if self._group in f.committed and self._group in f.states], dtype=np.intp)
+
+    @cached_property
+    def _frames(self) -> list[KafkaFrame]:
+        return [self._logs.frames[k] for k in self._polls.tolist()]
+
+    @cached_property
+    def _row(self) -> Rows:
+        return log_rows(self._lag, self._logs.ends)
 
     def standing(self, topic: int, least: int) -> Standing | Unknown | None:
         """Whether the group stands still on the topic of this index in its Lag; None when it does not.
@@ -63,9 +74,10 @@ class Commits:
         """
         rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
         offsets = self._lag.committed[rows]
-        now = len(self._frames) - 1
-        if now < 0 or not self._waits(rows, now, offsets, least):
+        # Most groups have read everything: that needs no history.
+        if not _unread(self._lag.stable[rows], offsets, least) or not self._frames:
             return None
+        now = len(self._frames) - 1
         if (nameless := self._logs.nameless(self._lag.topics[topic])) is not None:
             return nameless
         # Most groups moved since the poll before: that costs next to nothing.
@@ -114,10 +126,7 @@ class Commits:
 
     def _waits(self, rows: Rows, k: int, offsets: Ints, least: int) -> bool | None:
         """Whether `least` records above `offsets` were there to read on some partition; None where not all were seen."""
-        readable = self._readable(k)[rows]
-        if ((readable >= 0) & (readable - offsets >= least)).any():
-            return True
-        return False if (readable >= 0).all() else None
+        return _unread(self._readable(k)[rows], offsets, least)
 
     def usual(self, topic: int, until: float) -> float:
         """Seconds that the group takes at most, before `until`, from something unread to its next move.
@@ -158,3 +167,10 @@ class Commits:
             again = k + 1 in self._offsets and committed is self._frames[k + 1].committed[self._group]
             self._offsets[k] = self._offsets[k + 1] if again else offsets_at(self._lag, committed)
         return self._offsets[k]
+
+
+def _unread(readable: Ints, offsets: Ints, least: int) -> bool | None:
+    """Whether `least` records above `offsets` can be read on some partition; None where not all were seen."""
+    if ((readable >= 0) & (readable - offsets >= least)).any():
+        return True
+    return False if (readable >= 0).all() else None

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
 from checks.facts.codes import refused
 from checks.facts.kafka import NEVER, Codes, Committed, Floats, Group, Ints, KafkaSnapshot, LogEnds, Lookups, Rows
-from checks.facts.logs import Logs
+from checks.facts.logs import Flags, Logs
 from checks.facts.unknown import Unknown, Why
 
 _FAILED = -2
@@ -82,6 +84,8 @@ class Lag:
         An answer for a longer age also proves a shorter one, and the reverse for "no".
         """
         lagging = among[(self.lag[among] > 0)]
+        if not lagging.size:
+            return Late(lagging, None)
         late = np.zeros(lagging.size, dtype=bool)
         timely = np.zeros(lagging.size, dtype=bool)
         for asked, offsets in self.answers.items():
@@ -202,22 +206,45 @@ def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
     return answers
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """How a group moves, from the history of its target."""
+    """How a group moves, from the history of its target.
 
-    span: float
-    """Seconds between the first poll used and the last."""
-    produced: float
-    """Records per second that arrived on its partitions."""
-    consumed: float
-    """Records per second by which its committed offsets moved."""
-    seconds: Floats
-    """For each row of its Lag: seconds since the oldest unread record arrived; NaN where it is older than history."""
-    bound: Floats
-    """For each row: the oldest unread record arrived at most so many seconds ago; infinite where unknown."""
-    shrinking: bool
-    """The lag fell between the first poll and the last."""
+    Each of it is computed when it is asked for: nobody asks while all is read.
+    """
+
+    def __init__(self, group: str, lag: Lag, logs: Logs) -> None:
+        self._group, self._lag, self._logs = group, lag, logs
+
+    @property
+    def span(self) -> float:
+        """Seconds between the first poll used and the last."""
+        return float(self._times[-1] - self._times[0])
+
+    @property
+    def produced(self) -> float:
+        """Records per second that arrived on its partitions."""
+        return float(np.where(self._both, self._lag.end - self._ends[0], 0).sum() / self.span)
+
+    @property
+    def consumed(self) -> float:
+        """Records per second by which its committed offsets moved."""
+        return float(np.where(self._both, self._lag.committed - self._offsets, 0).sum() / self.span)
+
+    @property
+    def seconds(self) -> Floats:
+        """For each row of its Lag: seconds since the oldest unread record arrived; NaN where it is older than history."""
+        return self._ages[0]
+
+    @property
+    def bound(self) -> Floats:
+        """For each row: the oldest unread record arrived at most so many seconds ago; infinite where unknown."""
+        return self._ages[1]
+
+    @property
+    def shrinking(self) -> bool:
+        """The lag fell between the first poll and the last."""
+        before = np.where(self._both, self._ends[0] - self._offsets, 0).sum()
+        return bool(np.where(self._both, self._lag.lag, 0).sum() < before)
 
     def draining(self) -> bool | Unknown:
         """Whether the group is late but gaining."""
@@ -227,27 +254,42 @@ class Progress:
             )
         return self.shrinking and self.consumed > self.produced
 
+    @cached_property
+    def _polls(self) -> Rows:
+        polls = [k for k, frame in enumerate(self._logs.frames) if self._group in frame.committed]
+        return np.array(polls, dtype=np.intp)
+
+    @cached_property
+    def _times(self) -> Floats:
+        return self._logs.times[self._polls]
+
+    @cached_property
+    def _ends(self) -> Ints:
+        """Polls by rows of the Lag."""
+        return self._logs.told[np.ix_(self._polls, log_rows(self._lag, self._logs.ends))]
+
+    @cached_property
+    def _offsets(self) -> Ints:
+        """What was committed at the first poll."""
+        return offsets_at(self._lag, self._logs.frames[self._polls[0]].committed[self._group])
+
+    @cached_property
+    def _both(self) -> Flags:
+        """The rows that have a rate; re-created topics and rewinds have none."""
+        lag, first, offsets = self._lag, self._ends[0], self._offsets
+        seen = (lag.committed >= 0) & (lag.lag >= 0) & (offsets >= 0) & (first >= 0)
+        rated: Flags = seen & (lag.end >= first) & (lag.committed >= offsets)
+        return rated
+
+    @cached_property
+    def _ages(self) -> tuple[Floats, Floats]:
+        return _ages(self._lag.committed, self._ends, self._times)
+
 
 def progress_of(group: str, lag: Lag, logs: Logs) -> Progress | Unknown:
     """How one group moved through the polls of `logs`, the last of which is now."""
-    polls = np.array([k for k, frame in enumerate(logs.frames) if group in frame.committed], dtype=np.intp)
-    if polls.size < 2:
-        return YOUNG
-    ends, times = logs.told[np.ix_(polls, log_rows(lag, logs.ends))], logs.times[polls]
-    offsets = offsets_at(lag, logs.frames[polls[0]].committed[group])
-    both = (lag.committed >= 0) & (lag.lag >= 0) & (offsets >= 0) & (ends[0] >= 0)
-    both &= (lag.end >= ends[0]) & (lag.committed >= offsets)  # re-created topics and rewinds have no rate
-    span = float(times[-1] - times[0])
-    before = np.where(both, ends[0] - offsets, 0).sum()
-    seconds, bound = _ages(lag.committed, ends, times)
-    return Progress(
-        span=span,
-        produced=float(np.where(both, lag.end - ends[0], 0).sum() / span),
-        consumed=float(np.where(both, lag.committed - offsets, 0).sum() / span),
-        seconds=seconds,
-        bound=bound,
-        shrinking=bool(np.where(both, lag.lag, 0).sum() < before),
-    )
+    polls = (frame for frame in reversed(logs.frames) if group in frame.committed)
+    return Progress(group, lag, logs) if len(list(islice(polls, 2))) == 2 else YOUNG
 
 
 def log_rows(lag: Lag, ends: LogEnds) -> Rows:

@@ -1,5 +1,7 @@
+import re
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import Cluster, Group, Lag, Progress, TopicNames, Unknown, Why, known
@@ -46,8 +48,14 @@ def _topics(group: Group, patterns: tuple[str, ...]) -> list[str]:
     owned = group.assigned_topics()
     if isinstance(owned, Unknown):
         return []
-    drained = (*(_filled(pattern, "*", "*") for pattern in patterns), *RETRY)
-    return sorted(t for t in owned if not t.startswith("__") and not any(fnmatchcase(t, glob) for glob in drained))
+    drained = _drained(patterns)
+    return sorted(t for t in owned if not t.startswith("__") and not drained.match(t))
+
+
+@cache
+def _drained(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Names of dead-letter and retry topics."""
+    return re.compile("|".join(map(translate, (*(_filled(pattern, "*", "*") for pattern in patterns), *RETRY))))
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.INFO, together=True, names=_candidates)

@@ -53,6 +53,8 @@ def hot_partition(
 def _hot(windows: Windows, factor: float, critical_share: float, batch: int) -> Rows:
     """The partitions, the fullest first."""
     records = windows.records
+    if not records.any():
+        return np.zeros(0, dtype=np.intp)
     total = records.sum(axis=1, keepdims=True)
     fair = total / records.shape[1]
     above = (records > factor * fair) | ((records >= critical_share * total) & (total > 0))

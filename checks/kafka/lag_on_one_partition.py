@@ -70,7 +70,8 @@ def _outliers(lag: Lag, factor: float, least: int) -> Rows:
     empty = (lag.committed == NEVER) & (lag.error == 0) & (lag.end >= 0) & (lag.end == lag.start)
     records: Ints = np.where(empty, 0, lag.lag)
     found: list[Rows] = []
-    for topic in np.unique(lag.topic[records >= least]).tolist():
+    much = records >= least
+    for topic in np.unique(lag.topic[much]).tolist() if much.any() else ():
         rows = np.flatnonzero((lag.topic == topic) & (records >= 0))
         if rows.size > 1:
             usual = np.median(np.sort(records[rows])[:-1])  # of all but the worst: among two or three it counts
