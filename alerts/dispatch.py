@@ -220,7 +220,14 @@ class _Desk:
         since = self.now - self.policy.gather
         lately = [t for t in self.threads.values() if t.destination == destination and t.created > since]
         alone = sum(t.subject is Subject.ALERT for t in lately)
-        together = next((t for t in lately if t.subject is Subject.MANY and t.group == group), None)
+        shared = [t for t in lately if t.subject is Subject.MANY and t.group == group]
+        together = next(iter(shared), None)
+        pages = [alert for alert in alerts if alert.severity is Severity.CRITICAL]
+        if pages and together is not None and not self.unsent(together.id):
+            self.page(destination, group, pages, shared, alone)
+            alerts = [alert for alert in alerts if alert.severity is not Severity.CRITICAL]
+        if not alerts:
+            return
         many = len(alerts) + alone + (len(together.alerts) if together else 0) > self.policy.many
         begun = group and any(t.group == group for t in lately)
         if not many and not begun and (not group or len(alerts) == 1):
@@ -231,6 +238,23 @@ class _Desk:
         else:
             ids = tuple(alert.id for alert in alerts)
             self.post(Thread(self.next(), Subject.MANY, destination, self.now, ids, group=group), (Kind.FIRED,))
+
+    def page(self, destination: str, group: str, alerts: Sequence[Alert], shared: Sequence[Thread], alone: int) -> None:
+        """Critical alerts while many are told together: a reply calls nobody, unless its message called already."""
+        ids = [alert.id for alert in alerts]
+        loud = next((t for t in shared if self.calls(t)), None)
+        if loud is not None:
+            self.join(loud, ids)
+        elif len(alerts) + alone > self.policy.many:
+            self.post(Thread(self.next(), Subject.MANY, destination, self.now, tuple(ids), group=group), (Kind.FIRED,))
+        else:
+            for alert in alerts:
+                self.alone(alert, destination, group)
+
+    def calls(self, thread: Thread) -> bool:
+        """Whether something critical fires among those it is about."""
+        about = (self.alerts[id_] for id_ in thread.alerts if id_ in self.alerts)
+        return any(alert.severity is Severity.CRITICAL and not alert.phase.closed for alert in about)
 
     def join(self, thread: Thread, alerts: Sequence[str]) -> None:
         self.threads[thread.id] = grown = replace(thread, alerts=(*thread.alerts, *alerts))

@@ -41,6 +41,8 @@ def render(delivery: Delivery, state: State, now: float, policy: Policy) -> Mess
         return words.digest(thread.digest or Digest())
     if thread.subject is Subject.TEST:
         return words.test()
+    if len(told) == 1 and not thread.closed:  # the first of a group, or of more than anybody reads one by one
+        return words.follow_up(told[0], delivery.kinds) if delivery.op is Op.REPLY else words.alert(told[0])
     return words.more(told, delivery, state) if delivery.op is Op.REPLY else words.many(told)
 
 
@@ -150,9 +152,8 @@ class _Words:
         frozen = [a.frozen for a in firing if a.frozen is not None]
         unseen = len(frozen) == len(firing)
         since = f"Cannot be observed since {self.clock(min(frozen))}." if unseen else ""
-        title = at_once if total > 1 else worst.finding.summary  # the first of more than anybody reads one by one
         return Message(
-            title=f"Cannot be observed: {title}" if unseen else title,
+            title=f"Cannot be observed: {at_once}" if unseen else at_once,
             mark=Mark.UNKNOWN if unseen else _MARKS[worst.severity],
             lead=" ".join(filter(None, (over, f"Began at {self.clock(self.thread.created)}.", since))),
             facts=self.spread(firing),
@@ -169,7 +170,10 @@ class _Words:
         if not firing:
             return Message(f"Over: all {len(alerts) + self.thread.closed:,} of these alerts have ended", Mark.RESOLVED)
         kinds = set(delivery.kinds)
-        head = "More of the same" if Kind.FIRED in kinds else "Growing" if Kind.GREW in kinds else "Still firing"
+        joined = set(delivery.alerts)
+        before = {a.fingerprint.check for a in alerts if a.id not in joined}
+        more = "More of the same" if {a.fingerprint.check for a in firing} <= before else "Also"
+        head = more if Kind.FIRED in kinds else "Growing" if Kind.GREW in kinds else "Still firing"
         mark = _mark(max(firing, key=lambda a: a.severity))
         about_them = f"{count(len(firing), 'alert')}, {self.split(firing)}" if len(firing) > 1 else ""
         title = f"{head}: {about_them or firing[0].finding.summary}"

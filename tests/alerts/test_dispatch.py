@@ -112,6 +112,25 @@ def test_a_cause_that_other_people_hear_of_hides_nothing() -> None:
     assert len(town.channel.posted) == 2
 
 
+def test_what_is_critical_from_the_start_is_no_reply_among_warnings() -> None:
+    for more in (groups(10), groups(2)):
+        town = Town(policy=replace(POLICY, route=Route(("slack:#ops",), group_by="target")))
+        page = finding(PROD.under("topics", "lost"), severity=Severity.CRITICAL)
+        town.look(MET, report(30, *more), report(45, page, *more))
+        town.settle_down()
+        assert [(one.subject, one.text) for one in town.roots()][1:] == [("alert", "late")]
+        assert not [one for one in town.channel.posted if one.reply_to]
+
+
+def test_many_critical_ones_among_warnings_are_one_page() -> None:
+    town = Town()
+    storm, pages = groups(10), [finding(PROD.under("topics", f"t{n}"), severity=Severity.CRITICAL) for n in range(12)]
+    town.look(MET, report(30, *storm), report(40, *pages[:9], *storm), report(50, *pages, *storm))
+    town.pass_time(120)
+    assert [one.subject for one in town.roots()] == ["many", "many"]
+    assert sum(1 for one in town.channel.posted if one.reply_to) == 1, "the last three join the page"
+
+
 def test_worse_is_a_page_of_its_own_out_of_a_storm() -> None:
     town = Town()
     storm = groups(10)

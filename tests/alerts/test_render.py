@@ -47,6 +47,12 @@ def test_many_of_one_check_say_what_is_wrong_and_name_each_once() -> None:
     )
 
 
+def test_many_that_are_one_yet_say_all_that_one_does() -> None:
+    assert told(COPIES[0]) == told(COPIES[0], subject=Subject.ALERT)
+    over = replace(COPIES[0], phase=Phase.RESOLVED, ended=AT + 50)
+    assert told(over).title == "Resolved: topic orders lacks copies"
+
+
 def test_many_that_are_over_still_say_what_they_were() -> None:
     message = told(*(replace(one, phase=Phase.RESOLVED, ended=AT + 50) for one in COPIES))
     assert message.title == "Over: 2 topics: a partition has fewer copies in step with its leader than it should have"
