@@ -9,7 +9,12 @@ def shown(name: str) -> str:
     """A name as it can be put on a terminal or into a message: what is not printable is escaped, as in Python."""
     if name.isprintable() and name == name.strip() and name:
         return name
-    return "'" + "".join(c if c.isprintable() else _escaped(c) for c in name) + "'"
+    return f"'{printable(name)}'"
+
+
+def printable(text: str) -> str:
+    """A text with what is not printable escaped, as in Python: nothing in it moves a cursor or turns letters round."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
 def shell(word: str) -> str:

@@ -48,12 +48,12 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     hidden: list[str] = []
     for snapshot in snapshots:
         if isinstance(snapshot.cluster, Unknown):
-            missed.append(f"{snapshot.target}: {why(snapshot.cluster)}")
+            missed.append(f"{shown(snapshot.target)}: {why(snapshot.cluster)}")
             continue
         rows += rows_of(snapshot, missed.append, group)
-        hidden += [f"{snapshot.target}: {why(blind)}" for blind in snapshot.groups.blind]
+        hidden += [f"{shown(snapshot.target)}: {why(blind)}" for blind in snapshot.groups.blind]
     if group is not None and not any(group in snapshot.groups.items for snapshot in snapshots):
-        missed.append(f"no group {shown(group)} is shown by {', '.join(snapshot.target for snapshot in snapshots)}")
+        missed.append(f"no group {shown(group)} is shown by {', '.join(shown(snapshot.target) for snapshot in snapshots)}")
     for line in (*missed, *hidden):
         click.echo(f"mqcanary: {line}", err=True)
     rows = merged(rows, by)

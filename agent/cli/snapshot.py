@@ -25,6 +25,7 @@ def command(*, samples: int, every: float, **targets: Any) -> None:
     from agent import snapshot as files
     from agent.cli.targets import aim, look, unseen, why
     from checks.facts import Unknown
+    from checks.wording import shown
 
     target = aim(**targets)
     snapshots = look(target, samples, every)
@@ -32,6 +33,6 @@ def command(*, samples: int, every: float, **targets: Any) -> None:
     latest = snapshots[-len(target.watched) :]
     missed = [(snapshot.target, found) for snapshot in latest if isinstance(found := unseen(snapshot), Unknown)]
     for name, unknown in missed:
-        click.echo(f"mqcanary: {name}: {why(unknown)}", err=True)
+        click.echo(f"mqcanary: {shown(name)}: {why(unknown)}", err=True)
     if missed:
         sys.exit(3)

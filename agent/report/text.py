@@ -12,7 +12,7 @@ from checks import all_checks
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding, Gap
 from checks.facts import Address, Why
-from checks.wording import count, shown
+from checks.wording import count, printable, shown
 
 COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _MOST = 6
@@ -106,7 +106,7 @@ def _seen(evidence: Evidence, about: Address) -> str:
     )
     if isinstance(told, float) and told.is_integer():
         told = int(told)
-    return f"{where}{shown(evidence.field)} = {told}" + (f" ({evidence.unit})" if evidence.unit else "")
+    return f"{where}{shown(evidence.field)} = {printable(str(told))}" + (f" ({evidence.unit})" if evidence.unit else "")
 
 
 def _joined(findings: Sequence[Finding], width: int) -> Iterator[str]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, NamedTuple, NoReturn, TypeVar
 
+from checks.wording import printable
+
 T = TypeVar("T")
 
 
@@ -31,11 +33,18 @@ class Unknown:
 
     why: Why
     detail: str
+    """In words, fit for one line: what is not printable in it is escaped."""
     close: str = ""
     """What a person does to make it known, as a sentence or a command."""
     last: object = None
     """The last good value, for pages and metrics, never for checks."""
     last_at: float | None = None
+
+    def __post_init__(self) -> None:
+        # It quotes names that anybody may choose, and goes to terminals, to Slack and into logs.
+        if not (self.detail.isprintable() and self.close.isprintable()):
+            object.__setattr__(self, "detail", printable(self.detail))
+            object.__setattr__(self, "close", printable(self.close))
 
     def __bool__(self) -> NoReturn:
         raise TypeError(f"an Unknown is neither true nor false ({self.why}: {self.detail}); ask known() first")
