@@ -131,7 +131,10 @@ def _tested(command: Notify, view: Published, now: float, *, last: bool) -> Answ
     if not threads:
         return _lost(command, now, last)
     told = [_told(*pair, left) for pair in zip(command.destinations, threads, strict=False)]
-    return Answer("; ".join(told), done=True, well=all(thread.sent is not None for thread in threads))
+    there = [
+        t.sent is not None and t.destination == asked for asked, t in zip(command.destinations, threads, strict=False)
+    ]
+    return Answer("; ".join(told), done=True, well=all(there))
 
 
 def _tries(delivery: Delivery, now: float) -> bool:

@@ -150,7 +150,7 @@ def test_a_test_message_that_another_destination_took_is_told_so(tmp_path: Path)
         refusing = Sink([Refused(Fault.ROUTE, "channel_not_found")])
         running.judge.senders = Senders({"console": Sink(), "slack": refusing}, running.judge.answered)
         answer = ask(tmp_path, "notify", policy, route="slack:#ops")
-        assert answer == Answer("told console instead of slack:#ops", done=True)
+        assert answer == Answer("told console instead of slack:#ops", done=True, well=False)
 
 
 def test_one_that_nobody_answers_is_still_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
