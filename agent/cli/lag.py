@@ -53,7 +53,9 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
         rows += rows_of(snapshot, missed.append, group)
         hidden += [f"{shown(snapshot.target)}: {why(blind)}" for blind in snapshot.groups.blind]
     if group is not None and not any(group in snapshot.groups.items for snapshot in snapshots):
-        missed.append(f"no group {shown(group)} is shown by {', '.join(shown(snapshot.target) for snapshot in snapshots)}")
+        missed.append(
+            f"no group {shown(group)} is shown by {', '.join(shown(snapshot.target) for snapshot in snapshots)}"
+        )
     for line in (*missed, *hidden):
         click.echo(f"mqcanary: {line}", err=True)
     rows = merged(rows, by)
