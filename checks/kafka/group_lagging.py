@@ -72,7 +72,7 @@ def _problem(
     records = int(lag.lag[rows].sum())
     trend = ""
     if draining is not None and progress is not None:
-        rate = f"{progress.consumed:,.1f} records/s read, {progress.produced:,.1f} written"
+        rate = f"{progress.consumed:,.1f} records/s read, {progress.produced:,.1f} written, over {span(progress.span)}"
         trend = f"; gaining ({rate})" if draining else f"; not gaining ({rate})"
         if draining:
             trend += f", caught up in about {span(records / (progress.consumed - progress.produced))}"
