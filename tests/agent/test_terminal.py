@@ -1,0 +1,78 @@
+"""On a terminal: colours unless NO_COLOR is set, as wide as it is, and how far a look has come."""
+
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.demo.cluster import SimulatedCluster, brokers
+
+GOLDEN = str(Path(__file__).parent / "golden/snapshot-v1.json")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+Terminal = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    """What the command writes on a terminal so wide: standard output, or standard error, and the other through a pipe."""
+
+    def run(*words: str, columns: int = 100, stream: str = "stdout", **env: str) -> tuple[str, str]:
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        clean = {
+            name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")
+        }
+        other = "stderr" if stream == "stdout" else "stdout"
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from agent.cli import main; main()", *words],
+            env={**clean, "TERM": "xterm", **env},
+            **{stream: theirs, other: subprocess.PIPE},  # type: ignore[call-overload]
+        )
+        os.close(theirs)
+        seen = bytearray()
+        try:
+            while chunk := os.read(ours, 65536):
+                seen += chunk
+        except OSError:  # Linux says so that the other side is closed
+            pass
+        os.close(ours)
+        told = (process.stdout or process.stderr).read().decode()
+        (process.stdout or process.stderr).close()
+        process.wait(30)
+        return seen.decode().replace("\r\n", "\n"), told
+
+    return run
+
+
+def test_colours_unless_told_otherwise(terminal: Terminal) -> None:
+    coloured, _ = terminal("audit", "--from", GOLDEN)
+    plain, _ = terminal("audit", "--from", GOLDEN, NO_COLOR="1")
+    assert "\x1b[33mwarning" in coloured
+    assert "\x1b" not in plain
+    assert COLOUR.sub("", coloured) == plain
+
+
+@pytest.mark.parametrize("columns", [72, 110])
+def test_as_wide_as_the_terminal(terminal: Terminal, columns: int) -> None:
+    text, _ = terminal("audit", "--from", GOLDEN, columns=columns, NO_COLOR="1")
+    lengths = [len(line) for line in text.splitlines() if not line.lstrip().startswith("$ ")]
+    assert columns - 20 < max(lengths) <= columns
+
+
+def test_how_far_it_is_stands_beside_the_report_and_not_in_it(terminal: Terminal) -> None:
+    with SimulatedCluster(brokers(1)) as cluster:
+        place = cluster.bootstrap
+        told, report = terminal("audit", "--kafka", place, stream="stderr", columns=60)
+    assert "looking at 1 target" in told
+    assert f"{place}: 0 topics, 0 groups" in told
+    assert told.endswith("\r\x1b[K"), "nothing of it is left"
+    assert "looking" not in report
+    assert "\x1b" not in report
