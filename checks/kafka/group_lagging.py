@@ -36,7 +36,7 @@ def group_lagging(
         lagging = lagging[np.isin(lag.topic[lagging], [i for i, name in enumerate(lag.topics) if name in owned])]
     late = lag.older_than(slo.total_seconds(), lagging)
     rows = late.rows
-    if not isinstance(progress, Unknown):
+    if rows.size and not isinstance(progress, Unknown):
         rows = rows[progress.bound[rows] >= slo.total_seconds()]
     if rows.size:
         yield _problem(group, lag, rows, slo)

@@ -53,7 +53,7 @@ def lag_on_one_partition(
         rows = rows[np.isin(lag.topic[rows], _at_work(lag, commits, rows, window.total_seconds()))]
     late = lag.older_than(slo.total_seconds(), rows)
     rows = late.rows
-    if not isinstance(progress, Unknown):
+    if rows.size and not isinstance(progress, Unknown):
         rows = rows[progress.bound[rows] >= slo.total_seconds()]
     if rows.size:
         rows = rows[np.argsort(-lag.lag[rows], kind="stable")]

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from agent.collect.kafka.exchange import Memos
 from agent.collect.kafka.groups import (
     CONSUMER_GROUP_DESCRIBE,
     GroupList,
@@ -95,6 +96,7 @@ class KafkaCollector:
         self._questions = questions
         self._clock = clock
         self._missing = _Missing()
+        self._memos = Memos()
 
     @property
     def place(self) -> str:
@@ -106,7 +108,8 @@ class KafkaCollector:
     def collect(self, previous: KafkaSnapshot | None, deadline: float) -> KafkaSnapshot:
         """Never raises for what is outside; `deadline` in seconds."""
         try:
-            with wired(self._settings.bootstrap, self._settings.security, deadline, self.calls) as wire:
+            self._memos.turn()
+            with wired(self._settings.bootstrap, self._settings.security, deadline, self.calls, self._memos) as wire:
                 return self._look(wire, previous)
         except UnreachableError as error:
             return self.unseen(error.unknown)

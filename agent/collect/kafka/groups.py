@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,26 +42,30 @@ def list_groups(wire: Wire, brokers: Iterable[int]) -> GroupList:
     groups: dict[str, Listed] = {}
     holes: list[Unknown] = []
     for broker in brokers:
-        answer = wire.ask(broker, ListGroupsRequest, 5, states_filter=[], types_filter=[])
-        if not isinstance(answer, Unknown) and answer.error_code:
-            answer = refused(answer.error_code, f"the groups of broker {broker}")
-        if isinstance(answer, Unknown):
-            holes.append(
-                Unknown(answer.why, f"groups of broker {broker} are not listed: {answer.detail}", answer.close)
-            )
+        told = wire.made(partial(_listed, broker), broker, ListGroupsRequest, 5, states_filter=[], types_filter=[])
+        if isinstance(told, Unknown):
+            holes.append(Unknown(told.why, f"groups of broker {broker} are not listed: {told.detail}", told.close))
             continue
-        for group in answer.groups:
-            listed = Listed(
-                group.group_id,
-                (getattr(group, "group_type", None) or "classic").lower(),
-                getattr(group, "group_state", None) or "",
-                group.protocol_type or "",
-                broker,
-            )
+        for listed in told:
             known = groups.get(listed.name)
             if known is None or known.state in ("", "Dead", "Unknown"):
                 groups[listed.name] = listed
     return GroupList(groups, tuple(holes))
+
+
+def _listed(broker: int, answer: Any) -> list[Listed] | Unknown:
+    if answer.error_code:
+        return refused(answer.error_code, f"the groups of broker {broker}")
+    return [
+        Listed(
+            group.group_id,
+            (getattr(group, "group_type", None) or "classic").lower(),
+            getattr(group, "group_state", None) or "",
+            group.protocol_type or "",
+            broker,
+        )
+        for group in answer.groups
+    ]
 
 
 def describe(wire: Wire, listed: Iterable[Listed]) -> tuple[dict[str, Group | Unknown], frozenset[str]]:
@@ -158,9 +163,13 @@ def _describe_classic(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict
     from kafka.protocol.admin import DescribeGroupsRequest  # noqa: PLC0415 - as above
 
     names = [group.name for group in listed]
-    answer = wire.ask(broker, DescribeGroupsRequest, 5, groups=names, include_authorized_operations=False)
-    if isinstance(answer, Unknown):
-        return dict.fromkeys(names, answer)
+    told = wire.made(
+        partial(_classic, broker), broker, DescribeGroupsRequest, 5, groups=names, include_authorized_operations=False
+    )
+    return dict.fromkeys(names, told) if isinstance(told, Unknown) else told
+
+
+def _classic(broker: int, answer: Any) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for group in answer.groups:
         if group.error_code == GROUP_NOT_FOUND or (not group.error_code and group.group_state == "Dead"):
@@ -211,9 +220,18 @@ def _describe_consumer(wire: Wire, broker: int, listed: Sequence[Listed]) -> dic
     from agent.collect.kafka.messages import ConsumerGroupDescribeRequest  # noqa: PLC0415 - as above
 
     names = [group.name for group in listed]
-    answer = wire.ask(broker, ConsumerGroupDescribeRequest, 1, group_ids=names, include_authorized_operations=False)
-    if isinstance(answer, Unknown):
-        return dict.fromkeys(names, answer)
+    told = wire.made(
+        partial(_consumer, broker),
+        broker,
+        ConsumerGroupDescribeRequest,
+        1,
+        group_ids=names,
+        include_authorized_operations=False,
+    )
+    return dict.fromkeys(names, told) if isinstance(told, Unknown) else told
+
+
+def _consumer(broker: int, answer: Any) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for group in answer.groups:
         if group.error_code == GROUP_NOT_FOUND:
@@ -244,15 +262,25 @@ def _fetch_some(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, 
     if wire.version(broker, OffsetFetchRequest.API_KEY) >= 8:
         request = OffsetFetchRequest.OffsetFetchRequestGroup
         groups = [request(group_id=name, member_id=None, member_epoch=-1, topics=None) for name in names]
-        answer = wire.ask(broker, OffsetFetchRequest, 9, groups=groups, require_stable=False)
-        if isinstance(answer, Unknown):
-            return dict.fromkeys(names, answer)
-        for group in answer.groups:
-            told[group.group_id] = _committed(group, group.group_id, at)
-        return told
+        all_told = wire.made(
+            lambda answer: {group.group_id: _committed(group, group.group_id, at) for group in answer.groups},
+            broker,
+            OffsetFetchRequest,
+            9,
+            groups=groups,
+            require_stable=False,
+        )
+        return dict.fromkeys(names, all_told) if isinstance(all_told, Unknown) else dict(all_told)
     for name in names:
-        answer = wire.ask(broker, OffsetFetchRequest, 7, group_id=name, topics=None, require_stable=False)
-        told[name] = answer if isinstance(answer, Unknown) else _committed(answer, name, at)
+        told[name] = wire.made(
+            partial(_committed, name=name, at=at),
+            broker,
+            OffsetFetchRequest,
+            7,
+            group_id=name,
+            topics=None,
+            require_stable=False,
+        )
     return told
 
 

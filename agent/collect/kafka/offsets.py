@@ -14,6 +14,8 @@ _LATEST, _EARLIEST = -1, -2
 _NETWORK_EXCEPTION = 13
 _DEADLINE = 7
 _BATCH = 5000
+_KEPT = 1000
+"""Places whose answers are kept for the next look; beyond that they move anyway, and would be a quarter of a kilobyte each."""
 
 Place = tuple[str, int]
 Answer = tuple[int, int, int]
@@ -115,26 +117,31 @@ def _ask_leader(
             partition_index=partition, current_leader_epoch=-1, timestamp=wanted[topic, partition], max_num_offsets=1
         )
         by_topic.setdefault(topic, []).append(request)
-    answer = wire.ask(
-        leader,
-        ListOffsetsRequest,
-        7,
-        replica_id=-1,
-        isolation_level=1 if committed else 0,
-        topics=[topic_kind(name=name, partitions=partitions) for name, partitions in by_topic.items()],
-    )
-    failure = _DEADLINE if isinstance(answer, Unknown) and answer.why is Why.DEADLINE else _NETWORK_EXCEPTION
+    fields = {
+        "replica_id": -1,
+        "isolation_level": 1 if committed else 0,
+        "topics": [topic_kind(name=name, partitions=partitions) for name, partitions in by_topic.items()],
+    }
+    told: dict[Place, Answer] | Unknown
+    if len(places) <= _KEPT:
+        told = wire.made(_answers, leader, ListOffsetsRequest, 7, **fields)
+    else:
+        answer = wire.ask(leader, ListOffsetsRequest, 7, **fields)
+        told = answer if isinstance(answer, Unknown) else _answers(answer)
+    failure = _DEADLINE if isinstance(told, Unknown) and told.why is Why.DEADLINE else _NETWORK_EXCEPTION
     answers.update(dict.fromkeys(places, (failure, NEVER, NEVER)))
-    if isinstance(answer, Unknown):
-        return
-    for topic in answer.topics:
-        for p in topic.partitions:
-            fine = not p.error_code
-            answers[topic.name, p.partition_index] = (
-                p.error_code,
-                p.offset if fine else NEVER,
-                p.timestamp if fine else NEVER,
-            )
+    if not isinstance(told, Unknown):
+        answers.update(told)
+
+
+def _answers(answer: Any) -> dict[Place, Answer]:
+    return {
+        (topic.name, p.partition_index): (0, p.offset, p.timestamp)
+        if not p.error_code
+        else (p.error_code, NEVER, NEVER)
+        for topic in answer.topics
+        for p in topic.partitions
+    }
 
 
 def moved(ends: LogEnds) -> frozenset[str]:

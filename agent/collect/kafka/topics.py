@@ -67,7 +67,8 @@ def read_metadata(wire: Wire, names: Sequence[str] | None = None) -> Metadata | 
 
     # Version 10 is the last that tells cluster rights; nothing newer is needed here.
     topics = None if names is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
-    answer = wire.ask(
+    return wire.made(
+        _metadata,
         None,
         MetadataRequest,
         10,
@@ -76,8 +77,9 @@ def read_metadata(wire: Wire, names: Sequence[str] | None = None) -> Metadata | 
         include_cluster_authorized_operations=True,
         include_topic_authorized_operations=False,
     )
-    if isinstance(answer, Unknown):
-        return answer
+
+
+def _metadata(answer: Any) -> Metadata:
     found: dict[str, Topic | Unknown] = {}
     absent: set[str] = set()
     for topic in answer.topics:
@@ -146,7 +148,8 @@ def _configs(
     from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
 
     resource = DescribeConfigsRequest.DescribeConfigsResource
-    answer = wire.ask(
+    told = wire.made(
+        lambda answer: _told(answer, keys, close),
         node,
         DescribeConfigsRequest,
         4,
@@ -154,10 +157,14 @@ def _configs(
         include_synonyms=False,
         include_documentation=False,
     )
-    if isinstance(answer, Unknown):
-        return dict.fromkeys(names, answer)
+    if isinstance(told, Unknown):
+        return dict.fromkeys(names, told)
     missing = Unknown(Why.UNREACHABLE, "its configuration was not answered")
-    told: dict[str, Mapping[str, Setting] | Unknown] = dict.fromkeys(names, missing)
+    return {name: told.get(name, missing) for name in names}
+
+
+def _told(answer: Any, keys: Sequence[str], close: str) -> dict[str, Mapping[str, Setting] | Unknown]:
+    told: dict[str, Mapping[str, Setting] | Unknown] = {}
     for result in answer.results:
         if result.error_code:
             told[result.resource_name] = refused(result.error_code, f"configuration of {result.resource_name}", close)

@@ -8,14 +8,16 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from agent.collect.kafka.exchange import ClosedError, Exchange, LateError, StrangeError
+from agent.collect.kafka.exchange import ClosedError, Exchange, LateError, Memos, StrangeError
 from agent.collect.kafka.probe import Cause, Visit
 from agent.collect.kafka.security import Security
 from agent.collect.targets import Calls
 from agent.errors import ConfigError, ConnectError
 from checks.facts import Unknown, Why
+
+T = TypeVar("T")
 
 Endpoint = tuple[str, int]
 
@@ -55,6 +57,17 @@ class Patience:
         return self._clock() >= self._end
 
 
+class Question(NamedTuple):
+    """What is asked, and what to make of the answer; with `memos` the same as before where the answer is."""
+
+    kind: Any
+    most: int
+    """The highest version that is wanted."""
+    fields: Mapping[str, Any]
+    make: Callable[[Any], Any] = lambda answer: answer
+    memos: Memos | None = None
+
+
 class Connection:
     """One broker, greeted and authenticated."""
 
@@ -79,17 +92,21 @@ class Connection:
             self.close()
             raise
 
-    def ask(self, kind: Any, most: int, **fields: Any) -> Any:
-        """The answer to one request, in the highest version that both sides speak, but not above `most`."""
+    def ask(self, question: Question, node: int | None) -> Any:
+        """What is made of the answer to one request, in the highest version that both sides speak."""
+        kind, memos = question.kind, question.memos
         key = kind.API_KEY
         if key not in ALLOWED:
             raise AssertionError(f"API {key} is not one that only reads")
         lowest, highest = self.versions.get(key, (0, -1))
-        version = min(highest, most)
+        version = min(highest, question.most)
         if version < lowest:
             raise UnsupportedError(kind.__name__)
         self._patience.begin()
-        return self._exchange.ask(kind(version=version, **fields))
+        request = kind(version=version, **question.fields)
+        if memos is None:
+            return question.make(self._exchange.ask(request))
+        return self._exchange.made(request, question.make, memos, f"{node} {self.endpoint}")
 
     def version(self, key: int) -> int:
         """The highest version of an API that the broker speaks, -1 if it does not know it."""
@@ -107,9 +124,15 @@ class Wire:
     """The brokers of one cluster. A broker that failed once is not asked again in this cycle."""
 
     def __init__(
-        self, bootstrap: Sequence[Endpoint], security: Security, patience: Patience, calls: Calls | None = None
+        self,
+        bootstrap: Sequence[Endpoint],
+        security: Security,
+        patience: Patience,
+        calls: Calls | None = None,
+        memos: Memos | None = None,
     ) -> None:
         self._calls = calls or Calls()
+        self._memos = memos or Memos()
         self._security = security
         self.patience = patience
         self._links: dict[Endpoint, Connection | Unknown] = {}
@@ -133,30 +156,41 @@ class Wire:
 
     def ask(self, node: int | None, kind: Any, most: int, **fields: Any) -> Any:
         """The answer of one broker (None: of any), or Unknown: never raises for what is outside."""
+        return self._at(node, Question(kind, most, fields))
+
+    def made(self, make: Callable[[Any], T], node: int | None, kind: Any, most: int, **fields: Any) -> T | Unknown:
+        """What `make` makes of that answer: the very same object as in the look before while its bytes are the same.
+
+        `make` knows nothing but the question, the broker and the answer.
+        """
+        found: T | Unknown = self._at(node, Question(kind, most, fields, make, self._memos))
+        return found
+
+    def _at(self, node: int | None, question: Question) -> Any:
         if node is not None:
             endpoint = self._endpoints.get(node)
             if endpoint is None:
                 return Unknown(Why.UNREACHABLE, f"broker {node} is down")
-            return self._ask(endpoint, kind, most, fields)
+            return self._ask(endpoint, question, node)
         first = self._somebody()
-        answer = self._ask(first, kind, most, fields)
+        answer = self._ask(first, question)
         # What every broker knows does not fall with the one asked first. One more try: a silent broker costs time.
         second = self._somebody() if isinstance(answer, Unknown) else first
-        return answer if second == first else self._ask(second, kind, most, fields)
+        return answer if second == first else self._ask(second, question)
 
     def _somebody(self) -> Endpoint:
         """The broker we came in by; once it has failed, another one that lets us in."""
         candidates = (self._seed, *self._endpoints.values(), *self._bootstrap)
         return next((place for place in candidates if isinstance(self._link(place), Connection)), self._seed)
 
-    def _ask(self, endpoint: Endpoint, kind: Any, most: int, fields: Mapping[str, Any]) -> Any:
+    def _ask(self, endpoint: Endpoint, question: Question, node: int | None = None) -> Any:
         link = self._link(endpoint)
         if isinstance(link, Unknown):
             return link
         place = f"{endpoint[0]}:{endpoint[1]}"
-        name = kind.__name__.removesuffix("Request")
+        name = question.kind.__name__.removesuffix("Request")
         try:
-            answer = link.ask(kind, most, **fields)
+            answer = link.ask(question, node)
         except UnsupportedError:
             return Unknown(Why.UNSUPPORTED, f"{place} is too old for {name}")
         except LateError:
@@ -212,14 +246,18 @@ class UnreachableError(Exception):
 
 @contextmanager
 def wired(
-    bootstrap: Sequence[Endpoint], security: Security, seconds: float, calls: Calls | None = None
+    bootstrap: Sequence[Endpoint],
+    security: Security,
+    seconds: float,
+    calls: Calls | None = None,
+    memos: Memos | None = None,
 ) -> Iterator[Wire]:
     """Connections for one cycle of at most `seconds`; a request may take a third of it.
 
     Raises:
         UnreachableError: no bootstrap broker can be used.
     """
-    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3), calls)
+    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3), calls, memos)
     try:
         yield wire
     finally:
