@@ -36,7 +36,9 @@ class Pattern:
         scheme, colon, rest = text.partition("://")
         parts = rest.split("/", 2)
         if not colon or len(parts) == 2 or not all((scheme, *parts)):
-            raise ValueError("write kafka://TARGET/groups/NAME, kafka://TARGET/topics/NAME or sqs://TARGET/queues/NAME")
+            raise ValueError(
+                "write kafka://TARGET/groups/NAME, kafka://TARGET/topics/NAME, sqs://TARGET/queues/NAME, or kafka://TARGET for all of it"
+            )
         return cls(scheme, *map(_decoded, parts))
 
     def __str__(self) -> str:

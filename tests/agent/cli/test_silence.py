@@ -78,7 +78,7 @@ def test_where_the_state_is_the_configuration_says(run: Run, tmp_path: Path, con
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("payments",), 'RESOURCES: "payments" is no resource; write kafka://TARGET/groups/NAME, kafka://TARGET/topics/NAME or sqs://TARGET/queues/NAME'),
+        (("payments",), 'RESOURCES: "payments" is no resource; write kafka://TARGET/groups/NAME, kafka://TARGET/topics/NAME, sqs://TARGET/queues/NAME, or kafka://TARGET for all of it'),
         (("kafka://prod", "--for", "2"), '--for: "2" is not a duration; write 2s or 2m'),
         (("kafka://prod", "--for", "9999d"), '--for: "9999d" is longer than ten years; write 30s or 2m'),
         (("kafka://prod", "--for", "0m"), '--for: "0m" is none or more than a year; write 30m or 2h'),

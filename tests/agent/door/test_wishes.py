@@ -100,7 +100,7 @@ def test_the_others(document: Mapping[str, Any], command: object) -> None:
         ({"command": "silense"}, "command", 'not one that there is; did you mean "silence"?'),
         (wish("silence", for_="1h"), "resources", "missing; write it"),
         (wish("silence", resources="kafka://prod"), "for", "missing; write it"),
-        (wish("silence", resources="payments", for_="1h"), "resources", '"payments" is no resource; write kafka://TARGET/groups/NAME, kafka://TARGET/topics/NAME or sqs://TARGET/queues/NAME'),
+        (wish("silence", resources="payments", for_="1h"), "resources", '"payments" is no resource; write kafka://TARGET/groups/NAME, kafka://TARGET/topics/NAME, sqs://TARGET/queues/NAME, or kafka://TARGET for all of it'),
         (wish("silence", resources="kafka://prod", for_="90"), "for", '"90" is not a duration; write 90s or 90m'),
         (wish("silence", resources="kafka://prod", for_="0s"), "for", '"0s" is none or more than a year; write 30m or 2h'),
         (wish("silence", resources="kafka://prod", for_="366d"), "for", '"366d" is none or more than a year; write 30m or 2h'),
