@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from agent.cli.options import Seconds, colour, format_option, target_options
+from agent.cli.options import Seconds, check_ids, colour, format_option, target_options
 from agent.errors import ConfigError, SnapshotError
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _LOOKING = ("kafka", "sqs", "kafka_properties", "include", "exclude", "deadline"
     help="How often to look; trends need 3. By default once, and a second time where a check needs it.",
 )
 @click.option("--every", type=Seconds(), default="30s", show_default=True, help="Time between samples.")
-@click.option("--only", multiple=True, metavar="GLOB", help="Run only checks of these ids.")
-@click.option("--skip", multiple=True, metavar="GLOB", help="Leave out checks of these ids.")
+@click.option("--only", multiple=True, metavar="GLOB", shell_complete=check_ids, help="Run only checks of these ids.")
+@click.option("--skip", multiple=True, metavar="GLOB", shell_complete=check_ids, help="Leave out checks of these ids.")
 @click.option(
     "--fail-on",
     type=click.Choice(["info", "warning", "critical", "never"]),

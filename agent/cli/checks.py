@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.options import config_option
+from agent.cli.options import check_ids, config_option
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def list_checks() -> None:
 
 
 @command.command("explain", short_help="What a check looks at, and the limits in force.")
-@click.argument("check_id", metavar="ID")
+@click.argument("check_id", metavar="ID", shell_complete=check_ids)
 @click.argument("resource", required=False)
 @config_option
 def explain(check_id: str, resource: str | None, config: Path | None) -> None:

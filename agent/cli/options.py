@@ -26,6 +26,13 @@ class Seconds(click.ParamType[float]):
         return float(match[1]) * _UNITS[match[2]]
 
 
+def check_ids(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """For the completion of shells."""
+    from checks import all_checks
+
+    return [check.id for check in all_checks() if check.id.startswith(begun)]
+
+
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, readable=False),
