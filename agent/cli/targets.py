@@ -17,7 +17,7 @@ from agent.config.loading import endpoints, load
 from agent.config.model import Audit, KafkaTarget, NameChoice, SqsTarget
 from agent.errors import ConfigError
 from checks import all_checks
-from checks.facts import History, Snapshot, Unknown, facts_of
+from checks.facts import Address, History, Snapshot, Unknown, facts_of
 from checks.limits import Limits
 from checks.questions import Questions
 from checks.wording import count
@@ -124,10 +124,27 @@ def look(target: Aim, samples: int, every: float, previous: Mapping[int, Snapsho
             _progress(f"sample {sample + 1} of {samples} in {every:g} s")
             threading.Event().wait(every)
         taken = observe([w.collector for w in target.watched], latest, [w.deadline for w in target.watched], _told)
+        _refuse_twins(target, taken)
         latest = dict(enumerate(taken))
         snapshots += taken
     _progress("")
     return named(snapshots, len(target.watched), previous or {})
+
+
+def _refuse_twins(target: Aim, taken: Sequence[Snapshot]) -> None:
+    """One cluster by two of its brokers would count as two looks at it, and what needs two would speak after one.
+
+    Raises:
+        ConfigError: two targets are one.
+    """
+    places: dict[Address, str] = {}
+    for watched, snapshot in zip(target.watched, taken, strict=True):
+        if unseen(snapshot) is not None:
+            continue
+        place, address = watched.collector.place, snapshot.address
+        if address in places:
+            raise ConfigError(f"{places[address]} and {place} are one target, {address}: leave one out")
+        places[address] = place
 
 
 def named(snapshots: Sequence[Snapshot], targets: int, before: Mapping[int, Snapshot]) -> list[Snapshot]:

@@ -270,3 +270,12 @@ def test_a_snapshot_of_nothing_is_no_success(cluster: SimulatedCluster, mqcanary
         == "mqcanary: 127.0.0.1:1: 127.0.0.1:1 refuses connections: is the broker up, and is this its port?\n"
     )
     assert [snapshot.target for snapshot in files.loads(done.stdout)] == ["simulated-cluster-0001", "127.0.0.1:1"]
+
+
+def test_one_cluster_by_two_brokers_is_no_second_target(cluster: SimulatedCluster, mqcanary: Run) -> None:
+    one, other, _ = cluster.bootstrap.split(",")
+    for second in (other, one):
+        done = mqcanary("audit", "--kafka", one, "--kafka", second)
+        assert (done.returncode, done.stdout) == (2, "")
+        (line,) = done.stderr.splitlines()
+        assert line == f"mqcanary: {one} and {second} are one target, kafka://simulated-cluster-0001: leave one out"
