@@ -36,6 +36,18 @@ class _Lazy(click.Group):
         command: click.Command = import_module(f"agent.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            for near in get_close_matches(args[0], _COMMANDS, 1):
+                error.message = f"No such command {args[0]!r}; did you mean {near}?"
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         # The commands themselves stay unloaded: their one line stands here.
         with formatter.section("Commands"):

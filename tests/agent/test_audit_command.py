@@ -169,6 +169,8 @@ def test_queues_are_audited_beside(aws: SqsServer, mqcanary: Run, cluster: Simul
 
 
 BAD = [
+    (("audti",), 2, "did you mean audit?"),
+    (("wholly-else",), 2, "No such command"),
     (("audit",), 2, "nothing to look at"),
     (("audit", "--kafka", "nowhere"), 2, "is not HOST:PORT"),
     (("audit", "--kafka", "127.0.0.1:1"), 3, "refuses connections"),
