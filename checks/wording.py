@@ -41,6 +41,11 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
+def rate(number: float) -> str:
+    """`4.2`, `9,789`: so many a second, as exact as anybody reads it."""
+    return f"{number:,.1f}" if number < 100 else f"{number:,.0f}"
+
+
 def listed(names: Sequence[str], most: int = 3) -> str:
     """`a, b, c and 4 more`; the names are made safe to show."""
     head = ", ".join(shown(name) for name in names[:most])

@@ -7,7 +7,7 @@ from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Group, Lag, Progress, Unknown, Why, known
 from checks.facts.kafka import Rows
 from checks.unread import unread
-from checks.wording import count, listed, shell, shown, span
+from checks.wording import count, listed, rate, shell, shown, span
 
 
 @check(kind=Kind.CONDITION, severity=Severity.WARNING, after=minutes(15), clear={"slo": 0.8}, ages=("slo",))
@@ -72,8 +72,8 @@ def _problem(
     records = int(lag.lag[rows].sum())
     trend = ""
     if draining is not None and progress is not None:
-        rate = f"{progress.consumed:,.1f} records/s read, {progress.produced:,.1f} written, over {span(progress.span)}"
-        trend = f"; gaining ({rate})" if draining else f"; not gaining ({rate})"
+        rates = f"{rate(progress.consumed)} records/s read, {rate(progress.produced)} written, over {span(progress.span)}"
+        trend = f"; gaining ({rates})" if draining else f"; not gaining ({rates})"
         if draining:
             trend += f", caught up in about {span(records / (progress.consumed - progress.produced))}"
     return Problem(

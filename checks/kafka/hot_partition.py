@@ -7,7 +7,7 @@ from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import Arrivals, Topic, Unknown, Why, known, young
 from checks.facts.kafka import Rows
 from checks.facts.logs import Windows
-from checks.wording import listed, shell, shown, span
+from checks.wording import listed, rate, shell, shown, span
 
 PARTS = 3
 """Windows in a row that must show it."""
@@ -73,7 +73,7 @@ def _problem(topic: Topic, windows: Windows, hot: Rows, arrivals: Arrivals, crit
     partitions = f"partition {first} takes" if hot.size == 1 else f"partitions {listed([str(p) for p in hot], 5)} take"
     return Problem(
         summary=f"{partitions} {100 * share.sum():.0f} % of what is written to topic {shown(topic.name)}: "
-        f"{whole[hot].sum() / seconds:,.1f} of {whole.sum() / seconds:,.1f} records/s in {span(seconds)}; "
+        f"{rate(whole[hot].sum() / seconds)} of {rate(whole.sum() / seconds)} records/s in {span(seconds)}; "
         f"a fair share would be {100 * hot.size / whole.size:.0f} %",
         evidence=tuple(Seen(f"end[{p}]", int(arrivals.ends[-1, p]), "offset") for p in hot[:3].tolist()),
         severity=Severity.CRITICAL if share[0] >= critical_share else None,

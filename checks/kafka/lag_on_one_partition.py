@@ -8,7 +8,7 @@ from checks.facts import NEVER, Commits, Group, Lag, Member, Pace, Progress, Unk
 from checks.facts.commits import NOBODY
 from checks.facts.kafka import Ints, Rows
 from checks.unread import unread
-from checks.wording import count, listed, shell, shown, span
+from checks.wording import count, listed, rate, shell, shown, span
 
 
 @check(
@@ -115,7 +115,7 @@ def _trend(lag: Lag, row: int, pace: Pace | None) -> str:
         return ""
     if pace.read == 0:
         return f"; nothing of partition {lag.place(row)[1]} was read in {span(pace.span)}"
-    rates = f"{pace.read:,.1f} records/s read, {pace.written:,.1f} written"
+    rates = f"{rate(pace.read)} records/s read, {rate(pace.written)} written"
     if pace.read <= pace.written:
         return f"; not gaining ({rates})"
     return f"; gaining ({rates}), caught up in about {span(int(lag.lag[row]) / (pace.read - pace.written))}"

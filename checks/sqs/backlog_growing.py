@@ -8,7 +8,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import Backlog, DeadLettersOf, Queue, known, young
 from checks.facts.kafka import Ints
-from checks.wording import count, shell, shown, span
+from checks.wording import count, rate, shell, shown, span
 
 PARTS = 3
 """Windows that must each be fuller than the one before."""
@@ -79,7 +79,7 @@ def _problem(queue: Queue, backlog: Backlog, first: int, more: int) -> Problem:
     received = "nothing was in flight at any poll" if nobody else f"{in_flight:,} of them are in flight"
     return Problem(
         summary=f"queue {shown(queue.name)} grows: {count(visible + in_flight, 'message')} not finished, {more:,} more "
-        f"than {span(seconds)} ago ({60 * more / seconds:,.1f} a minute); {received}",
+        f"than {span(seconds)} ago ({rate(60 * more / seconds)} a minute); {received}",
         evidence=(Seen("visible", visible, "messages"), Seen("in_flight", in_flight, "messages")),
         fix=Fix(
             "Nobody seems to receive: start its consumers; if a Lambda function reads it, see that the mapping is enabled.",

@@ -82,7 +82,7 @@ def test_a_partition_that_takes_most_of_a_topic(cluster: SimulatedCluster) -> No
         at = 1_800_000_000.0 + 60 * minute
         snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
     assert found(snapshots, "kafka/hot-partition") == {
-        "topics/orders": "partition 0 takes 94 % of what is written to topic orders: 1,500.0 of 1,600.0 records/s in "
+        "topics/orders": "partition 0 takes 94 % of what is written to topic orders: 1,500 of 1,600 records/s in "
         "10 min; a fair share would be 50 %"
     }
 
