@@ -41,11 +41,11 @@ class _Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.UsageError as error:
+        except click.UsageError:
             from difflib import get_close_matches
 
             for near in get_close_matches(args[0], _COMMANDS, 1):
-                error.message = f"No such command {args[0]!r}; did you mean {near}?"
+                raise click.UsageError(f"No such command {args[0]!r}; did you mean {near}?", ctx) from None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
