@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from checks.facts.address import Address
 from checks.facts.commits import Commits
@@ -65,10 +65,17 @@ def facts_of(snapshot: Snapshot, history: History) -> Facts:
     return KafkaFacts(snapshot, history) if isinstance(snapshot, KafkaSnapshot) else SqsFacts(snapshot, history)
 
 
+Provider = Callable[[Any, str], object]
+
+
 class _Base:
-    """Answers from a table of providers, one for each kind of fact; remembers each answer."""
+    """Answers from a table of providers, one for each kind of fact; remembers each answer.
+
+    The table is the class's: facts that held closures over themselves would be freed by the garbage collector alone.
+    """
 
     SUBJECTS: Mapping[type, str]
+    PROVIDERS: Mapping[type, Provider]
     snapshot: Snapshot
 
     def __init__(self) -> None:
@@ -83,9 +90,6 @@ class _Base:
     @property
     def at(self) -> float:
         return self.snapshot.at
-
-    def providers(self) -> Mapping[type, Callable[[str], object]]:
-        raise NotImplementedError
 
     def listings(self) -> Mapping[str, Listing[object]]:
         raise NotImplementedError
@@ -103,12 +107,12 @@ class _Base:
     def get(self, kind: type[T], at: Address) -> T | Unknown:
         key = (kind, at.name)
         if key not in self._told:
-            self._told[key] = self._table[kind](at.name) if kind in self._table else _not_here(kind)
+            provider = self.PROVIDERS.get(kind)
+            self._told[key] = _not_here(kind) if provider is None else provider(self, at.name)
         return cast("T | Unknown", self._told[key])
 
-    @cached_property
-    def _table(self) -> Mapping[type, Callable[[str], object]]:
-        return {Now: lambda _: self._now, **self.providers()}
+    def now(self, _: str) -> Now:
+        return self._now
 
 
 class KafkaFacts(_Base):
@@ -120,21 +124,6 @@ class KafkaFacts(_Base):
         super().__init__()
         self._frames = history.kafka(snapshot.target)
         self._names = TopicNames(snapshot.topics)
-
-    def providers(self) -> Mapping[type, Callable[[str], object]]:
-        s = self.snapshot
-        return {
-            Cluster: lambda _: s.cluster,
-            Topic: lambda name: s.topics.items.get(name, _missing("topic", name)),
-            TopicConfig: lambda name: s.topic_configs.get(name, _missing("configuration of topic", name)),
-            BrokerConfig: lambda name: s.broker_configs.get(name, _missing("configuration of broker", name)),
-            Group: lambda name: s.groups.items.get(name, _missing("group", name)),
-            TopicNames: lambda _: self._names,
-            Lag: self._lag,
-            Progress: self._progress,
-            Commits: self._commits,
-            Arrivals: self._arrivals,
-        }
 
     @property
     def unseen(self) -> Unknown | None:
@@ -175,6 +164,20 @@ class KafkaFacts(_Base):
     def _arrivals(self, name: str) -> Arrivals | Unknown:
         return self._logs if isinstance(self._logs, Unknown) else self._logs.arrivals(name)
 
+    PROVIDERS: Mapping[type, Provider] = {
+        Now: _Base.now,
+        Cluster: lambda self, _: self.snapshot.cluster,
+        Topic: lambda self, name: _one(self.snapshot.topics.items, name, "topic"),
+        TopicConfig: lambda self, name: _one(self.snapshot.topic_configs, name, "configuration of topic"),
+        BrokerConfig: lambda self, name: _one(self.snapshot.broker_configs, name, "configuration of broker"),
+        Group: lambda self, name: _one(self.snapshot.groups.items, name, "group"),
+        TopicNames: lambda self, _: self._names,
+        Lag: _lag,
+        Progress: _progress,
+        Commits: _commits,
+        Arrivals: _arrivals,
+    }
+
 
 class SqsFacts(_Base):
     SUBJECTS: Mapping[type, str] = {Account: "", Queue: "queues"}
@@ -184,17 +187,6 @@ class SqsFacts(_Base):
         self.snapshot = snapshot
         super().__init__()
         self._frames = history.sqs(snapshot.target)
-
-    def providers(self) -> Mapping[type, Callable[[str], object]]:
-        s = self.snapshot
-        return {
-            Account: lambda _: s.account,
-            Queue: self._queue,
-            DeadLettersOf: self._about(self._graph.sources),
-            DeadLetterQueue: self._about(self._graph.target),
-            Depth: self._about(self._depths.depth),
-            Backlog: self._about(lambda queue: self._depths.backlog(queue, self._graph.target(queue))),
-        }
 
     @property
     def unseen(self) -> Unknown | None:
@@ -214,16 +206,37 @@ class SqsFacts(_Base):
     def _depths(self) -> Depths:
         return Depths(self._frames)
 
-    def _queue(self, name: str) -> Queue | Unknown:
-        queues = self.snapshot.queues.items
-        return queues[name] if name in queues else _missing("queue", name)
+    def _sources(self, queue: Queue) -> DeadLettersOf:
+        return self._graph.sources(queue)
 
-    def _about(self, derive: Callable[[Queue], object]) -> Callable[[str], object]:
-        def provider(name: str) -> object:
-            queue = self._queue(name)
-            return queue if isinstance(queue, Unknown) else derive(queue)
+    def _target(self, queue: Queue) -> DeadLetterQueue | Unknown | None:
+        return self._graph.target(queue)
+
+    def _depth(self, queue: Queue) -> Depth:
+        return self._depths.depth(queue)
+
+    def _backlog(self, queue: Queue) -> Backlog:
+        return self._depths.backlog(queue, self._graph.target(queue))
+
+    @staticmethod
+    def _about(derive: Callable[[Any, Queue], object]) -> Provider:
+        """What is derived from a queue, as far as the queue is known."""
+
+        def provider(facts: "SqsFacts", name: str) -> object:
+            queue = _one(facts.snapshot.queues.items, name, "queue")
+            return queue if isinstance(queue, Unknown) else derive(facts, queue)
 
         return provider
+
+    PROVIDERS: Mapping[type, Provider] = {
+        Now: _Base.now,
+        Account: lambda self, _: self.snapshot.account,
+        Queue: lambda self, name: _one(self.snapshot.queues.items, name, "queue"),
+        DeadLettersOf: _about(_sources),
+        DeadLetterQueue: _about(_target),
+        Depth: _about(_depth),
+        Backlog: _about(_backlog),
+    }
 
 
 def absence(facts: Facts, at: Address) -> Absence | None:
@@ -232,8 +245,8 @@ def absence(facts: Facts, at: Address) -> Absence | None:
     return None if listing is None else listing.absent.get(at.name)
 
 
-def _missing(what: str, name: str) -> Unknown:
-    return Unknown(Why.UNSUPPORTED, f"{what} {name} is not in the snapshot")
+def _one(items: Mapping[str, T | Unknown], name: str, what: str) -> T | Unknown:
+    return items[name] if name in items else Unknown(Why.UNSUPPORTED, f"{what} {name} is not in the snapshot")
 
 
 def _not_here(kind: type) -> Unknown:
