@@ -72,7 +72,9 @@ def _problem(
     records = int(lag.lag[rows].sum())
     trend = ""
     if draining is not None and progress is not None:
-        rates = f"{rate(progress.consumed)} records/s read, {rate(progress.produced)} written, over {span(progress.span)}"
+        rates = (
+            f"{rate(progress.consumed)} records/s read, {rate(progress.produced)} written, over {span(progress.span)}"
+        )
         trend = f"; gaining ({rates})" if draining else f"; not gaining ({rates})"
         if draining:
             trend += f", caught up in about {span(records / (progress.consumed - progress.produced))}"
