@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -79,7 +79,7 @@ def same(snapshot: Snapshot, before: Snapshot | None) -> Snapshot:
         broker_configs=_same_items(snapshot.broker_configs, before.broker_configs),
         groups=replace(snapshot.groups, items=_same_items(snapshot.groups.items, before.groups.items)),
         committed={name: _same_committed(new, before.committed.get(name)) for name, new in snapshot.committed.items()},
-        ends=_same_ends(snapshot.ends, before.ends),
+        ends=_ends(snapshot.ends, before.ends),
     )
 
 
@@ -96,10 +96,6 @@ def _same_committed(new: Committed | Unknown, old: Committed | Unknown | None) -
     return old if equal else new
 
 
-def _same_ends(new: LogEnds | Unknown, old: LogEnds | Unknown) -> LogEnds | Unknown:
+def _ends(new: LogEnds | Unknown, old: LogEnds | Unknown) -> LogEnds | Unknown:
     """They are read anew each time, and say when; their columns are shared."""
-    if isinstance(new, Unknown) or isinstance(old, Unknown) or new.topics != old.topics:
-        return new
-    columns = [field.name for field in fields(new) if field.name not in {"topics", "at", "rows"}]
-    shared = {c: getattr(old, c) for c in columns if np.array_equal(getattr(new, c), getattr(old, c))}
-    return replace(new, topics=old.topics, **shared)
+    return new if isinstance(new, Unknown) or isinstance(old, Unknown) else new.after(old)

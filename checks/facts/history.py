@@ -26,7 +26,9 @@ class KafkaFrame:
     ends: LogEnds | None
     """None where it was not observed: a hole, never a rate."""
     committed: Mapping[str, Committed]
-    """Only the groups that were observed; each the same object while its offsets are the same, `at` the first time."""
+    """Only the groups that were observed; each the same object while its offsets are the same, `at` the first time. So is
+    the whole while nothing in it changed.
+    """
     ids: Mapping[str, str]
     """Topic to topic id, only of topics that were observed; the same object while nothing in it changed."""
     states: Mapping[str, str]
@@ -34,10 +36,14 @@ class KafkaFrame:
 
     def after(self, before: "KafkaFrame") -> "KafkaFrame":
         """This one, with what is as it was in the poll before as the same objects."""
-        committed = {name: _kept(one, before.committed.get(name)) for name, one in self.committed.items()}
+        old = before.committed
+        committed: Mapping[str, Committed] = {name: _kept(one, old.get(name)) for name, one in self.committed.items()}
+        if len(committed) == len(old) and all(one is old.get(name) for name, one in committed.items()):
+            committed = old
         ids = before.ids if before.ids == self.ids else self.ids
         states = before.states if before.states == self.states else self.states
-        return KafkaFrame(self.at, self.ends, committed, ids, states)
+        ends = self.ends if self.ends is None or before.ends is None else self.ends.after(before.ends)
+        return KafkaFrame(self.at, ends, committed, ids, states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ class History:
 
 
 def _kept(new: Committed, old: Committed | None) -> Committed:
-    if old is None or new.topics != old.topics:
+    if new is old or old is None or new.topics != old.topics:
         return new
     columns = ((new.offset, old.offset), (new.topic, old.topic), (new.partition, old.partition), (new.error, old.error))
     return old if all(np.array_equal(a, b) for a, b in columns) else new

@@ -6,9 +6,10 @@ same object from poll to poll.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -178,6 +179,21 @@ class LogEnds:
         bounds = self.first.tolist()
         rows = {topic: slice(bounds[i], bounds[i + 1]) for i, topic in enumerate(self.topics)}
         object.__setattr__(self, "rows", MappingProxyType(rows))
+
+    def after(self, before: "LogEnds") -> "LogEnds":
+        """These ends, with the very objects of those before wherever they are equal: a quiet cluster is held once."""
+        if self.topics != before.topics or not np.array_equal(self.first, before.first):
+            return self
+        names = ("start", "end", "stable", "error")
+        columns = {n: _kept(getattr(self, n), getattr(before, n)) for n in names}
+        made = copy(self)
+        for name, value in {"topics": before.topics, "first": before.first, "rows": before.rows, **columns}.items():
+            object.__setattr__(made, name, value)
+        return made
+
+
+def _kept(new: npt.NDArray[Any], old: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return old if new is old or np.array_equal(new, old) else new
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 from agent.collect.aws.direct import Direct
 from agent.collect.targets import Calls
 
-_LOADED = threading.Lock()
+_LOADING = threading.Lock()
 
 
 class Session:
@@ -39,7 +39,8 @@ class Session:
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
-            client = self._session.client(service, endpoint_url=self._endpoint, config=self._config)
+            with _LOADING:  # several at once would each read what they share
+                client = self._session.client(service, endpoint_url=self._endpoint, config=self._config)
             events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
             events.register(f"after-call.{name}", self._answered)
             events.register(f"after-call-error.{name}", self._failed)
@@ -119,17 +120,13 @@ def _boto(
 
     core = botocore.session.Session()
     # What botocore knows of AWS is 8 MB for each session that reads it by itself.
-    core.register_component("data_loader", _loader())
+    with _LOADING:
+        core.register_component("data_loader", _loader())
     return boto3.Session(key, secret, token, region, core, profile)
 
 
-def _loader() -> Any:
-    with _LOADED:
-        return _one_loader()
-
-
 @cache
-def _one_loader() -> Any:
+def _loader() -> Any:
     import botocore.session  # noqa: PLC0415
 
     return botocore.session.Session().get_component("data_loader")
