@@ -298,6 +298,8 @@ class _Look:
         enough = patient.clear_polls >= self.policy.clear_polls
         if alert.unstable:
             enough = enough and self.now - since >= self.policy.unstable_hold
+        if alert.fingerprint.check == TARGET_BLIND:
+            enough = enough and self.now - since >= self.policy.settling
         if verdict is Verdict.CLEAR and not enough:
             self.alerts[alert.id] = patient
             return

@@ -68,7 +68,7 @@ class Policy:
     clear_polls: int = 2
     """So many polls in a row must find nothing before an alert ends."""
     blind_after: float = 300.0
-    """Nothing of a target observed for so long is an alert of its own."""
+    """Nothing of a target observed for so long is an alert of its own; it ends once the target was seen for 0.4 of that."""
     contact_polls: int = 2
     """What is wrong in the first looks at a target is told in one message."""
     vanish_share: float = 0.2
@@ -87,3 +87,8 @@ class Policy:
     digest_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     fallback: str = ""
     """Destination for what another one refuses; empty: it waits as parked."""
+
+    @property
+    def settling(self) -> float:
+        """Until then what a target that was blind brings with it is that one outage: leaders are elected, lag is read."""
+        return 0.4 * self.blind_after

@@ -396,10 +396,14 @@ def test_a_cluster_that_comes_back_tells_nothing_that_is_over() -> None:
     town = Town()
     away = Unknown(Why.UNREACHABLE, "connection refused")
     leaderless = groups(500, Severity.CRITICAL)
-    town.look(MET, report(30, unseen=away), report(400, unseen=away), report(430, *leaderless))
-    town.look(report(460, clear=leaderless), report(490, clear=leaderless))
+    town.look(MET, report(30, unseen=away), report(400, unseen=away))
+    town.look(report(430, *leaderless), report(460, *leaderless))
+    town.look(*(report(t, LATE, clear=leaderless) for t in (490, 520)))
+    assert len(town.channel.posted) == 1, "it has yet to settle"
+    town.look(report(550, LATE, clear=leaderless))
     town.settle_down()
     assert [one.text for one in town.channel.posted] == [
         "Resolved: nothing of kafka://prod can be observed",
         "Resolved: nothing of kafka://prod can be observed",
+        "late",
     ]

@@ -208,8 +208,12 @@ def test_a_blind_target_is_an_alert_of_its_own_and_resolves_nothing() -> None:
     state, told = play(*looks(MET, report(1, late), *blind))
     assert told == ["contact", "fired", "frozen", "fired"]
     assert {a.fingerprint.check for a in state.firing()} == {"kafka/group-lagging", TARGET_BLIND}
-    state, told = play(*looks(report(500, late), report(501, late)), state=state)
-    assert told == ["thawed", "resolved"]
+    state, told = play(*looks(report(500, late), report(501, late), report(619, late)), state=state)
+    assert told == ["thawed"], "it has yet to settle"
+    again, _ = play(*looks(report(619.5, unseen=away), report(620, late)), state=state)
+    assert TARGET_BLIND in {a.fingerprint.check for a in again.firing()}
+    state, told = play(*looks(report(620, late)), state=state)
+    assert told == ["resolved"]
     assert [a.fingerprint.check for a in state.firing()] == ["kafka/group-lagging"]
 
 
