@@ -85,6 +85,7 @@ class Kafka:
         questions = Questions(all_checks(), Limits(), clear=True)
         self.ages = sorted(questions.ages(PROD.under("groups", "any")))
         self._members: dict[tuple[str, str], Group] = {}
+        self._clusters: dict[frozenset[int], Cluster] = {}
         self._described: dict[frozenset[int], dict[str, Topic]] = {}
         self._committed: dict[str, Committed] = {}
 
@@ -120,14 +121,13 @@ class Kafka:
         if not self.answers or not self.up:
             return unseen_kafka(PROD.target, self.at, AWAY)
         end, committed = self.end.astype(np.int64), self.committed.astype(np.int64)
-        brokers = tuple(Broker(i, f"b{i}", 9092) for i in sorted(self.up))
         ends = LogEnds(
             self.topics, self.first, np.zeros_like(end), end, end, np.zeros(end.size, dtype=np.int16), self.at
         )
         return KafkaSnapshot(
             target=PROD.target,
             at=self.at,
-            cluster=Cluster("c1", min(self.up), brokers, ("DESCRIBE",)),
+            cluster=self._cluster(),
             topics=Listing(self._topics(), (BLIND,)),
             topic_configs=dict.fromkeys(self.topics, SAFE),
             broker_configs={},
@@ -137,8 +137,14 @@ class Kafka:
             lookups=self._lookups(end, committed),
         )
 
+    def _cluster(self) -> Cluster:
+        """The same object while the same brokers are there."""
+        if self.up not in self._clusters:
+            brokers = tuple(Broker(i, f"b{i}", 9092) for i in sorted(self.up))
+            self._clusters[self.up] = Cluster("c1", min(self.up), brokers, ("DESCRIBE",))
+        return self._clusters[self.up]
+
     def _topics(self) -> dict[str, Topic]:
-        """The same objects while the same brokers are there."""
         if self.up not in self._described:
             self._described[self.up] = {name: self._topic(name) for name in self.topics}
         return self._described[self.up]
