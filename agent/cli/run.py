@@ -1,6 +1,7 @@
 """mqcanary run."""
 
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ def command(*, config: Path | None, state: Path | None, scope: tuple[str, ...], 
     mqcanary run --config mqcanary.yaml --scope groups/payments-app --scope 'queues/invoices*'
     """  # noqa: D301 - \b is click's own mark
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end what has only begun to start
+    # structlog would load it (10 MB) for tracebacks that show local variables, and secrets are among them.
+    sys.modules["rich"] = None  # type: ignore[assignment]
 
     from agent.config.loading import load
     from agent.config.scope import scoped
