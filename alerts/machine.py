@@ -295,15 +295,16 @@ class _Look:
             return
         since = alert.clear_since if alert.clear_since is not None else self.now
         patient = replace(thawed, clear_since=since, clear_polls=alert.clear_polls + 1)
-        enough = patient.clear_polls >= self.policy.clear_polls
-        if alert.unstable:
-            enough = enough and self.now - since >= self.policy.unstable_hold
-        if alert.fingerprint.check == TARGET_BLIND:
-            enough = enough and self.now - since >= self.policy.settling
-        if verdict is Verdict.CLEAR and not enough:
+        if verdict is Verdict.CLEAR and not self.enough(patient, self.now - since):
             self.alerts[alert.id] = patient
             return
         self.end(patient, _VERDICT_KIND[verdict])
+
+    def enough(self, alert: Alert, clear: float) -> bool:
+        """Whether it has been clear for long enough, in polls and in seconds."""
+        hold = self.policy.unstable_hold if alert.unstable else 0.0
+        settling = self.policy.settling if alert.fingerprint.check == TARGET_BLIND else 0.0
+        return alert.clear_polls >= self.policy.clear_polls and clear >= max(hold, settling)
 
     def end(self, alert: Alert, kind: Kind) -> None:
         self.alerts[alert.id] = ended = replace(alert, phase=_PHASE[kind], ended=self.now)
