@@ -14,18 +14,26 @@ from tests.live.process import Process, free_port, until
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"  # moto's
+_KEEP_ALIVE = """
+import sys
+from cheroot.wsgi import Server
+from moto.server import DomainDispatcherApplication, create_backend_app
+Server(("127.0.0.1", int(sys.argv[-1])), DomainDispatcherApplication(create_backend_app)).start()
+"""
 
 
 class SqsServer:
     """Runs for the time of a `with` block.
 
     `unchecked_calls`: after so many calls moto enforces IAM (a user and a policy can be made before); None: never.
+    `keep_alive`: connections stay open after an answer, as with AWS; moto's server closes each by itself.
     """
 
-    def __init__(self, *, unchecked_calls: int | None = None) -> None:
+    def __init__(self, *, unchecked_calls: int | None = None, keep_alive: bool = False) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._unchecked = unchecked_calls
+        self._start = _KEEP_ALIVE if keep_alive else "from moto.server import main; main()"
         self._process: Process | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="mqcanary-sqs-")
         self._clients: list[Any] = []
@@ -54,7 +62,7 @@ class SqsServer:
     def start(self) -> Self:
         log = Path(self._folder.name) / "moto.log"
         env = {} if self._unchecked is None else {"INITIAL_NO_AUTH_ACTION_COUNT": str(self._unchecked)}
-        argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        argv = [sys.executable, "-c", self._start, "-H", "127.0.0.1", "-p", str(self.port)]
         self._process = Process("moto", argv, log, env)
         try:
             until(self._answers, f"moto answers on {self.url}")
