@@ -60,9 +60,14 @@ class Facts(Protocol):
         ...
 
 
-def facts_of(snapshot: Snapshot, history: History) -> Facts:
-    """The facts of the target that `snapshot` shows. `history` has it as its newest frame."""
-    return KafkaFacts(snapshot, history) if isinstance(snapshot, KafkaSnapshot) else SqsFacts(snapshot, history)
+def facts_of(snapshot: Snapshot, history: History, before: Facts | None = None) -> Facts:
+    """The facts of the target that `snapshot` shows. `history` has it as its newest frame.
+
+    What is derived from the very same facts as in the look `before` is taken from there.
+    """
+    if isinstance(snapshot, KafkaSnapshot):
+        return KafkaFacts(snapshot, history, before if isinstance(before, KafkaFacts) else None)
+    return SqsFacts(snapshot, history)
 
 
 Provider = Callable[[Any, str], object]
@@ -119,11 +124,23 @@ class KafkaFacts(_Base):
     SUBJECTS: Mapping[type, str] = {Cluster: "", Topic: "topics", Group: "groups"}
     snapshot: KafkaSnapshot
 
-    def __init__(self, snapshot: KafkaSnapshot, history: History) -> None:
+    def __init__(self, snapshot: KafkaSnapshot, history: History, before: "KafkaFacts | None" = None) -> None:
         self.snapshot = snapshot
         super().__init__()
         self._frames = history.kafka(snapshot.target)
         self._names = TopicNames(snapshot.topics)
+        self._lags: dict[str, Lag | Unknown] = {}
+        self._former: Mapping[str, Lag] = {}
+        # Never the facts before themselves: they would hold those before them.
+        if before is not None:
+            names, lags = before.kept()
+            if _alike(snapshot.topics, before.snapshot.topics):
+                self._names = names
+            self._former = dict(_still(snapshot, before.snapshot, lags))
+
+    def kept(self) -> tuple[TopicNames, Mapping[str, Lag | Unknown]]:
+        """What the next look may take from this one."""
+        return self._names, self._lags
 
     @property
     def unseen(self) -> Unknown | None:
@@ -142,7 +159,10 @@ class KafkaFacts(_Base):
 
     def _lag(self, name: str) -> Lag | Unknown:
         group = self.get(Group, self.address.under("groups", name))
-        return group if isinstance(group, Unknown) else lag_of(self.snapshot, group, self._answers)
+        if isinstance(group, Unknown):
+            return group
+        lag = self._lags[name] = self._former.get(name) or lag_of(self.snapshot, group, self._answers)
+        return lag
 
     def _progress(self, name: str) -> Progress | Unknown:
         lag, logs = self.get(Lag, self.address.under("groups", name)), self._logs
@@ -177,6 +197,25 @@ class KafkaFacts(_Base):
         Commits: _commits,
         Arrivals: _arrivals,
     }
+
+
+def _alike(new: Listing[Topic], old: Listing[Topic]) -> bool:
+    """Whether both lists say the same of what there is."""
+    return new.items is old.items and new.blind == old.blind and new.absent.keys() == old.absent.keys()
+
+
+def _still(new: KafkaSnapshot, old: KafkaSnapshot, lags: Mapping[str, Lag | Unknown]) -> Iterator[tuple[str, Lag]]:
+    """The groups that have read everything and of which nothing moved since; what was looked up by time says nothing then."""
+    ends, before = new.ends, old.ends
+    if isinstance(ends, Unknown) or isinstance(before, Unknown) or new.topic_configs is not old.topic_configs:
+        return
+    if any(getattr(ends, name) is not getattr(before, name) for name in ("first", "start", "end", "stable", "error")):
+        return
+    for name, lag in lags.items():
+        group, committed = new.groups.items.get(name), new.committed.get(name)
+        same = group is old.groups.items.get(name) and committed is old.committed.get(name)
+        if same and isinstance(lag, Lag) and not (lag.lag > 0).any():
+            yield name, lag
 
 
 class SqsFacts(_Base):
