@@ -145,8 +145,8 @@ def _settled(house: House, event: Settings) -> House:
 def _look(house: House, event: Look, now: float) -> Change:
     snapshot = _named(house.state, event)
     history = house.history.plus(snapshot)
-    facts = facts_of(snapshot, history)
-    before = house.watches.get(facts.address)
+    before = house.watches.get(snapshot.address)
+    facts = facts_of(snapshot, history, before.facts if before else None)
     report = evaluate(
         facts,
         house.checks,
