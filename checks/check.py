@@ -147,6 +147,16 @@ class Check:
         return self.function(*args, **limits)
 
     @cached_property
+    def facts(self) -> tuple[type, ...]:
+        """What it takes, its subject first."""
+        return (self.subject.kind, *(need.kind for need in self.needs))
+
+    @cached_property
+    def must_know(self) -> tuple[int, ...]:
+        """Places in `facts` of those without which it can't be called."""
+        return tuple(i for i, need in enumerate((self.subject, *self.needs)) if not need.takes_unknown)
+
+    @cached_property
     def defaults(self) -> Mapping[str, object]:
         return types.MappingProxyType({name: spec.default for name, spec in self.limits.items()})
 

@@ -1,6 +1,8 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+import numpy as np
+
 from checks.check import Fix, Kind, Problem, Seen, Severity, Size, check
 from checks.facts import DeadLettersOf, Depth, Queue, Unknown, Why, known
 from checks.facts.queues import DEAD_LETTER_NAMES
@@ -50,6 +52,7 @@ def dlq_not_empty(
             aws(f"sqs start-message-move-task --source-arn {shell(queue.arn)}", queue.arn),
         ),
         size=Size(
-            least=int(depth.visible[-2:].min()), most=int(depth.visible[depth.at >= depth.at[-1] - SETTLED].max())
+            least=min(visible, int(depth.visible[-2])),
+            most=int(depth.visible[np.searchsorted(depth.at, depth.at[-1] - SETTLED) :].max()),
         ),
     )
