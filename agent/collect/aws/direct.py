@@ -62,23 +62,31 @@ class Direct:
         if not self._open:
             self._link.connect()
             self._link.sock.settimeout(self._timeouts[1])
-        at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        self._link.request("POST", self._path, body, self._headers(body, at))
-        answer = self._link.getresponse()
+        head = self._head(body, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+        self._link.sock.sendall(head.encode("latin-1") + body)
+        answer = http.client.HTTPResponse(self._link.sock, method="POST")
+        answer.begin()
         text = answer.read()
+        if answer.will_close:
+            self.close()
         if answer.status != http.HTTPStatus.OK or "json" not in answer.headers.get("content-type", ""):
             return None
         found = json.loads(text).get("Attributes")
         return found if isinstance(found, dict) else None
 
-    def _headers(self, body: bytes, at: str) -> dict[str, str]:
+    def _head(self, body: bytes, at: str) -> str:
         keys = self._credentials()
         headers = {"content-type": _TYPE, "host": self._host, "x-amz-date": at}
         if keys.token:
             headers["x-amz-security-token"] = keys.token
         headers["x-amz-target"] = _TARGET  # in the order of the alphabet, as they are signed
         signed = signature(headers, self._path, body, self._region, keys.access_key, keys.secret_key)
-        return {**headers, "authorization": signed, "user-agent": "mqcanary"}
+        lines = {**headers, "authorization": signed, "user-agent": "mqcanary", "content-length": str(len(body))}
+        return (
+            f"POST {self._path} HTTP/1.1\r\n"
+            + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+            + "\r\n"
+        )
 
     @property
     def _open(self) -> bool:

@@ -1,10 +1,12 @@
 """One cluster, one cycle: a snapshot, always."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from functools import cache
 
 import numpy as np
 
@@ -38,6 +40,7 @@ from checks.facts import (
     KafkaSnapshot,
     Lag,
     Listing,
+    LogEnds,
     Lookups,
     Topic,
     Unknown,
@@ -63,11 +66,17 @@ class Choice:
     platform: tuple[str, ...] = ()
 
     def has(self, name: str) -> bool:
-        if any(fnmatchcase(name, glob) for glob in self.exclude):
+        if _any_of(self.exclude).match(name):
             return False
-        if any(fnmatchcase(name, glob) for glob in self.include if glob != "*"):
+        if _any_of(tuple(glob for glob in self.include if glob != "*")).match(name):
             return True
-        return "*" in self.include and not any(fnmatchcase(name, glob) for glob in self.platform)
+        return "*" in self.include and not _any_of(self.platform).match(name)
+
+
+@cache
+def _any_of(globs: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches what one of them does; nothing where there is none."""
+    return re.compile("|".join(map(translate, globs)) or r"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,8 @@ class KafkaCollector:
         self._clock = clock
         self._missing = _Missing()
         self._memos = Memos()
+        self._asked: dict[Address, tuple[Group, frozenset[str]]] = {}
+        self._read: _Read | None = None
 
     @property
     def place(self) -> str:
@@ -222,9 +233,10 @@ class KafkaCollector:
         """The topics to judge, with the names that had to be asked for one by one."""
         before = previous.topics if previous else None
         doubtful = set(before.items.keys() | before.absent.keys()) if before else set()
+        self._asked = {a: known for a, known in self._asked.items() if a.name in groups.items}
         for name, group in groups.items.items():
             if not isinstance(group, Unknown):
-                doubtful |= self._questions.topics(address.under("groups", name), group)
+                doubtful |= self._named(address.under("groups", name), group)
         doubtful -= metadata.topics.keys()
         items = dict(judged)
         missing = self._missing.of(doubtful, metadata.topics.keys(), time.monotonic())
@@ -247,20 +259,52 @@ class KafkaCollector:
             excluded=len(metadata.topics) - len(judged),
         )
 
+    def _named(self, address: Address, group: Group) -> frozenset[str]:
+        """The topics that the checks ask for because of a group; the same while the group is."""
+        before = self._asked.get(address)
+        if before is None or before[0] is not group:
+            before = self._asked[address] = group, self._questions.topics(address, group)
+        return before[1]
+
     def _lookups(self, wire: Wire, snapshot: KafkaSnapshot, topics: Mapping[str, Topic]) -> Lookups | Unknown:
         """Puts the checks' ages to the brokers, for lagging partitions alone, and not where storage is remote."""
         ages: dict[float, set[Place]] = {}
+        read = _Read(snapshot.ends, {})
+        still = self._read if self._read is not None and self._read.like(snapshot.ends) else read
         for name, group in snapshot.groups.items.items():
-            asked = self._questions.ages(snapshot.address.under("groups", name))
-            if isinstance(group, Unknown) or not asked:
+            if isinstance(group, Unknown):
                 continue
-            lag = lag_of(snapshot, group, {})
-            if isinstance(lag, Unknown):
+            known, before = (group, snapshot.committed.get(name)), still.all.get(name)
+            if before is not None and before[0] is known[0] and before[1] is known[1]:
+                read.all[name] = known
+                continue
+            asked = self._questions.ages(snapshot.address.under("groups", name))
+            lag = lag_of(snapshot, group, {}) if asked else None
+            if lag is None or isinstance(lag, Unknown):
+                continue
+            if not (lag.lag > 0).any():
+                read.all[name] = known
                 continue
             places = _lagging(lag, topics)
             for age in asked:
                 ages.setdefault(age, set()).update(places)
+        self._read = read
         return read_lookups(wire, topics, ages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The groups that had read everything that these logs hold, and what was known of each then."""
+
+    ends: LogEnds | Unknown
+    all: dict[str, tuple[Group, Committed | Unknown | None]]
+
+    def like(self, ends: LogEnds | Unknown) -> bool:
+        """Whether no log has moved since."""
+        if isinstance(ends, Unknown) or isinstance(self.ends, Unknown) or ends.topics != self.ends.topics:
+            return False
+        columns = ("first", "start", "end", "stable", "error")
+        return all(np.array_equal(getattr(ends, name), getattr(self.ends, name)) for name in columns)
 
 
 class _Missing:
