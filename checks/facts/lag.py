@@ -1,7 +1,7 @@
 """How far a group is behind: derived from committed offsets, log ends, look-ups by time, and history."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
@@ -55,6 +55,12 @@ class Lag:
     remote: Rows
     """Rows on topics with remote storage, where no look-up by time is made."""
     at: float
+    read: bool = field(init=False)
+    """All that was committed is read up to the log's end, and nothing about it is unclear: most groups, most of the time."""
+
+    def __post_init__(self) -> None:
+        unread = (self.lag > 0).any() or self.error.any() or ((self.committed > self.end) & (self.end != NEVER)).any()
+        object.__setattr__(self, "read", not unread)
 
     @property
     def total(self) -> int:

@@ -214,7 +214,7 @@ def _still(new: KafkaSnapshot, old: KafkaSnapshot, lags: Mapping[str, Lag | Unkn
     for name, lag in lags.items():
         group, committed = new.groups.items.get(name), new.committed.get(name)
         same = group is old.groups.items.get(name) and committed is old.committed.get(name)
-        if same and isinstance(lag, Lag) and not (lag.lag > 0).any():
+        if same and isinstance(lag, Lag) and lag.read:
             yield name, lag
 
 

@@ -29,6 +29,8 @@ def group_lagging(
         without reading nobody can tell it from a record. On topics with remote storage no look-up is made: a Gap.
     Source: KIP-32 and KIP-79 (offsets by timestamp); article S494-496: consumer lag is the metric to watch.
     """
+    if lag.read:
+        return
     # Behind a transaction its marker stays as the last offset; only a log's very first offset is surely a record.
     lagging = np.flatnonzero((lag.lag > 1) | ((lag.lag == 1) & (lag.committed == 0)))
     if lagging.size and group.state == "Stable":

@@ -28,7 +28,7 @@ def group_stalled(
     Source: article S494-496, a committed offset far below the log end; KIP-62, members are in the group as long as their
         heartbeats come, whatever became of what they read.
     """
-    if group.state in NOBODY:
+    if group.state in NOBODY or (lag.read and least > 0):
         return
     still, unclear = _standing(lag, commits, window, least)
     if still or unclear:

@@ -44,6 +44,8 @@ def lag_on_one_partition(
         While a classic group rebalances it does not say who reads what: a Gap.
     Source: article S494-496, one partition of three with lag 1198.
     """
+    if lag.read and least > 0:
+        return
     # Also before anything stands out: a partition that is assigned and was never committed counts among the others.
     owned = known(group.assigned_topics()) if group.state not in NOBODY and (lag.lag >= least).any() else None
     rows = _outliers(lag, factor, least)
