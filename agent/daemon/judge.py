@@ -15,11 +15,12 @@ from agent.store.database import Store
 from agent.store.folder import Folder
 from agent.store.frames import Frames
 from agent.store.inbox import forget, refuse, waiting
+from alerts.commands import Command
 from alerts.machine import Tick
-from alerts.model import Progress, Transition
+from alerts.model import Delivery, Progress, Transition
 from alerts.outbox import sending, wait
 from alerts.render.message import Message
-from alerts.sinks.sink import Outcome
+from alerts.sinks.sink import Fault, Outcome, Refused
 from checks.facts import KafkaSnapshot, Snapshot, Unknown, Why, unseen_kafka, unseen_sqs
 
 TICK = 1.0
@@ -153,7 +154,15 @@ class Judge:
                 log.warning("not a command", file=name, error=str(command))
                 self._refuse(name)
             else:
-                self.obey(Order(command, name))
+                self._order(name, command)
+
+    def _order(self, name: str, command: Command) -> None:
+        try:
+            self.obey(Order(command, name))
+        except Exception:
+            # It would be there again after a restart, and after the next.
+            log.exception("a command can't be obeyed: please report this", file=name)
+            self._refuse(name)
 
     def _forget(self, name: str) -> None:
         """It is noted as obeyed: a file that can't be deleted does no harm."""
@@ -182,9 +191,18 @@ class Judge:
             self._frames.keep(change.house.history, change.seen)
         for delivery in change.sending:
             if self.senders is not None:
-                made = sending(delivery, self.house.state, now, self.house.policy)
-                made = replace(made, message=self._troubled(made.message))
-                self.senders.send(delivery.id, delivery.destination, made)
+                self._send(self.senders, delivery, now)
+
+    def _send(self, senders: Senders, delivery: Delivery, now: float) -> None:
+        """A message that can't be worded is a bug of ours, and parked: it stops neither the others nor the agent."""
+        try:
+            made = sending(delivery, self.house.state, now, self.house.policy)
+            made = replace(made, message=self._troubled(made.message))
+        except Exception as error:
+            log.exception("a message can't be made: please report this", destination=delivery.destination)
+            self.answered(delivery.id, Refused(Fault.CONTENT, f"mqcanary failed: {type(error).__name__}"))
+            return
+        senders.send(delivery.id, delivery.destination, made)
 
     def _change(self, event: Event, now: float) -> Change:
         """As `cycle`; a bug of ours blinds one target instead of ending everything."""

@@ -298,9 +298,7 @@ class Daemon:
             self._view = replace(self._view, judged=now, rung=rung)
         monotonic = time.monotonic()
         if self._shown is shown or monotonic - self._rendered >= RENDER:
-            # In this thread alone: facts are computed when they are first asked for.
-            partitions = self._config.running.listen.partitions
-            self._exposition = exposition(self._view, now, MetricOptions(partitions), self._exposition)
+            self._render(now)
             self._rendered = monotonic
         # Ten thousand alerts are 5 MB: it takes a twentieth of the time, at most. And now and then without a change, so
         # that who reads it can tell a quiet agent from one that stands still.
@@ -314,6 +312,22 @@ class Daemon:
 
     _published_state: object = None
     _publish_at: float = 0.0
+    _not_rendered: str = ""
+
+    def _render(self, now: float) -> None:
+        """In the judge's thread alone: facts are computed when they are first asked for.
+
+        Metrics that can't be made are a bug of ours, and no reason to tell nobody anything: the former ones stay.
+        """
+        options = MetricOptions(self._config.running.listen.partitions)
+        try:
+            self._exposition = exposition(self._view, now, options, self._exposition)
+        except Exception as error:
+            if self._not_rendered != repr(error):
+                log.exception("metrics can't be made: please report this")
+            self._not_rendered = repr(error)
+        else:
+            self._not_rendered = ""
 
     def _target(self, house: House, address: Address) -> TargetView:
         watch, good = house.watches[address], house.good.get(address)

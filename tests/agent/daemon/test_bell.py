@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import load
+from agent.daemon import run as run_module
 from agent.daemon.run import Daemon, Options
 from agent.demo.cluster import SimulatedCluster
 from agent.view import View
@@ -121,3 +122,23 @@ def test_reloads_come_one_after_the_other(run: Run, monkeypatch: pytest.MonkeyPa
         thread.join()
     assert most == [1]
     assert len(daemon._bell.get_jobs()) == 1
+
+
+def test_metrics_that_can_not_be_made_stop_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = run(every="0.1s")
+    assert seen(daemon, lambda view: view.targets)
+    made = run_module.exposition
+    fails = threading.Event()
+
+    def broken(*_: object) -> object:
+        fails.set()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(run_module, "exposition", broken)
+    assert fails.wait(30)
+    before = daemon.exposition()
+    judged = daemon.view().judged
+    assert seen(daemon, lambda view: view.judged > judged + 0.3)
+    assert daemon.exposition() is before, "the former ones stay"
+    monkeypatch.setattr(run_module, "exposition", made)
+    assert seen(daemon, lambda _: daemon.exposition() is not before)

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from agent.cycle import House, Look, Order, Sent
+from agent.cycle import Change, Event, House, Look, Order, Sent
+from agent.daemon import judge as judge_module
 from agent.daemon.judge import Clock, Judge
 from agent.daemon.sending import Senders
 from agent.store.database import Store
 from agent.store.folder import Folder
 from agent.store.frames import Frames
-from agent.store.inbox import put
+from agent.store.inbox import REFUSED, put
 from alerts.commands import Notify
-from alerts.model import TARGET_BLIND, Progress
+from alerts.model import TARGET_BLIND, Delivery, Progress
 from alerts.policy import Policy, Route
 from alerts.sinks.sink import Delivered, Later, Outcome, Sending
 from checks import all_checks
@@ -123,6 +124,46 @@ def test_what_is_due_is_sent_before_the_end_and_what_is_not_is_kept(make: Make) 
     assert len(sink.sent) == 3
     (left,) = judge.house.state.deliveries.values()
     assert (left.progress, left.error) == (Progress.QUEUED, "closed")
+
+
+def test_a_message_that_can_not_be_made_is_parked_and_stops_nobody(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sink = Sink()
+    judge = make(sink, now=time.time)
+    word = judge_module.sending
+
+    def broken(delivery: Delivery, *rest: object) -> Sending:
+        if delivery.id.startswith("bad"):
+            raise ZeroDivisionError
+        return word(delivery, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(judge_module, "sending", broken)
+    for name in ("bad", "good"):
+        judge.obey(asked(name))
+    judge.drain(10)
+    (parked,) = judge.house.state.deliveries.values()
+    assert (parked.progress, parked.error) == (Progress.PARKED, "mqcanary failed: ZeroDivisionError")
+    assert len(sink.sent) == 1
+    assert "a message can't be made" in capsys.readouterr().out
+
+
+def test_a_command_that_can_not_be_obeyed_is_set_aside(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = make()
+    inbox = judge._folder.inbox
+    turn = judge_module.cycle
+
+    def broken(house: House, event: Event, now: float) -> Change:
+        if isinstance(event, Order) and getattr(event.command, "id", "") == "bad":
+            raise ZeroDivisionError
+        return turn(house, event, now)
+
+    monkeypatch.setattr(judge_module, "cycle", broken)
+    put(inbox, Notify("bad", ("console",), "ana"))
+    put(inbox, Notify("good", ("console",), "ana"))
+    judge.read_inbox()
+    assert [delivery.id for delivery in judge.house.state.deliveries.values()] == ["good-1"]
+    assert [path.suffix for path in inbox.iterdir()] == [REFUSED]
 
 
 def test_what_can_not_be_deleted_is_obeyed_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
