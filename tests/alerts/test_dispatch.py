@@ -10,7 +10,7 @@ from alerts.policy import Policy, Route
 from checks.check import Kind as CheckKind
 from checks.check import Severity
 from checks.evaluate import Finding
-from checks.facts import Unknown, Why
+from checks.facts import Address, Unknown, Why
 from checks.limits import Pattern
 from tests.alerts.scene import GROUP, PROD, finding, report
 from tests.alerts.town import POLICY, Town
@@ -407,3 +407,30 @@ def test_a_cluster_that_comes_back_tells_nothing_that_is_over() -> None:
         "Resolved: nothing of kafka://prod can be observed",
         "late",
     ]
+
+
+def test_targets_that_are_met_together_are_one_message() -> None:
+    town = Town(policy=replace(POLICY, contact_polls=2))
+    other = Address("sqs", "west")
+    setting = finding(PROD.under("topics", "t"), "kafka/min-insync-unsafe", kind=CheckKind.CONFIGURATION)
+    full = finding(other.under("queues", "dlq"), "sqs/dlq-not-empty")
+    unsafe = finding(other.under("queues", "q"), "sqs/dlq-missing", kind=CheckKind.CONFIGURATION)
+    for at in (0, 30):
+        town.look(report(at, LATE, setting))
+        west = report(at + 1, full, unsafe)
+        town.look(replace(west, report=replace(west.report, target=other), place="sqs:west"))
+    town.pass_time(180)
+    assert town.channel.texts() == ["Already wrong when I arrived at kafka://prod, sqs://west: 4"]
+
+
+def test_ends_that_follow_each_other_are_one_message() -> None:
+    town = Town(policy=replace(POLICY, many=2))
+    each = groups(9)
+    town.look(MET, *(report(30 + 120 * n, *each[: n + 1]) for n in range(9)))
+    town.settle_down()
+    assert len(town.channel.posted) == 9
+    first, second = each[:4], each[4:]
+    town.look(report(2000, *second, clear=first), report(2030, *second, clear=first))
+    town.look(report(2040, clear=each), report(2050, clear=each))
+    town.pass_time(180)
+    assert [one.text for one in town.channel.posted[9:]] == ["9 alerts ended: 9 resolved"]
