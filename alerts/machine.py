@@ -231,10 +231,12 @@ class _Look:
             return alert
         if growth is None or alert.told is None:
             return replace(alert, growth=Growth(size.least, self.now, self.policy.grow_wait))
-        told, quiet = min(growth.told, size.most), self.now - growth.at
-        if size.least <= told or quiet < growth.wait or alert.acknowledged or self.silent(alert):
-            return alert if told == growth.told else replace(alert, growth=replace(growth, told=told))
-        wait = self.policy.grow_wait if quiet >= 2 * growth.wait else min(2 * growth.wait, self.policy.grow_longest)
+        told, again = min(growth.told, size.most), growth.at + growth.wait
+        more = None if size.least <= told else self.now if growth.more is None else growth.more
+        if more is None or self.now < again or alert.acknowledged or self.silent(alert):
+            now = replace(growth, told=told, more=more)
+            return alert if now == growth else replace(alert, growth=now)
+        wait = min(2 * growth.wait, self.policy.grow_longest) if more < again else self.policy.grow_wait
         grown = replace(alert, growth=Growth(size.least, self.now, wait), repeated=self.now)
         self.tell(Kind.GREW, grown, f"{size.least - told} more")
         return grown

@@ -49,7 +49,9 @@ class Growth:
     at: float
     """When that was told."""
     wait: float
-    """Seconds until more may be told again: twice as long each time that it keeps growing."""
+    """Seconds until more may be told again: twice as long each time that more came before they were over."""
+    more: float | None = None
+    """Since when there is more than that; None: there is not."""
 
 
 @dataclass(frozen=True, slots=True)
