@@ -9,7 +9,7 @@ from operator import is_
 from typing import NamedTuple
 
 from checks.check import Check, Evidence, Fix, Kind, Problem, Seen, Severity, Size
-from checks.facts import Address, Facts, Unknown, Unobserved, Why, absence
+from checks.facts import Address, Facts, Lazy, Unknown, Unobserved, Why, absence
 from checks.limits import Limits, Ruling
 
 GONE_AFTER = 2
@@ -70,6 +70,8 @@ class _Judged(NamedTuple):
     ruling: Ruling
     problems: tuple[Problem, ...]
     unknown: Unknown | None
+    unasked: tuple[int, ...] = ()
+    """Places in `bound` of what the check was handed and asked nothing: another one would have changed nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,15 +184,21 @@ def _list_gaps(facts: Facts) -> Iterator[Gap]:
 
 def _judge(facts: Facts, check: Check, address: Address, ruling: Ruling, before: _Judged | None) -> _Judged:
     bound = tuple([facts.get(kind, address) for kind in check.facts])  # a list is made faster than a generator is asked
-    if (
-        before is not None
-        and before.ruling is ruling
-        and len(before.bound) == len(bound)
-        and all(map(is_, bound, before.bound))
-    ):
-        return before
+    if before is not None and before.ruling is ruling and len(before.bound) == len(bound):
+        if all(map(is_, bound, before.bound)):
+            return before
+        if before.unasked and _same_but(before.unasked, bound, before.bound):
+            return before._replace(bound=bound)
+    lazy = [(place, fact, fact.asked) for place, fact in enumerate(bound) if isinstance(fact, Lazy)]
     problems, unknown = _call(check, bound, ruling.values)
-    return _Judged(bound, ruling, problems, unknown)
+    return _Judged(bound, ruling, problems, unknown, tuple([place for place, fact, n in lazy if fact.asked == n]))
+
+
+def _same_but(places: tuple[int, ...], new: Sequence[object], old: Sequence[object]) -> bool:
+    """Whether all are the very same, but for `places`, where they are of the same kind."""
+    return all(
+        a is b or (place in places and type(a) is type(b)) for place, (a, b) in enumerate(zip(new, old, strict=True))
+    )
 
 
 def _call(

@@ -24,7 +24,7 @@ from checks.facts.logs import Arrivals, Logs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.sqs import Account, Queue, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.target import Facts, Now, TopicNames, absence, facts_of
-from checks.facts.unknown import Absence, Listing, Unknown, Unobserved, Why, known, young
+from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [
     "NEVER",
@@ -47,6 +47,7 @@ __all__ = [
     "KafkaSnapshot",
     "Lag",
     "Late",
+    "Lazy",
     "Listing",
     "LogEnds",
     "Logs",

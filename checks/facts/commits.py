@@ -9,7 +9,7 @@ from checks.facts.history import KafkaFrame
 from checks.facts.kafka import Ints, Rows
 from checks.facts.lag import NOT_SEEN, Lag, log_rows, offsets_at
 from checks.facts.logs import Flags, Logs
-from checks.facts.unknown import Unknown, young
+from checks.facts.unknown import Lazy, Unknown, young
 
 NOBODY = ("Empty", "Dead")
 """States of a group without members."""
@@ -44,7 +44,7 @@ class Pace:
     written: float
 
 
-class Commits:
+class Commits(Lazy):
     """Asked for one topic at a time, and answers from as few polls as it takes."""
 
     def __init__(self, group: str, lag: Lag, logs: Logs) -> None:
@@ -72,6 +72,7 @@ class Commits:
         Counted are partitions with at least `least` records to read. A poll in which the group had no members,
         an offset was elsewhere, nothing was unread or the topic was another one ends the look back.
         """
+        self.asked += 1
         rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
         offsets = self._lag.committed[rows]
         # Most groups have read everything: that needs no history.
@@ -105,6 +106,7 @@ class Commits:
 
     def pace(self, row: int, over: float) -> Pace | Unknown:
         """How fast one row of the Lag is read and written, over as much of the last `over` seconds as is whole."""
+        self.asked += 1
         newest, span, read, written = len(self._frames) - 1, 0.0, 0, 0
         for k in range(newest - 1, -1, -1):
             age = self._frames[newest].at - self._frames[k].at
@@ -133,6 +135,7 @@ class Commits:
 
         The longest but one where there were several: a stall that is over must not hide the next.
         """
+        self.asked += 1
         rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
         taken: list[float] = []
         start: float | None = None

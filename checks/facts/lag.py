@@ -10,7 +10,7 @@ import numpy as np
 from checks.facts.codes import refused
 from checks.facts.kafka import NEVER, Codes, Committed, Floats, Group, Ints, KafkaSnapshot, LogEnds, Lookups, Rows
 from checks.facts.logs import Flags, Logs
-from checks.facts.unknown import Unknown, Why
+from checks.facts.unknown import Lazy, Unknown, Why
 
 _FAILED = -2
 _NOT_ASKED = -3
@@ -212,7 +212,7 @@ def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
     return answers
 
 
-class Progress:
+class Progress(Lazy):
     """How a group moves, from the history of its target.
 
     Each of it is computed when it is asked for: nobody asks while all is read.
@@ -224,31 +224,37 @@ class Progress:
     @property
     def span(self) -> float:
         """Seconds between the first poll used and the last."""
+        self.asked += 1
         return float(self._times[-1] - self._times[0])
 
     @property
     def produced(self) -> float:
         """Records per second that arrived on its partitions."""
+        self.asked += 1
         return float(np.where(self._both, self._lag.end - self._ends[0], 0).sum() / self.span)
 
     @property
     def consumed(self) -> float:
         """Records per second by which its committed offsets moved."""
+        self.asked += 1
         return float(np.where(self._both, self._lag.committed - self._offsets, 0).sum() / self.span)
 
     @property
     def seconds(self) -> Floats:
         """For each row of its Lag: seconds since the oldest unread record arrived; NaN where it is older than history."""
+        self.asked += 1
         return self._ages[0]
 
     @property
     def bound(self) -> Floats:
         """For each row: the oldest unread record arrived at most so many seconds ago; infinite where unknown."""
+        self.asked += 1
         return self._ages[1]
 
     @property
     def shrinking(self) -> bool:
         """The lag fell between the first poll and the last."""
+        self.asked += 1
         before = np.where(self._both, self._ends[0] - self._offsets, 0).sum()
         return bool(np.where(self._both, self._lag.lag, 0).sum() < before)
 

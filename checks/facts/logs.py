@@ -1,7 +1,7 @@
 """The logs of one target through its history, and what arrived on the partitions of a topic."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -29,12 +29,12 @@ class Logs:
         self._ids = frames[-1].ids if frames else {}
         self._topic: Rows = np.repeat(np.arange(len(ends.topics)), np.diff(ends.first))
         self._partition: Ints = np.arange(ends.end.size) - ends.first[self._topic]
+        self._cuts: dict[tuple[float, int], list[int] | Unknown] = {}
 
     @cached_property
     def told(self) -> Ints:
         """Log end offsets, of whatever topic had the name then."""
-        columns = [np.append(ends.end, NEVER)[self._rows(ends)] for ends in self._ends]
-        return np.array(columns, dtype=np.int64).reshape(-1, self.ends.end.size + 1)
+        return self._stacked([ends.end for ends in self._ends])
 
     @cached_property
     def times(self) -> Floats:
@@ -59,7 +59,7 @@ class Logs:
             return Unknown(Why.UNREACHABLE, f"the log end of some partition of {topic} was not answered")
         ends = self.end[:, rows]
         if len(ends) > 1 and self._unbroken[rows].all():
-            return Arrivals(self.times, ends)
+            return Arrivals(self.times, ends, self._cuts)
         seen = np.flatnonzero((ends >= 0).all(axis=1))
         back = np.flatnonzero((np.diff(ends[seen], axis=0) < 0).any(axis=1))
         run = seen[back[-1] + 1 :] if back.size else seen
@@ -80,14 +80,23 @@ class Logs:
     @cached_property
     def readable(self) -> Ints:
         """Last stable offsets, as `end`: what a consumer may read, whether or not it reads committed records only."""
-        columns = [np.append(ends.stable, NEVER)[self._rows(ends)] for ends in self._ends]
-        return self._of_now(np.array(columns, dtype=np.int64).reshape(self.told.shape))
+        return self._of_now(self._stacked([ends.stable for ends in self._ends]))
 
     @cached_property
     def replaced(self) -> Flags:
         """Whether the topic is known to have had another topic id: it was deleted and created again since."""
         known, same = self._identity
         return np.pad((known & ~same)[:, self._topic], ((0, 0), (0, 1)))
+
+    def _stacked(self, columns: Sequence[Ints]) -> Ints:
+        """One column of each poll, in the rows of now."""
+        table = np.full((len(columns), self.ends.end.size + 1), NEVER, dtype=np.int64)
+        for k, (column, ends) in enumerate(zip(columns, self._ends, strict=True)):
+            if ends.first is self.ends.first:  # the same topics, as history keeps them
+                table[k, :-1] = column
+            else:
+                table[k] = np.append(column, NEVER)[self._rows(ends)]
+        return table
 
     def _of_now(self, told: Ints) -> Ints:
         _, same = self._identity
@@ -136,18 +145,28 @@ class Arrivals:
     at: Floats
     ends: Ints
     """Polls by partitions."""
+    cuts: dict[tuple[float, int], list[int] | Unknown] = field(default_factory=dict, repr=False)
+    """Where windows begin and end; the same for all topics with the same polls."""
 
     def windows(self, over: float, parts: int) -> Windows | Unknown:
         """The last `over` seconds in `parts` windows, each between two polls; Unknown until history reaches so far.
 
         Also where it has a hole there: windows that reach back twice as far would speak of another time.
         """
+        picks = self.cuts.get((over, parts))
+        if picks is None:
+            picks = self.cuts[over, parts] = self._picks(over, parts)
+        if isinstance(picks, Unknown):
+            return picks
+        return Windows(np.diff(self.at[picks]), np.diff(self.ends[picks], axis=0))
+
+    def _picks(self, over: float, parts: int) -> list[int] | Unknown:
         picks: list[int] = [self.at.size - 1]
         for part in range(1, parts + 1):
             wanted = self.at[-1] - over * part / parts
             picks.insert(0, min(int(np.searchsorted(self.at, wanted, side="right")) - 1, picks[0] - 1))
-        if picks[0] < 0 or self.at[-1] - self.at[picks[0]] > 2 * over:
-            span = self.at[-1] - self.at[0]
-            detail = f"{self.at.size} polls in {span:.0f} s of history; {parts} windows in {over:g} s are needed"
-            return young(detail, over, parts + 1)
-        return Windows(np.diff(self.at[picks]), np.diff(self.ends[picks], axis=0))
+        if picks[0] >= 0 and self.at[-1] - self.at[picks[0]] <= 2 * over:
+            return picks
+        span = self.at[-1] - self.at[0]
+        detail = f"{self.at.size} polls in {span:.0f} s of history; {parts} windows in {over:g} s are needed"
+        return young(detail, over, parts + 1)

@@ -76,6 +76,12 @@ def known(value: T | Unknown) -> T:
     return value
 
 
+class Lazy:
+    """A fact that is computed when it is asked for. `asked` counts how often: what was not asked has decided nothing."""
+
+    asked = 0
+
+
 class Absence(NamedTuple):
     """Asked for by name, and answered "not found"."""
 

@@ -6,7 +6,22 @@ import pytest
 
 from checks.check import Check, Fix, Kind, Problem, Seen, Severity, check
 from checks.evaluate import Finding, Fingerprint, Verdict, evaluate
-from checks.facts import Absence, Address, Cluster, Facts, History, Listing, Now, Topic, Unknown, Why, facts_of, known
+from checks.facts import (
+    Absence,
+    Address,
+    Cluster,
+    Facts,
+    History,
+    KafkaSnapshot,
+    Lazy,
+    Listing,
+    Now,
+    Topic,
+    Unknown,
+    Why,
+    facts_of,
+    known,
+)
 from checks.kafka.offline_partition import offline_partition
 from checks.limits import Limits, Override, Pattern
 from tests.checks.examples import kafka, sqs, topic
@@ -87,3 +102,48 @@ def test_a_check_explains_itself() -> None:
         check(kind=Kind.CONDITION, severity=Severity.INFO)(silent)
     assert isinstance(crowded, Check)
     assert not list(crowded(topic("orders", 1)[0], Now(0.0), None))
+
+
+class Slow(Lazy):
+    """A fact of these tests that takes long to say whether a topic is large."""
+
+    def __init__(self, large: bool) -> None:
+        self._large = large
+
+    @property
+    def large(self) -> bool:
+        self.asked += 1
+        return self._large
+
+
+@check(kind=Kind.CONDITION, severity=Severity.WARNING)
+def large_and_crowded(topic: Topic, slow: Slow | Unknown) -> Iterator[Problem]:
+    """Asks what takes long only where it matters, for the tests of this file."""
+    called.append(topic.name)
+    if len(topic.leader) > 5 and (isinstance(slow, Unknown) or slow.large):
+        yield Problem("large", (Seen("leader", len(topic.leader)),), Fix("smaller"))
+
+
+called: list[str] = []
+
+
+def slowly(snapshot: KafkaSnapshot, slow: Slow | Unknown) -> Facts:
+    told = facts(snapshot)
+    told.PROVIDERS = {**told.PROVIDERS, Slow: lambda _facts, _name: slow}  # type: ignore[attr-defined]
+    return told
+
+
+def test_what_a_check_did_not_ask_is_no_reason_to_judge_again() -> None:
+    snapshot = kafka([topic("few", 1), topic("many", 9)])
+    called.clear()
+    first = evaluate(slowly(snapshot, Slow(False)), [large_and_crowded], Limits())
+    limits = first.limits or Limits()
+    assert called == ["few", "many"]
+    second = evaluate(slowly(snapshot, Slow(True)), [large_and_crowded], limits, previous=first)
+    assert called == ["few", "many", "many"], "it asked about the other one"
+    assert len(second.findings) == 1
+    third = evaluate(slowly(snapshot, Slow(True)), [large_and_crowded], limits, previous=second)
+    assert called[3:] == ["many"]
+    unknown = evaluate(slowly(snapshot, Unknown(Why.YOUNG, "one poll")), [large_and_crowded], limits, previous=third)
+    assert called[4:] == ["few", "many"], "whether it is known at all may decide without a question"
+    assert len(unknown.findings) == 1

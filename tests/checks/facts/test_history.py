@@ -23,6 +23,12 @@ def test_what_did_not_change_is_the_same_object_in_every_poll() -> None:
     assert second.committed["app"] is not third.committed["app"]
     assert first.ids is second.ids is third.ids
     assert first.states is second.states is third.states
+    assert first.committed is second.committed
+    assert first.ends is not None
+    assert second.ends is not None
+    assert (first.ends.at, second.ends.at) == (AT, AT + 1)
+    for name in ("topics", "first", "start", "end", "stable", "error", "rows"):
+        assert getattr(first.ends, name) is getattr(second.ends, name), name
     for seconds in (0, 30):
         history.append(sqs(queue("q", visible=seconds), at=AT + seconds))
     before, after = history.sqs("prod")
