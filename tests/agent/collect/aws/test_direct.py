@@ -1,6 +1,8 @@
 """The short way to a queue's attributes: signed as botocore signs, and botocore itself wherever it does not lead through."""
 
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +11,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from agent.collect.aws.direct import signature
+from agent.collect.aws.direct import Direct, signature
 from agent.collect.aws.sqs import SqsCollector, SqsSettings
 from checks.facts import Queue, SqsSnapshot, Unknown, Why
 from tests.agent.collect.aws.gateway import Answer, Call, Gateway, refuse
-from tests.agent.collect.kafka.conftest import Authority
+from tests.agent.collect.kafka.conftest import Authority, Handler
 from tests.live.sqs import REGION, SqsServer
 
 Looks = Callable[[], SqsSnapshot]
@@ -121,3 +123,54 @@ def test_the_bundle_of_the_environment_is_trusted_and_nobody_else(
     monkeypatch.delenv("AWS_CA_BUNDLE")
     assert not isinstance(SqsCollector(settings).collect(None, 20.0).queues.items.get("q"), Queue)
     assert len(agents(guarded)) == 1
+
+
+FINE = b'{"Attributes": {"QueueArn": "arn"}}'
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
+
+
+def whole(head: bytes = HEAD, body: bytes = FINE, length: int | None = None) -> bytes:
+    return head + f"content-length: {len(body) if length is None else length}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (whole(), True),
+        (whole(HEAD + b"X-Amzn-RequestId: 1\r\n"), True),
+        (whole(HEAD.replace(b"Content-Type", b"content-type")), True),
+        (whole(HEAD.replace(b"1.1 200 OK", b"1.0 200 OK")), True),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n" % len(FINE) + FINE + b"\r\n0\r\n\r\n", False),
+        (HEAD + b"\r\n" + FINE, False),
+        (whole(length=len(FINE) + 1), False),
+        (whole(length=len(FINE) - 1), False),
+        (whole(length=10**8), False),
+        (whole(HEAD.replace(b"200 OK", b"500 No")), False),
+        (whole(HEAD.replace(b"application/x-amz-json-1.0", b"text/html")), False),
+        (whole(body=b"[1]"), False),
+        (whole(body=b"{"), False),
+        (b"HTTP/1.1 200", False),
+        (b"", False),
+        (b"\x00" * 5_000_000, False),
+    ],
+    ids=[
+        "fine", "more-headers", "lower-case", "old", "chunked", "no-length", "too-short", "too-long", "huge", "500", "html",
+        "list", "half", "cut", "nothing", "endless",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("piece", [1 << 20, 7], ids=["at-once", "in-pieces"])
+def test_only_the_simplest_answer_is_taken(
+    serve: Callable[[Handler], int], answer: bytes, found: bool, piece: int
+) -> None:
+    piece = max(piece, len(answer) // 100)
+
+    def handle(connection: socket.socket, _stop: threading.Event) -> None:
+        connection.recv(65536)
+        for start in range(0, len(answer), piece):
+            connection.sendall(answer[start : start + piece])
+        connection.shutdown(socket.SHUT_WR)
+
+    credentials = Credentials("AKID", "secret")
+    link = Direct(f"http://127.0.0.1:{serve(handle)}", REGION, credentials.get_frozen_credentials, None, (5.0, 5.0))
+    assert link.attributes("http://q") == ({"QueueArn": "arn"} if found else None)
+    link.close()
