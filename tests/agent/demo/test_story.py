@@ -200,8 +200,9 @@ def test_ended_half_way_it_leaves_nothing(demo: Demo, sent: signal.Signals) -> N
 
 # The child makes the terminal its own, as a login does; of the story it plays the first act.
 ON_A_TERMINAL = """
-import os
+import os, signal
 os.login_tty(0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import agent.demo.show
 agent.demo.show.STORY = agent.demo.show.STORY[:1]
 from agent.cli import main

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ConfigError
@@ -60,7 +60,7 @@ def refusal(path: Path) -> str:
 def test_any_state_is_there_again(tmp_path: Path, log: str) -> None:
     numbers = count()
 
-    @settings(max_examples=50)
+    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(STATES, min_size=1, max_size=3))
     def again(states: list[State]) -> None:
         path = tmp_path / f"{next(numbers)}.db"
