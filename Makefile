@@ -17,7 +17,7 @@ demo: .venv/ready
 	$(BIN)/mqcanary demo
 
 test: .venv/ready
-	$(BIN)/pytest --cov --cov-report=term -m 'not soak'
+	$(BIN)/pytest -n auto --maxprocesses=6 --cov --cov-report=term -m 'not soak'
 	$(BIN)/coverage report --include='checks/*,alerts/*' --fail-under=95
 
 soak: .venv/ready

@@ -176,6 +176,7 @@ TOLD: tuple[tuple[int, str, str], ...] = (
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("every", [60.0, pytest.param(30.0, marks=pytest.mark.soak)])
 def test_the_hour(every: float) -> None:
     hour = Hour(every)

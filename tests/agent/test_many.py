@@ -5,6 +5,8 @@ What it costs stands in bench/alerting.py.
 
 from pathlib import Path
 
+import pytest
+
 from agent.cycle import House, Look, Send, Sent, cycle
 from agent.store.database import Store
 from alerts.machine import Tick
@@ -46,6 +48,7 @@ class Agent:
             now += 2
 
 
+@pytest.mark.no_cover
 def test_ten_thousand_alerts_are_one_message(tmp_path: Path) -> None:
     agent = Agent(tmp_path / "state.db")
     store = Store(agent.path)
