@@ -1,6 +1,6 @@
 """Facts in, report out: what can be known, the rules that judge it, and what they say.
 
-A check is one file in `checks/kafka` or `checks/sqs`; putting it there is all it takes.
+A check is one file in `checks/kafka`, `checks/sqs` or `checks/fifo`; putting it there is all it takes.
 """
 
 import pkgutil
@@ -9,7 +9,7 @@ from importlib import import_module
 
 from checks.check import Check
 
-FAMILIES = ("kafka", "sqs")
+FAMILIES = ("kafka", "sqs", "fifo")
 
 
 @cache

@@ -5,16 +5,21 @@ from checks.facts.commits import Commits, Pace, Standing
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import (
     NEVER,
+    NOT_SAMPLED,
     Broker,
     BrokerConfig,
     Cluster,
     Committed,
     Group,
     KafkaSnapshot,
+    LogDir,
     LogEnds,
     Lookups,
     Member,
+    Reassignment,
+    Sample,
     Setting,
+    Storage,
     Topic,
     TopicConfig,
     unseen_kafka,
@@ -23,11 +28,12 @@ from checks.facts.lag import Lag, Late, Progress
 from checks.facts.logs import Arrivals, Logs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.sqs import Account, Queue, RedrivePolicy, SqsSnapshot, unseen_sqs
-from checks.facts.target import Facts, Now, TopicNames, absence, facts_of
+from checks.facts.target import BrokerConfigs, Facts, Now, TopicConfigs, TopicNames, absence, facts_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [
     "NEVER",
+    "NOT_SAMPLED",
     "Absence",
     "Account",
     "Address",
@@ -35,6 +41,7 @@ __all__ = [
     "Backlog",
     "Broker",
     "BrokerConfig",
+    "BrokerConfigs",
     "Cluster",
     "Commits",
     "Committed",
@@ -49,6 +56,7 @@ __all__ = [
     "Late",
     "Lazy",
     "Listing",
+    "LogDir",
     "LogEnds",
     "Logs",
     "Lookups",
@@ -57,13 +65,17 @@ __all__ = [
     "Pace",
     "Progress",
     "Queue",
+    "Reassignment",
     "RedrivePolicy",
+    "Sample",
     "Setting",
     "Snapshot",
     "SqsSnapshot",
     "Standing",
+    "Storage",
     "Topic",
     "TopicConfig",
+    "TopicConfigs",
     "TopicNames",
     "Unknown",
     "Unobserved",

@@ -218,6 +218,84 @@ class Lookups:
 
 
 @dataclass(frozen=True, slots=True)
+class LogDir:
+    """A directory of one broker in which logs are kept, and the volume under it."""
+
+    path: str
+    total: int | Unknown
+    """Bytes of the volume; Unknown before Kafka 3.3 (KIP-827)."""
+    usable: int | Unknown
+    """Bytes of it that are free, as far as the broker may use them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Storage:
+    """What lies on the disks of one broker: a row for each replica in each of its directories."""
+
+    dirs: tuple[LogDir | Unknown, ...]
+    """Unknown: that directory is offline."""
+    topics: tuple[str, ...]
+    topic: Ints
+    """Index into `topics`."""
+    partition: Ints
+    size: Ints
+    """Bytes of its segments."""
+    future: Ints
+    """1 for a replica that is being moved here from another directory, 0 otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reassignment:
+    """A partition whose replicas are being moved."""
+
+    topic: str
+    partition: int
+    adding: tuple[int, ...]
+    removing: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What the newest record batches of one topic show. Neither a key nor a body: counts and salted hashes."""
+
+    bytes: int
+    """Of all batches that were read."""
+    records: int
+    """In them, without control records (markers of transactions)."""
+    keyless: int
+    """Of them without a key."""
+    key: Ints
+    """Salted hash of a key: rows below are pairs of key and partition. Hashes of two salts can't be compared."""
+    key_partition: Ints
+    key_count: Ints
+    """Records with that key on that partition."""
+    headers: Mapping[str, int]
+    """Name of a header to how many records have it."""
+    batch_partition: Ints
+    """From here on: a row for each batch, newest last within its partition."""
+    batch_offset: Ints
+    """Of its first record."""
+    batch_records: Ints
+    batch_bytes: Ints
+    """As stored, compressed or not."""
+    batch_codec: Ints
+    """0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."""
+    batch_idempotent: Ints
+    """1 where the batch carries a producer id, 0 otherwise."""
+    batch_first: Ints
+    """Timestamp of its first record, ms since the epoch."""
+    batch_last: Ints
+    """The greatest timestamp in it."""
+    at: float
+
+
+NOT_SAMPLED = Unknown(
+    Why.OFF, "no records of it were sampled", "sample it: mqcanary audit --sample GLOB, or sample: {topics: [...]}"
+)
+_NOT_ASKED = Unknown(Why.OFF, "it was not asked for")
+
+
+@dataclass(frozen=True, slots=True)
 class KafkaSnapshot:
     """One cluster, one cycle. Always produced: what failed is Unknown where it failed."""
 
@@ -231,6 +309,11 @@ class KafkaSnapshot:
     committed: Mapping[str, Committed | Unknown]
     ends: LogEnds | Unknown
     lookups: Lookups | Unknown
+    storage: Mapping[str, Storage | Unknown] | Unknown = _NOT_ASKED
+    """By id of the broker, as text."""
+    reassignments: tuple[Reassignment, ...] | Unknown = _NOT_ASKED
+    samples: Mapping[str, Sample | Unknown] | Unknown = NOT_SAMPLED
+    """By topic, only those that were chosen."""
 
     @property
     def address(self) -> Address:
@@ -250,4 +333,7 @@ def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
         committed={},
         ends=unknown,
         lookups=unknown,
+        storage=unknown,
+        reassignments=unknown,
+        samples=unknown,
     )

@@ -8,12 +8,22 @@ from typing import Any, Protocol, TypeVar, cast
 from checks.facts.address import Address
 from checks.facts.commits import Commits
 from checks.facts.history import History, Snapshot
-from checks.facts.kafka import BrokerConfig, Cluster, Group, Ints, KafkaSnapshot, Topic, TopicConfig
+from checks.facts.kafka import (
+    NOT_SAMPLED,
+    BrokerConfig,
+    Cluster,
+    Group,
+    Ints,
+    KafkaSnapshot,
+    Sample,
+    Topic,
+    TopicConfig,
+)
 from checks.facts.lag import Lag, Progress, answers_of, lag_of, progress_of
 from checks.facts.logs import Arrivals, Logs
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
 from checks.facts.sqs import Account, Queue, SqsSnapshot
-from checks.facts.unknown import Absence, Listing, Unknown, Why
+from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Why
 
 T = TypeVar("T")
 
@@ -33,6 +43,24 @@ class TopicNames:
 
     def exists(self, name: str) -> bool | Unknown:
         return self.listing.exists(name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BrokerConfigs:
+    """How the brokers of a cluster are set, each by its id as text."""
+
+    all: Mapping[str, BrokerConfig | Unknown]
+
+
+class TopicConfigs(Lazy):
+    """How other topics of the target are set."""
+
+    def __init__(self, configs: Mapping[str, TopicConfig | Unknown]) -> None:
+        self._configs = configs
+
+    def of(self, name: str) -> TopicConfig | Unknown:
+        self.asked += 1
+        return _one(self._configs, name, "configuration of topic")
 
 
 class Facts(Protocol):
@@ -184,12 +212,19 @@ class KafkaFacts(_Base):
     def _arrivals(self, name: str) -> Arrivals | Unknown:
         return self._logs if isinstance(self._logs, Unknown) else self._logs.arrivals(name)
 
+    def _sample(self, name: str) -> Sample | Unknown:
+        samples = self.snapshot.samples
+        return samples if isinstance(samples, Unknown) else samples.get(name, NOT_SAMPLED)
+
     PROVIDERS: Mapping[type, Provider] = {
         Now: _Base.now,
         Cluster: lambda self, _: self.snapshot.cluster,
         Topic: lambda self, name: _one(self.snapshot.topics.items, name, "topic"),
         TopicConfig: lambda self, name: _one(self.snapshot.topic_configs, name, "configuration of topic"),
         BrokerConfig: lambda self, name: _one(self.snapshot.broker_configs, name, "configuration of broker"),
+        BrokerConfigs: lambda self, _: BrokerConfigs(self.snapshot.broker_configs),
+        TopicConfigs: lambda self, _: TopicConfigs(self.snapshot.topic_configs),
+        Sample: _sample,
         Group: lambda self, name: _one(self.snapshot.groups.items, name, "group"),
         TopicNames: lambda self, _: self._names,
         Lag: _lag,

@@ -1,0 +1,1 @@
+"""Checks of SQS FIFO queues: one file each."""
