@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from agent.collect.aws import rights
 from agent.collect.aws.queue import typed
 from agent.collect.aws.session import Session, opened
 from agent.collect.targets import Calls
@@ -62,6 +63,10 @@ class SqsCollector:
         self._kept: tuple[Session, float] | None = None
 
     @property
+    def settings(self) -> SqsSettings:
+        return self._settings
+
+    @property
     def place(self) -> str:
         return self._settings.name or self._settings.region
 
@@ -74,7 +79,7 @@ class SqsCollector:
             look = _Look(self._settings, self._session(deadline), self._clock, deadline)
         except Exception as error:  # noqa: BLE001 - botocore has no common ancestor for profiles, regions and endpoints
             role = self._settings.role_arn
-            right = f"sts:AssumeRole on {role}" if role else ""
+            right = rights.ASSUME_ROLE.on(role) if role else ""
             return self.unseen(reason(error, f"the role {role}" if role else f"AWS in {self._settings.region}", right))
         snapshot = look.snapshot(previous, self)
         unread = [queue for queue in snapshot.queues.items.values() if isinstance(queue, Unknown)]
@@ -153,7 +158,7 @@ class _Look:
             )
             urls = [url for page in pages for url in page.get("QueueUrls", ())]
         except Exception as error:  # noqa: BLE001 - as above
-            return {}, (reason(error, "the list of queues", "sqs:ListQueues on *"),)
+            return {}, (reason(error, "the list of queues", rights.LIST_QUEUES.on()),)
         return {url.rpartition("/")[2]: url for url in urls}, ()
 
     def tagged(self) -> tuple[dict[str, str | Unknown | None], tuple[Unknown, ...]]:
@@ -166,7 +171,7 @@ class _Look:
             )
             arns = [entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]]
         except Exception as error:  # noqa: BLE001 - as above
-            return {}, (reason(error, "the queues by tag", "tag:GetResources on *"),)
+            return {}, (reason(error, "the queues by tag", rights.GET_RESOURCES.on()),)
         return {name: self.url(name) for name in (arn.rpartition(":")[2] for arn in arns)}, ()
 
     def url(self, name: str) -> str | Unknown | None:
@@ -176,7 +181,7 @@ class _Look:
         try:
             return str(self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
         except Exception as error:  # noqa: BLE001 - as above
-            return None if code(error) in _NO_QUEUE else reason(error, f"queue {name}", f"sqs:GetQueueUrl on {name}")
+            return None if code(error) in _NO_QUEUE else reason(error, f"queue {name}", rights.GET_QUEUE_URL.on(name))
 
     def missed(self, previous: SqsSnapshot | None, names: Mapping[str, object]) -> list[str]:
         """Queues seen before and not listed now: a list can be late, so they are asked for by name."""
@@ -223,7 +228,7 @@ class _Look:
         except Exception as error:  # noqa: BLE001 - as above
             if code(error) in _NO_QUEUE:
                 return None
-            return reason(error, f"queue {name}", f"sqs:GetQueueAttributes on {name}")
+            return reason(error, f"queue {name}", rights.GET_QUEUE_ATTRIBUTES.on(name))
         try:
             return typed(name, url, found, self.clock())
         except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -272,7 +277,7 @@ class _Look:
             )
             return tuple(sorted(url.rpartition("/")[2] for page in pages for url in page.get("queueUrls", ())))
         except Exception as error:  # noqa: BLE001 - as above
-            return reason(error, f"the sources of {queue.name}", f"sqs:ListDeadLetterSourceQueues on {queue.name}")
+            return reason(error, f"the sources of {queue.name}", rights.LIST_SOURCES.on(queue.name))
 
     def account(self, queues: Iterable[Queue | Unknown]) -> Account | Unknown:
         for queue in queues:

@@ -21,6 +21,7 @@ from agent.collect.kafka.groups import (
     list_groups,
 )
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
+from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.topics import (
     TOPIC_LIST_BLIND,
@@ -108,6 +109,10 @@ class KafkaCollector:
         self._memos = Memos()
         self._asked: dict[Address, tuple[Group, frozenset[str]]] = {}
         self._read: _Read | None = None
+
+    @property
+    def settings(self) -> KafkaSettings:
+        return self._settings
 
     @property
     def place(self) -> str:
@@ -376,10 +381,7 @@ def _absences(names: frozenset[str], before: Listing[Topic] | Listing[Group] | N
 
 
 def _group_blindness(cluster: Cluster) -> tuple[Unknown, ...]:
-    close = (
-        "grant DESCRIBE on the cluster: kafka-acls.sh --bootstrap-server $BOOTSTRAP --add --allow-principal User:NAME "
-    )
-    close += "--operation Describe --cluster"
+    close = f"{DESCRIBE_CLUSTER.close()}: {command('User:NAME', [DESCRIBE_CLUSTER])}"
     if isinstance(cluster.operations, Unknown):
         return (Unknown(Why.UNSUPPORTED, "whether all groups are listed is not known: the broker tells no rights"),)
     if "DESCRIBE" in cluster.operations:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from agent.collect.kafka.rights import DESCRIBE_GROUP
 from agent.collect.kafka.wire import Wire
 from checks.facts import Committed, Group, Member, Unknown, Why
 from checks.facts.codes import COORDINATOR_NOT_AVAILABLE, GROUP_NOT_FOUND, NOT_COORDINATOR, refused
@@ -140,7 +141,7 @@ def _by_broker(listed: Iterable[Listed]) -> dict[int, list[Listed]]:
 
 
 def _failed(code: int, what: str, name: str) -> Unknown:
-    unknown = refused(code, what, f"grant DESCRIBE on group {name}" if code == 30 else "")
+    unknown = refused(code, what, DESCRIBE_GROUP.close(name) if code == 30 else "")
     return Unknown(unknown.why, unknown.detail, unknown.close, last=_Moved() if code in _MOVED else None)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.collect.kafka.rights import DESCRIBE_CONFIGS_CLUSTER, DESCRIBE_CONFIGS_TOPIC, DESCRIBE_TOPIC
 from agent.collect.kafka.wire import Wire
 from checks.facts import Broker, BrokerConfig, Cluster, Setting, Topic, TopicConfig, Unknown, Why
 from checks.facts.codes import UNKNOWN_TOPIC, refused
@@ -86,7 +87,7 @@ def _metadata(answer: Any) -> Metadata:
         if topic.error_code == UNKNOWN_TOPIC:
             absent.add(topic.name)
         elif topic.error_code and not topic.partitions:
-            close = f"grant DESCRIBE on topic {topic.name}"
+            close = DESCRIBE_TOPIC.close(topic.name)
             found[topic.name] = refused(topic.error_code, f"topic {topic.name}", close)
         else:
             found[topic.name] = _topic(topic)
@@ -125,7 +126,7 @@ def _topic(topic: Any) -> Topic:
 def read_topic_configs(wire: Wire, names: Iterable[str]) -> dict[str, TopicConfig | Unknown]:
     configs: dict[str, TopicConfig | Unknown] = {}
     for batch in _batches(sorted(names)):
-        close = "grant DESCRIBE_CONFIGS on the topics"
+        close = DESCRIBE_CONFIGS_TOPIC.close()
         for name, told in _configs(wire, None, 2, batch, TOPIC_KEYS, close).items():
             configs[name] = told if isinstance(told, Unknown) else TopicConfig(told)
     return configs
@@ -135,9 +136,7 @@ def read_broker_configs(wire: Wire, brokers: Iterable[int]) -> dict[str, BrokerC
     """Each broker tells its own, by its id as text."""
     configs: dict[str, BrokerConfig | Unknown] = {}
     for broker in brokers:
-        told = _configs(wire, broker, 4, [str(broker)], BROKER_KEYS, "grant DESCRIBE_CONFIGS on the cluster")[
-            str(broker)
-        ]
+        told = _configs(wire, broker, 4, [str(broker)], BROKER_KEYS, DESCRIBE_CONFIGS_CLUSTER.close())[str(broker)]
         configs[str(broker)] = told if isinstance(told, Unknown) else BrokerConfig(told)
     return configs
 

@@ -1,0 +1,85 @@
+"""The rights that the collector of a cluster uses, declared once: gaps, `mqcanary doctor` and the documentation read them here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checks.wording import shell
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One operation on one kind of resource, as Kafka's authorizer has them."""
+
+    operation: str
+    """As kafka-acls.sh writes it."""
+    kind: str
+    """topic, group or cluster."""
+    calls: tuple[str, ...]
+    """The APIs that it lets through."""
+    sections: tuple[str, ...]
+    """Fields of the snapshot that are Unknown without it."""
+    cost: str
+    """What is not seen without it, in words."""
+    sampling: bool = False
+    """Used only where records are sampled, which is by choice."""
+
+    @property
+    def name(self) -> str:
+        """`DESCRIBE_CONFIGS on topics`."""
+        return f"{self.code} on {'the cluster' if self.kind == 'cluster' else f'{self.kind}s'}"
+
+    @property
+    def code(self) -> str:
+        """The operation as the protocol names it: DESCRIBE_CONFIGS."""
+        return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(self.operation)).upper()
+
+    def close(self, name: str = "") -> str:
+        """What makes known what it was missing for; `name`: for one resource alone."""
+        where = "the cluster" if self.kind == "cluster" else f"{self.kind} {name}" if name else f"the {self.kind}s"
+        return f"grant {self.code} on {where}"
+
+
+DESCRIBE_TOPIC = Right(
+    "Describe",
+    "topic",
+    ("Metadata", "ListOffsets", "OffsetFetch"),
+    ("topics", "ends", "lookups"),
+    "nothing of those topics is seen, and no lag of the groups that read them",
+)
+DESCRIBE_CONFIGS_TOPIC = Right(
+    "DescribeConfigs", "topic", ("DescribeConfigs",), ("topic_configs",), "how topics are set is not seen"
+)
+DESCRIBE_GROUP = Right(
+    "Describe",
+    "group",
+    ("DescribeGroups", "ConsumerGroupDescribe", "FindCoordinator", "OffsetFetch"),
+    ("groups", "committed"),
+    "no lag of those groups",
+)
+DESCRIBE_CLUSTER = Right("Describe", "cluster", ("ListGroups",), (), "the list of groups may be incomplete")
+DESCRIBE_CONFIGS_CLUSTER = Right(
+    "DescribeConfigs", "cluster", ("DescribeConfigs",), ("broker_configs",), "how brokers are set is not seen"
+)
+
+RIGHTS = (DESCRIBE_TOPIC, DESCRIBE_CONFIGS_TOPIC, DESCRIBE_GROUP, DESCRIBE_CLUSTER, DESCRIBE_CONFIGS_CLUSTER)
+FREE = ("ApiVersions", "SaslHandshake", "SaslAuthenticate")
+"""APIs that ask for no right."""
+
+
+def command(principal: str, rights: Sequence[Right], name: str = "*", *, prefixed: bool = False) -> str:
+    """The kafka-acls.sh command that grants rights on one kind of resource; `principal` as User:NAME."""
+    kind = rights[0].kind
+    words = ["kafka-acls.sh --bootstrap-server $BOOTSTRAP --add", f"--allow-principal {shell(principal)}"]
+    words += [f"--operation {right.operation}" for right in rights]
+    words.append("--cluster" if kind == "cluster" else f"--{kind} {shell(name)}")
+    if prefixed:
+        words.append("--resource-pattern-type prefixed")
+    return " ".join(words)
+
+
+def commands(principal: str, *, sampled: Sequence[str] = ()) -> list[str]:
+    """All that a collector needs to see a whole cluster; `sampled` names the topics whose records it reads."""
+    kinds = dict.fromkeys(right.kind for right in RIGHTS)
+    every = [command(principal, [r for r in RIGHTS if r.kind == kind and not r.sampling]) for kind in kinds]
+    reading = [right for right in RIGHTS if right.sampling]
+    return every + [command(principal, reading, name) for name in sampled if reading]
