@@ -23,6 +23,8 @@ class Rule:
 
 
 RULES: Final = (
+    Rule("kafka/group-stopped", "kafka/group-lagging", "a group that nobody is in falls behind"),
+    Rule("kafka/group-stopped", "kafka/lag-on-one-partition", "nobody is there to read any partition"),
     Rule("kafka/group-stalled", "kafka/group-lagging", "a group that does not move falls behind"),
     Rule("kafka/group-stalled", "kafka/lag-on-one-partition", "the partition that stands still is where the lag is"),
     Rule("kafka/offline-partition", "kafka/under-replicated", "a partition that nobody leads has no in-sync replicas"),

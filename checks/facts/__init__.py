@@ -1,6 +1,7 @@
 """What can be known. No I/O, no clock, no logging, no randomness: values only."""
 
 from checks.facts.address import Address
+from checks.facts.attendance import Attendance, Away
 from checks.facts.commits import Commits, Pace, Standing
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import (
@@ -38,6 +39,8 @@ __all__ = [
     "Account",
     "Address",
     "Arrivals",
+    "Attendance",
+    "Away",
     "Backlog",
     "Broker",
     "BrokerConfig",

@@ -130,6 +130,11 @@ class Group:
     coordinator: int | None
     members: tuple[Member, ...] | Unknown
 
+    @property
+    def joined(self) -> bool:
+        """Somebody has been a member: a group to which offsets were only ever committed has no protocol."""
+        return bool(self.protocol_type) or self.kind != "classic"
+
     def assigned_topics(self) -> frozenset[str] | Unknown:
         """The topics that some member owns a partition of."""
         if isinstance(self.members, Unknown):

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar, cast
 
 from checks.facts.address import Address
+from checks.facts.attendance import Attendance
 from checks.facts.commits import Commits
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import (
@@ -209,6 +210,9 @@ class KafkaFacts(_Base):
             return lag
         return logs if isinstance(logs, Unknown) else Commits(name, lag, logs)
 
+    def _attendance(self, name: str) -> Attendance:
+        return Attendance(name, self._frames)
+
     def _arrivals(self, name: str) -> Arrivals | Unknown:
         return self._logs if isinstance(self._logs, Unknown) else self._logs.arrivals(name)
 
@@ -231,6 +235,7 @@ class KafkaFacts(_Base):
         Progress: _progress,
         Commits: _commits,
         Arrivals: _arrivals,
+        Attendance: _attendance,
     }
 
 

@@ -157,6 +157,7 @@ SCRIPT: tuple[tuple[float, str, Act], ...] = (
 # Minute (up to its end), how, and how it begins. An edit calls nobody.
 TOLD: tuple[tuple[int, str, str], ...] = (
     (7, "post", "1 message in dead-letter queue orders-dlq (of orders)"),
+    (10, "post", "group billing has no members"),  # and not that it is late as well
     (16, "post", "group checkout is "),
     (18, "edit", "Resolved: group checkout is "),
     (18, "reply", "Resolved: group checkout is "),
@@ -165,7 +166,6 @@ TOLD: tuple[tuple[int, str, str], ...] = (
     (27, "aloud", "More: 2 messages in dead-letter queue orders-dlq (of orders)"),
     (32, "edit", "Resolved: nothing of kafka://prod can be observed"),
     (32, "reply", "Resolved: nothing of kafka://prod can be observed"),
-    (32, "post", "group billing is "),
     (39, "post", "group checkout is "),
     (41, "edit", "Resolved: group checkout is "),
     (41, "reply", "Resolved: group checkout is "),

@@ -1,0 +1,93 @@
+"""When a group had members in the history of its target, and what moved while it had none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from checks.facts.history import KafkaFrame
+from checks.facts.kafka import Committed
+from checks.facts.unknown import Lazy, Unknown, Why
+
+EMPTY = ("Empty", "Dead")
+"""States of a group without members."""
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """The polls up to now in which nobody was in a group."""
+
+    polls: int
+    seconds: float
+    """Between the first of them and the last."""
+    open: bool
+    """The first of them is the first poll there is: it may have begun before."""
+    usual: float
+    """The longest that nobody was in it before somebody came back, in seconds; 0 where that was never seen."""
+    moved: bool
+    """Some offset moved on between two polls that both showed nobody: somebody reads without joining."""
+
+
+class Attendance(Lazy):
+    """Asked only of groups that nobody is in and that have something to read."""
+
+    def __init__(self, group: str, frames: Sequence[KafkaFrame]) -> None:
+        self._group, self._all = group, frames
+
+    def away(self) -> Away:
+        """How long nobody has been in the group, as far as history reaches."""
+        self.asked += 1
+        return self._away
+
+    @cached_property
+    def _away(self) -> Away:
+        frames = [frame for frame in self._all if self._group in frame.states]
+        runs: list[tuple[int, int]] = []
+        for k, frame in enumerate(frames):
+            if frame.states[self._group] not in EMPTY:
+                continue
+            if runs and runs[-1][1] == k - 1:
+                runs[-1] = (runs[-1][0], k)
+            else:
+                runs.append((k, k))
+        newest = len(frames) - 1
+        begin = runs[-1][0] if runs and runs[-1][1] == newest else newest
+        ended = [frames[last + 1].at - frames[first].at for first, last in runs if last < newest]
+        alone = [[frame.committed.get(self._group) for frame in frames[first : last + 1]] for first, last in runs]
+        return Away(
+            polls=newest - begin + 1,
+            seconds=frames[newest].at - frames[begin].at,
+            open=begin == 0,
+            usual=max(ended, default=0.0),
+            moved=any(_moved_on([one for one in run if one is not None]) for run in alone),
+        )
+
+    def twice(self) -> Away | Unknown:
+        """The same, once two polls show nobody: one says nothing of what moves."""
+        away = self.away()
+        if away.polls > 1 or away.moved or not away.open:
+            return away
+        return Unknown(Why.YOUNG, "only one poll so far: it may be read without members", "another poll: --samples 3")
+
+
+def _moved_on(run: Sequence[Committed]) -> bool:
+    return any(_further(old, new) for old, new in pairwise(run) if old is not new)
+
+
+def _further(old: Committed, new: Committed) -> bool:
+    if (
+        old.topics == new.topics
+        and np.array_equal(old.topic, new.topic)
+        and np.array_equal(old.partition, new.partition)
+    ):
+        return bool(((new.offset > old.offset) & (old.offset >= 0)).any())
+    then = _table(old)
+    return any(offset > then.get(place, offset) for place, offset in _table(new).items())
+
+
+def _table(one: Committed) -> dict[tuple[str, int], int]:
+    names = [one.topics[i] for i in one.topic.tolist()]
+    places = zip(names, one.partition.tolist(), strict=True)
+    return {place: offset for place, offset in zip(places, one.offset.tolist(), strict=True) if offset >= 0}
