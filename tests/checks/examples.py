@@ -15,6 +15,7 @@ from checks.facts import (
     Account,
     Address,
     Broker,
+    BrokerConfig,
     Cluster,
     Committed,
     Group,
@@ -71,7 +72,7 @@ def topic(
     added: Mapping[int, Sequence[int]] | None = None,
     down: Sequence[int] = (),
     topic_id: str = "",
-    config: Mapping[str, str] | None = None,
+    config: Mapping[str, str | Setting] | None = None,
 ) -> tuple[Topic, TopicConfig]:
     """`missing` gives the brokers out of sync by partition, `added` replicas beyond `rf`, `down` the brokers away."""
     more = added or {}
@@ -87,7 +88,9 @@ def topic(
         offline=tuple(tuple(b for b in replicas[p] if b in down) for p in range(partitions)),
         error=tuple(5 if p in leaderless else 0 for p in range(partitions)),
     )
-    return made, TopicConfig({k: Setting(v, "DYNAMIC_TOPIC_CONFIG") for k, v in (config or {}).items()})
+    return made, TopicConfig(
+        {k: v if isinstance(v, Setting) else Setting(v, "DYNAMIC_TOPIC_CONFIG") for k, v in (config or {}).items()}
+    )
 
 
 def member(name: str, owns: Mapping[str, tuple[int, ...]]) -> Member:
@@ -108,6 +111,9 @@ def kafka(
     lookups: Mapping[tuple[str, int, float], int] | None = None,
     absent: Sequence[str] = (),
     brokers: int = 3,
+    racks: Sequence[str | None] = (),
+    host: str = "b{}",
+    broker_configs: Mapping[int, Mapping[str, str]] | None = None,
     at: float = AT,
 ) -> KafkaSnapshot:
     """`ends` gives log ends, 100 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
@@ -122,10 +128,18 @@ def kafka(
     return KafkaSnapshot(
         target="prod",
         at=at,
-        cluster=Cluster("c1", 1, tuple(Broker(i, f"b{i}", 9092) for i in range(1, brokers + 1)), ("DESCRIBE",)),
+        cluster=Cluster(
+            "c1",
+            1,
+            tuple(Broker(i, host.format(i), 9092, racks[i - 1] if racks else None) for i in range(1, brokers + 1)),
+            ("DESCRIBE",),
+        ),
         topics=Listing({t.name: t for t, _ in topics}, (BLIND,), {name: Absence(at, 1) for name in absent}),
         topic_configs={t.name: c for t, c in topics},
-        broker_configs={},
+        broker_configs={
+            str(broker): BrokerConfig({k: Setting(v, "STATIC_BROKER_CONFIG") for k, v in settings.items()})
+            for broker, settings in (broker_configs or {}).items()
+        },
         groups=Listing({g.name: g for g in groups}),
         committed={g.name: _committed((committed or {}).get(g.name, {}), at) for g in groups},
         ends=LogEnds(
@@ -228,7 +242,7 @@ def altered(snapshot: Snapshot, address: Address, field_: str, value: object) ->
     return again
 
 
-def _alter(  # noqa: C901 - one branch for each form of a field
+def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
     part: dict[str, Any], address: Address, place: str, value: object
 ) -> None:
     name, _, index = place.partition("[")
@@ -255,6 +269,8 @@ def _alter(  # noqa: C901 - one branch for each form of a field
                 rows["offset"][row] = value
     elif name.startswith("config."):
         part["topic_configs"][address.name]["settings"][name.removeprefix("config.")][0] = value
+    elif name == "broker_configs":
+        part["broker_configs"][index]["settings"][rest.removeprefix(".")][0] = value
     elif name == "members":
         owned = part["groups"]["items"][address.name]["members"][int(index)]["assigned"]
         if rest.startswith(".assigned["):
