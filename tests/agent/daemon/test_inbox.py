@@ -55,8 +55,13 @@ def test_a_command_is_obeyed_once_also_across_kills(
         unknown |= under_way(tmp_path / "state")
     with Agent(tmp_path, config) as agent:
         agent.start()
+        # Slack takes one message a second, and the page of metrics may be older than the last command.
         agent.wait_served(
-            lambda: not list((agent.state / "inbox").iterdir()) and agent.metric("mqcanary_deliveries") == 0, "all told"
+            lambda: (
+                all(roots(slack, "alerts", f"asker-{n}:") for n in range(KILLS))
+                and agent.metric("mqcanary_deliveries") == 0
+            ),
+            "all told",
         )
         assert agent.stop() == 0
     for n in range(KILLS):
