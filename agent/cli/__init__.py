@@ -10,6 +10,7 @@ import click
 
 _COMMANDS = {
     "audit": "say what is wrong with clusters and queues, why, and what to do",
+    "doctor": "say whether everything is in place: access, rights, Slack, cost",
     "run": "watch, and tell: alerts in Slack, metrics for Prometheus",
     "health": "say whether the agent works, for whoever restarts it",
     "alerts": "show what fires, acknowledge it",

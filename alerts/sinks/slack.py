@@ -146,12 +146,24 @@ def _delivered(answer: Any) -> Outcome:
     return Delivered(Ref(str(channel), str(ts)) if channel and ts else None)
 
 
-def _refused(error: SlackApiError, sending: Sending) -> Outcome:
+def told(error: SlackApiError) -> tuple[Any, int, str]:
+    """The answer, its status, and Slack's name of the error; empty where it is none that Slack would give."""
     answer = error.response
     status = int(getattr(answer, "status_code", 0) or 0)
     data = getattr(answer, "data", answer)
     said = str(data.get("error", "")) if isinstance(data, Mapping) else ""
-    code = said if re.fullmatch(r"[a-z0-9_]{1,60}", said) else ""  # slack_sdk puts an unreadable body here
+    # slack_sdk puts an unreadable body here
+    return answer, status, said if re.fullmatch(r"[a-z0-9_]{1,60}", said) else ""
+
+
+def useless(error: SlackApiError) -> str:
+    """Why a token can't be used, in words."""
+    _, status, code = told(error)
+    return f"{_SINK[code]} ({code})" if code in _SINK else code or f"HTTP {status}"
+
+
+def _refused(error: SlackApiError, sending: Sending) -> Outcome:
+    answer, status, code = told(error)
     where = f"Slack channel {sending.place or (sending.ref.channel if sending.ref else '')}"
     if status == 429 or code in {"ratelimited", "rate_limited"}:
         return Later("Slack asks to wait", after(getattr(answer, "headers", {}) or {}))

@@ -47,6 +47,12 @@ class Session:
             self._clients[service] = client
         return self._clients[service]
 
+    @property
+    def method(self) -> str:
+        """Where botocore has the credentials from: env, shared-credentials-file, assume-role, iam-role, ..."""
+        credentials = self._session.get_credentials()
+        return "nobody" if credentials is None else str(credentials.method)
+
     def attributes(self, url: str) -> Mapping[str, str]:
         """All attributes of a queue. Raises what botocore raises."""
         if url not in self._roundabout and (link := self._link()) is not None:

@@ -76,7 +76,7 @@ class SqsCollector:
     def collect(self, previous: SqsSnapshot | None, deadline: float) -> SqsSnapshot:
         """Never raises for what is outside; `deadline` in seconds."""
         try:
-            look = _Look(self._settings, self._session(deadline), self._clock, deadline)
+            look = Look(self._settings, self._session(deadline), self._clock, deadline)
         except Exception as error:  # noqa: BLE001 - botocore has no common ancestor for profiles, regions and endpoints
             role = self._settings.role_arn
             right = rights.ASSUME_ROLE.on(role) if role else ""
@@ -100,7 +100,7 @@ class SqsCollector:
         return self._kept[0]
 
 
-class _Look:
+class Look:
     """One cycle."""
 
     def __init__(self, settings: SqsSettings, session: Session, clock: Callable[[], float], deadline: float) -> None:

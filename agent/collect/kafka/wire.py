@@ -207,6 +207,11 @@ class Wire:
         self._links[endpoint] = failure
         return failure
 
+    def link(self, node: int) -> Unknown | None:
+        """Why a broker can't be used; None if it can."""
+        made = self._link(self._endpoints[node])
+        return made if isinstance(made, Unknown) else None
+
     def version(self, node: int | None, key: int) -> int:
         endpoint = self._somebody() if node is None else self._endpoints.get(node)
         link = None if endpoint is None else self._link(endpoint)

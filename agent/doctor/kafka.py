@@ -1,0 +1,292 @@
+"""One cluster: what it is, whether we get in, what we may do there, what a look costs."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from agent.collect.kafka.collector import Choice, KafkaCollector
+from agent.collect.kafka.offsets import ask
+from agent.collect.kafka.rights import (
+    DESCRIBE_CLUSTER,
+    DESCRIBE_CONFIGS_CLUSTER,
+    DESCRIBE_CONFIGS_TOPIC,
+    DESCRIBE_GROUP,
+    DESCRIBE_TOPIC,
+    Right,
+    command,
+)
+from agent.collect.kafka.security import Mechanism, Security
+from agent.collect.kafka.topics import read_metadata
+from agent.collect.kafka.wire import UnreachableError, Wire, wired
+from agent.doctor import kind as kinds
+from agent.doctor.costs import blinded
+from agent.doctor.model import Item, State, Subject
+from checks import all_checks
+from checks.facts import Cluster, KafkaSnapshot, Topic, Unknown, Why
+from checks.facts.codes import GROUP_DENIED, TOPIC_DENIED
+from checks.wording import count, listed, shown, span
+
+_SKEW = 30.0
+"""Seconds by which clocks may differ: ages of records are measured with them."""
+_CONFLUENT = ("confluent.license.topic", "confluent.metadata.topic.replication.factor", "confluent.balancer.enable")
+_NEWEST_RECORD = -3
+"""ListOffsets: the record with the greatest timestamp (KIP-734, Kafka 3.0)."""
+_MONTH = 30 * 86400.0
+
+Pattern = tuple[str, bool]
+"""A name or the beginning of names (True), as ACLs have them."""
+
+
+def examine(collector: KafkaCollector, deadline: float, every: float) -> Subject:
+    """`deadline` and `every` in seconds. Never raises for what is outside."""
+    settings = collector.settings
+    before = collector.calls.counts()
+    snapshot = collector.collect(None, deadline)
+    cluster = snapshot.cluster
+    if isinstance(cluster, Unknown):
+        return Subject(f"kafka://{settings.place}", (_unreachable(cluster),))
+    made = collector.calls.counts() - before
+    name = str(snapshot.address)
+    try:
+        with wired(settings.bootstrap, settings.security, deadline) as wire:
+            wire.know({b.id: (b.host, b.port) for b in cluster.brokers})
+            items = tuple(_items(wire, collector, snapshot, cluster))
+    except UnreachableError as error:
+        return Subject(name, (_unreachable(error.unknown),))
+    each = sum(made.values())
+    text = f"{count(each, 'request')} in one look, {round(each * _MONTH / every):,} a month at one each {span(every)}"
+    return Subject(name, (*items, Item("calls", State.OK, text)))
+
+
+def _unreachable(unknown: Unknown) -> Item:
+    return Item("reachable", State.UNREACHABLE, unknown.detail, mend=unknown.close)
+
+
+def _items(wire: Wire, collector: KafkaCollector, snapshot: KafkaSnapshot, cluster: Cluster) -> Iterator[Item]:
+    settings = collector.settings
+    yield from _brokers(wire, cluster)
+    yield _version(wire)
+    told, how = kinds.kind(cluster.id, [b.host for b in cluster.brokers], _own_settings(wire, cluster))
+    yield Item("kind", State.OK, f"{told} ({how}), cluster id {shown(cluster.id or 'none')}")
+    yield _identity(settings.security, cluster)
+    principal = principal_of(settings.security)
+    for right, denied in _rights(wire, settings.topics, settings.groups, cluster):
+        yield _right(right, denied, principal, snapshot)
+    yield _clock(wire, snapshot)
+
+
+def _brokers(wire: Wire, cluster: Cluster) -> Iterator[Item]:
+    away = [(b, wire.link(b.id)) for b in cluster.brokers]
+    here = len([1 for _, unknown in away if unknown is None])
+    yield Item("reachable", State.OK, f"{here} of {count(len(away), 'broker')}")
+    for broker, unknown in away:
+        if unknown is not None:
+            text = f"broker {broker.id} tells clients to come to {shown(broker.host)}:{broker.port}: {unknown.detail}"
+            mend = unknown.close or "make its advertised.listeners reachable from here"
+            yield Item("broker", State.MISSING, text, mend=mend)
+
+
+def _version(wire: Wire) -> Item:
+    from kafka.protocol.broker_version_data import infer_broker_version_from_api_versions  # noqa: PLC0415 - 0.4 s
+    from kafka.protocol.metadata import ApiVersionsRequest  # noqa: PLC0415 - as above
+
+    answer = wire.ask(None, ApiVersionsRequest, 3, client_software_name="mqcanary", client_software_version="0.1.0")
+    if isinstance(answer, Unknown):
+        return Item("version", State.UNCHECKED, answer.detail)
+    versions = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys}
+    features = {one.name: one.max_version for one in getattr(answer, "supported_features", None) or ()}
+    finalized = {one.name: one.max_version_level for one in getattr(answer, "finalized_features", None) or ()}
+    guess = ".".join(map(str, infer_broker_version_from_api_versions(versions)))
+    told, how = kinds.version(features, finalized, guess)
+    return Item("version", State.OK, f"{told} ({how})")
+
+
+def _own_settings(wire: Wire, cluster: Cluster) -> list[str]:
+    """Names of settings that only Confluent's brokers have; none where they may not be seen."""
+    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
+
+    if not cluster.brokers:
+        return []
+    node = cluster.brokers[0].id
+    resource = DescribeConfigsRequest.DescribeConfigsResource(
+        resource_type=4, resource_name=str(node), configuration_keys=list(_CONFLUENT)
+    )
+    answer = wire.ask(
+        node,
+        DescribeConfigsRequest,
+        4,
+        resources=[resource],
+        include_synonyms=False,
+        include_documentation=False,
+    )
+    return [] if isinstance(answer, Unknown) else [c.name for result in answer.results for c in result.configs]
+
+
+def principal_of(security: Security) -> str:
+    """As ACLs name us, as far as that can be known from here."""
+    if security.protocol.sasl and security.username:
+        return f"User:{security.username}"
+    return "User:NAME" if security.protocol.sasl or security.certificate else "User:ANONYMOUS"
+
+
+def _identity(security: Security, cluster: Cluster) -> Item:
+    tls = "TLS" if security.protocol.tls else "no TLS"
+    if security.protocol.sasl:
+        who = f"by {security.mechanism}" + (f" as {shown(security.username)}" if security.username else "")
+    elif security.certificate:
+        who = (
+            "by client certificate; ACLs name it User: and its subject, or what ssl.principal.mapping.rules make of it"
+        )
+    else:
+        who = "as nobody (User:ANONYMOUS)"
+    plain = security.protocol.sasl and not security.protocol.tls and security.mechanism is Mechanism.PLAIN
+    text = f"{security.protocol}, {tls}, {who}" + ("; the password goes over the network as it is" if plain else "")
+    needed = {right.code for right in (DESCRIBE_CLUSTER, DESCRIBE_CONFIGS_CLUSTER)}
+    more = () if isinstance(cluster.operations, Unknown) else sorted(set(cluster.operations) - needed)
+    if more:
+        text += f"; it may do more than it needs ({', '.join(more)} on the cluster), or nobody is asked for rights here"
+    return Item("authenticated", State.OK, text)
+
+
+# ── rights ──
+
+
+def _rights(
+    wire: Wire, topics: Choice, groups: Choice, cluster: Cluster
+) -> Iterator[tuple[Right, list[Pattern] | Unknown]]:
+    """Each right with what it is not granted on. Names that nobody has tell whether all names are allowed."""
+    yield DESCRIBE_TOPIC, _denied(topics, lambda name: _topic_denied(wire, name))
+    yield DESCRIBE_CONFIGS_TOPIC, _denied(topics, lambda name: _configs_denied(wire, name))
+    yield DESCRIBE_GROUP, _denied(groups, lambda name: _group_denied(wire, name))
+    for right in (DESCRIBE_CLUSTER, DESCRIBE_CONFIGS_CLUSTER):
+        operations = cluster.operations
+        if isinstance(operations, Unknown):
+            yield right, operations
+        else:
+            yield right, [] if right.code in operations else [("", False)]
+
+
+def patterns(choice: Choice) -> list[Pattern]:
+    """What to allow for the names that are looked at: ACLs know names, beginnings and everything."""
+    found: dict[Pattern, None] = {}
+    for glob in choice.include:
+        head = glob.rstrip("*")
+        if set(head) & set("*?["):
+            return [("*", False)]
+        found[(head, True) if head != glob and head else (glob, False)] = None
+    return [("*", False)] if ("*", False) in found else list(found)
+
+
+def _denied(choice: Choice, ask: Callable[[str], bool | Unknown]) -> list[Pattern] | Unknown:
+    denied: list[Pattern] = []
+    for name, prefixed in patterns(choice):
+        nobodys = f"mqcanary-doctor-{secrets.token_hex(6)}"
+        told = ask(nobodys if name == "*" else name + nobodys if prefixed else name)
+        if isinstance(told, Unknown):
+            return told
+        if told:
+            denied.append((name, prefixed))
+    return denied
+
+
+def _topic_denied(wire: Wire, name: str) -> bool | Unknown:
+    told = read_metadata(wire, [name])
+    if isinstance(told, Unknown):
+        return told
+    topic = told.topics.get(name)
+    return topic.why is Why.DENIED if isinstance(topic, Unknown) else False
+
+
+def _configs_denied(wire: Wire, name: str) -> bool | Unknown:
+    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
+
+    resource = DescribeConfigsRequest.DescribeConfigsResource(
+        resource_type=2, resource_name=name, configuration_keys=["retention.ms"]
+    )
+    answer = wire.ask(
+        None, DescribeConfigsRequest, 4, resources=[resource], include_synonyms=False, include_documentation=False
+    )
+    return answer if isinstance(answer, Unknown) else any(r.error_code == TOPIC_DENIED for r in answer.results)
+
+
+def _group_denied(wire: Wire, name: str) -> bool | Unknown:
+    """Any broker tells this before it tells that it does not coordinate the group; FindCoordinator could make a topic."""
+    from kafka.protocol.admin import DescribeGroupsRequest  # noqa: PLC0415 - as above
+
+    answer = wire.ask(None, DescribeGroupsRequest, 5, groups=[name], include_authorized_operations=False)
+    return answer if isinstance(answer, Unknown) else any(g.error_code == GROUP_DENIED for g in answer.groups)
+
+
+def _right(right: Right, denied: list[Pattern] | Unknown, principal: str, snapshot: KafkaSnapshot) -> Item:
+    if isinstance(denied, Unknown):
+        return Item(right.name, State.UNCHECKED, denied.detail)
+    alone = _alone(right, snapshot)
+    if not denied and not alone:
+        return Item(right.name, State.OK, "granted")
+    granted = denied or [(name, False) for name in alone]
+    if granted[0][0] in ("", "*"):
+        seen = _granted(right, snapshot)
+        text = f"not granted on all, only on the {count(seen, right.kind)} that can be seen" if seen else "not granted"
+    else:
+        text = f"not granted on {listed([f'{name}*' if prefixed else name for name, prefixed in granted])}"
+    return Item(
+        right.name,
+        State.MISSING,
+        f"{text}: {right.cost}",
+        costs=blinded(right.sections, all_checks()),
+        commands=tuple(command(principal, [right], name or "*", prefixed=prefixed) for name, prefixed in granted),
+    )
+
+
+def _facts(right: Right, snapshot: KafkaSnapshot) -> dict[str, Any]:
+    """By name, what was seen by this right."""
+    if right is DESCRIBE_CONFIGS_TOPIC:
+        return dict(snapshot.topic_configs)
+    if right is DESCRIBE_GROUP:
+        return dict(snapshot.groups.items)
+    return dict(snapshot.topics.items) if right is DESCRIBE_TOPIC else {}
+
+
+def _alone(right: Right, snapshot: KafkaSnapshot) -> list[str]:
+    """Resources that are there and denied, each by itself: ACLs can deny, too."""
+    found = _facts(right, snapshot).items()
+    return sorted(name for name, fact in found if isinstance(fact, Unknown) and fact.why is Why.DENIED)
+
+
+def _granted(right: Right, snapshot: KafkaSnapshot) -> int:
+    return sum(not isinstance(fact, Unknown) for fact in _facts(right, snapshot).values())
+
+
+# ── clocks ──
+
+
+def _clock(wire: Wire, snapshot: KafkaSnapshot) -> Item:
+    """A topic whose records get the broker's own time says what time it is there, at least; a young record, nearly exactly."""
+    stamped: dict[str, Topic] = {}
+    for name, config in snapshot.topic_configs.items():
+        topic = snapshot.topics.items.get(name)
+        if not isinstance(topic, Topic) or isinstance(config, Unknown):
+            continue
+        if config.value("message.timestamp.type") == "LogAppendTime":
+            stamped[name] = topic
+    if not stamped:
+        return Item("clock", State.UNCHECKED, "not measurable: no topic that is seen has LogAppendTime")
+    places = [(name, p) for name, topic in sorted(stamped.items())[:20] for p in range(len(topic.leader))][:100]
+    answers = ask(wire, stamped, dict.fromkeys(places, _NEWEST_RECORD))
+    at = time.time()
+    (newest, where) = max(((answer[2], place[0]) for place, answer in answers.items()), default=(-1, ""))
+    if newest < 0:
+        return Item("clock", State.UNCHECKED, "not measurable: no record in a topic with LogAppendTime")
+    return clock(at - newest / 1000, where)
+
+
+def clock(age: float, topic: str) -> Item:
+    """`age` in seconds by our clock of the newest record that a broker has stamped."""
+    if age < -_SKEW:
+        text = f"a broker's clock is {span(-age)} or more ahead of this one (newest record of {shown(topic)})"
+        return Item("clock", State.MISSING, text, mend="let both follow the same time servers (NTP)")
+    if age < _SKEW:
+        return Item("clock", State.OK, f"within {span(_SKEW)} of the broker's (newest record of {shown(topic)})")
+    old = f"the newest record with LogAppendTime is {span(age)} old, in {shown(topic)}"
+    return Item("clock", State.UNCHECKED, f"not measurable: {old}")

@@ -1,0 +1,193 @@
+"""The doctor as a user calls it, against the simulated cluster, a local SQS and a local Slack."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.demo.cluster import ANONYMOUS, Rights, SimulatedCluster, all_but
+from agent.demo.slack import FakeSlack, Workspace
+from agent.demo.slack.workspace import small
+from agent.doctor.kafka import clock, patterns
+from agent.doctor.kind import kind, release
+from tests.agent.cli.conftest import Run, run  # noqa: F401 - the command in this process
+from tests.agent.estate import cluster_model
+from tests.live.sqs import REGION, SqsServer
+
+Ran = Any
+TOPICS = "DESCRIBE on topics"
+
+
+@pytest.fixture
+def cluster() -> Iterator[SimulatedCluster]:
+    with SimulatedCluster(cluster_model(time.time)) as running:
+        yield running
+
+
+def items(out: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """By scheme or subject, and name."""
+    found = json.loads(out)
+    return {
+        (subject["subject"].partition(":")[0], item["name"]): item
+        for subject in found["subjects"]
+        for item in subject["items"]
+    }
+
+
+def lacking(out: str) -> set[str]:
+    return {name for (_, name), item in items(out).items() if item["state"] == "missing"}
+
+
+def test_all_is_well(cluster: SimulatedCluster, run: Run) -> None:  # noqa: F811
+    done = run("doctor", "--kafka", cluster.bootstrap)
+    assert done.code == 0, done.out
+    assert "\x1b" not in done.out
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+    assert "All is well" in done.out
+
+
+@pytest.mark.parametrize(
+    ("rights", "missing"),
+    [
+        (Rights(topics=set(), more=False), {TOPICS}),
+        (Rights(topic_configs=set(), more=False), {"DESCRIBE_CONFIGS on topics"}),
+        (Rights(groups=set(), more=False), {"DESCRIBE on groups"}),
+        (Rights(cluster=False, more=False), {"DESCRIBE on the cluster"}),
+        (Rights(cluster_configs=False, more=False), {"DESCRIBE_CONFIGS on the cluster"}),
+        (Rights(topic_configs=all_but("orders"), more=False), {"DESCRIBE_CONFIGS on topics"}),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_else(
+    cluster: SimulatedCluster,
+    run: Run,  # noqa: F811
+    rights: Rights,
+    missing: set[str],
+) -> None:
+    cluster.model.rights[ANONYMOUS] = rights
+    done = run("doctor", "--kafka", cluster.bootstrap, "--format", "json")
+    assert (done.code, lacking(done.out)) == (1, missing)
+    (command,) = items(done.out)["kafka", missing.pop()]["commands"]
+    assert command.startswith("kafka-acls.sh ")
+    assert "User:ANONYMOUS" in command
+
+
+def test_what_is_included_is_what_has_to_be_allowed(cluster: SimulatedCluster, run: Run) -> None:  # noqa: F811
+    words = ("doctor", "--kafka", cluster.bootstrap, "--include", "orders*", "--format", "json")
+    cluster.model.rights[ANONYMOUS] = Rights(topics=set(), more=False)
+    (command,) = items(run(*words).out)["kafka", TOPICS]["commands"]
+    assert command.endswith("--topic orders --resource-pattern-type prefixed")
+
+
+def test_a_target_that_is_away_wins(cluster: SimulatedCluster, run: Run) -> None:  # noqa: F811
+    cluster.model.rights[ANONYMOUS] = Rights(cluster=False)
+    done = run("doctor", "--kafka", cluster.bootstrap, "--kafka", "127.0.0.1:1", "--format", "json")
+    assert done.code == 3
+    assert "refuses connections" in done.out
+
+
+def test_it_makes_no_topic_and_asks_nothing_that_changes(cluster: SimulatedCluster, run: Run) -> None:  # noqa: F811
+    before = set(cluster.model.topics)
+    run("doctor", "--kafka", cluster.bootstrap)
+    assert set(cluster.model.topics) == before
+
+
+def test_queues_and_their_price(aws: SqsServer, run: Run) -> None:  # noqa: F811
+    aws.reset()
+    sqs = aws.client()
+    for i in range(3):
+        sqs.create_queue(QueueName=f"orders-{i}")
+    sqs.create_queue(QueueName="payments.fifo", Attributes={"FifoQueue": "true"})
+    keys = {"AWS_ENDPOINT_URL": aws.url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "hush-hush"}
+    done = run("doctor", "--sqs", REGION, "--format", "json", **keys)
+    assert done.code == 0, done.out
+    assert "hush" not in done.out
+    # 5 requests each 30 s: 4 at $0.40 a million, one of a FIFO queue at $0.50.
+    assert "432,000 a month" in items(done.out)["sqs", "cost"]["text"]
+    assert "$0.18 a month" in items(done.out)["sqs", "cost"]["text"]
+
+
+TOKEN = "xoxb-demo"
+
+
+def configured(cluster: SimulatedCluster, slack: FakeSlack, folder: Path) -> Path:
+    path = folder / "mqcanary.yaml"
+    path.write_text(
+        f"kafka: [{{name: prod, bootstrap: ['{cluster.bootstrap}']}}]\n"
+        f"slack: {{token: '${{SLACK_TOKEN}}', base_url: '{slack.url}'}}\n"
+        "webhooks: {ops: {url: '${HOOK}'}}\n"
+        f"state: {folder}/state\n"
+        "route: {to: ['slack:#alerts', 'webhook:ops']}\n"
+    )
+    return path
+
+
+def spoken(cluster: SimulatedCluster, workspace: Workspace, folder: Path, run: Run, token: str = TOKEN) -> Any:  # noqa: F811
+    with FakeSlack(workspace) as slack:
+        path = configured(cluster, slack, folder)
+        done = run(
+            "doctor", "--config", path, "--format", "json", SLACK_TOKEN=token, HOOK="https://hooks.example/secret-path"
+        )
+        assert token not in done.out + done.err
+        assert "secret-path" not in done.out + done.err
+        assert not slack.messages("alerts"), "the doctor posts nothing"
+    return done
+
+
+def test_slack_is_asked_and_nothing_is_posted(cluster: SimulatedCluster, run: Run, tmp_path: Path) -> None:  # noqa: F811
+    done = spoken(cluster, small(), tmp_path, run)
+    assert done.code == 0, done.out
+    found = items(done.out)
+    assert found["slack", "token"]["text"] == "mqcanary in Demo"
+    assert found["slack", "channel #alerts"]["state"] == "ok"
+    assert found["webhook", "address"]["state"] == "not checked"
+    assert found[f"state {tmp_path}/state", "writable"]["state"] == "ok"
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_slack_lacks_is_named(cluster: SimulatedCluster, run: Run, tmp_path: Path) -> None:  # noqa: F811
+    assert lacking(spoken(cluster, small(), tmp_path, run, "xoxb-wrong").out) == {"token"}
+    workspace = small()
+    workspace.tokens[TOKEN].scopes = {"channels:read", "groups:read"}
+    workspace.channel("alerts").members = set()
+    assert lacking(spoken(cluster, workspace, tmp_path, run).out) == {"scopes", "channel #alerts"}
+    workspace.tokens[TOKEN].scopes = {"chat:write"}
+    done = spoken(cluster, workspace, tmp_path, run)
+    assert lacking(done.out) == set()
+    assert items(done.out)["slack", "channel #alerts"]["state"] == "not checked"
+
+
+def test_a_state_directory_that_is_a_file(cluster: SimulatedCluster, run: Run, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "file").touch()
+    done = run("doctor", "--kafka", cluster.bootstrap, "--state", tmp_path / "file", "--format", "json")
+    assert (done.code, lacking(done.out)) == (1, {"writable"})
+
+
+def test_wrong_usage(run: Run) -> None:  # noqa: F811
+    assert run("doctor").code == 2
+
+
+def test_kinds_and_versions() -> None:
+    assert kind("redpanda.1234", ["a"], ())[0] == "Redpanda"
+    assert kind("x", ["b-1.demo.ab12.c2.kafka.us-east-1.amazonaws.com"], ())[0] == "Amazon MSK"
+    assert kind("x", ["boot-1.c1.kafka-serverless.us-east-1.amazonaws.com"], ())[0] == "Amazon MSK Serverless"
+    assert kind("lkc-1", ["kafka"], ())[0] == "Confluent Cloud"
+    assert kind("x", ["kafka"], ["confluent.license.topic"])[0] == "Confluent Platform"
+    assert kind("x", ["my.kafka.example"], ())[0] == "Apache Kafka"
+    assert [release(level) for level in (0, 7, 19, 25, 30, 99)] == ["", "3.3", "3.7", "4.0", "4.3", "4.3 or newer"]
+
+
+def test_clocks() -> None:
+    assert clock(-120, "t").state == "missing"
+    assert clock(2, "t").state == "ok"
+    assert clock(3600, "t").state == "not checked"
+
+
+def test_patterns_are_what_acls_know() -> None:
+    from agent.collect.kafka.collector import Choice  # noqa: PLC0415 - loads kafka-python
+
+    assert patterns(Choice()) == [("*", False)]
+    assert patterns(Choice(include=("orders-*", "payments"))) == [("orders-", True), ("payments", False)]
+    assert patterns(Choice(include=("orders-*", "*-dlq"))) == [("*", False)]
