@@ -29,6 +29,7 @@ from checks.facts.lag import Lag, Late, Progress
 from checks.facts.logs import Arrivals, Logs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.sqs import Account, Queue, RedrivePolicy, SqsSnapshot, unseen_sqs
+from checks.facts.storage import Disk, Disks, Moves, PartitionSizes
 from checks.facts.target import BrokerConfigs, Facts, Now, TopicConfigs, TopicNames, absence, facts_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
@@ -51,6 +52,8 @@ __all__ = [
     "DeadLetterQueue",
     "DeadLettersOf",
     "Depth",
+    "Disk",
+    "Disks",
     "Facts",
     "Group",
     "History",
@@ -64,8 +67,10 @@ __all__ = [
     "Logs",
     "Lookups",
     "Member",
+    "Moves",
     "Now",
     "Pace",
+    "PartitionSizes",
     "Progress",
     "Queue",
     "Reassignment",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -33,6 +33,8 @@ class KafkaFrame:
     """Topic to topic id, only of topics that were observed; the same object while nothing in it changed."""
     states: Mapping[str, str]
     """Group to state, likewise."""
+    free: Mapping[str, int] = field(default_factory=dict)
+    """Broker and log directory, as `free_key` writes them, to the bytes that are left on its volume; likewise."""
 
     def after(self, before: "KafkaFrame") -> "KafkaFrame":
         """This one, with what is as it was in the poll before as the same objects."""
@@ -43,7 +45,8 @@ class KafkaFrame:
         ids = before.ids if before.ids == self.ids else self.ids
         states = before.states if before.states == self.states else self.states
         ends = self.ends if self.ends is None or before.ends is None else self.ends.after(before.ends)
-        return KafkaFrame(self.at, ends, committed, ids, states)
+        free = before.free if before.free == self.free else self.free
+        return KafkaFrame(self.at, ends, committed, ids, states, free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,23 @@ def _kafka_frame(snapshot: KafkaSnapshot) -> KafkaFrame:
         committed=committed,
         ids=ids,
         states=states,
+        free=_free(snapshot),
     )
+
+
+def free_key(broker: str, path: str) -> str:
+    return f"{broker}:{path}"
+
+
+def _free(snapshot: KafkaSnapshot) -> dict[str, int]:
+    storage = {} if isinstance(snapshot.storage, Unknown) else snapshot.storage
+    return {
+        free_key(broker, volume.path): volume.usable
+        for broker, told in storage.items()
+        if not isinstance(told, Unknown)
+        for volume in told.dirs
+        if not isinstance(volume, Unknown) and not isinstance(volume.usable, Unknown)
+    }
 
 
 def _sqs_frame(snapshot: SqsSnapshot) -> SqsFrame:

@@ -240,6 +240,8 @@ class Storage:
     dirs: tuple[LogDir | Unknown, ...]
     """Unknown: that directory is offline."""
     topics: tuple[str, ...]
+    dir: Ints
+    """Index into `dirs`."""
     topic: Ints
     """Index into `topics`."""
     partition: Ints
@@ -247,6 +249,8 @@ class Storage:
     """Bytes of its segments."""
     future: Ints
     """1 for a replica that is being moved here from another directory, 0 otherwise."""
+    at: float
+    """When the broker first told so: it is asked less often than others, and kept while it says the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +319,7 @@ class KafkaSnapshot:
     ends: LogEnds | Unknown
     lookups: Lookups | Unknown
     storage: Mapping[str, Storage | Unknown] | Unknown = _NOT_ASKED
-    """By id of the broker, as text."""
+    """By id of the broker, as text: of each that is up, and of each that is away and still holds replicas."""
     reassignments: tuple[Reassignment, ...] | Unknown = _NOT_ASKED
     samples: Mapping[str, Sample | Unknown] | Unknown = NOT_SAMPLED
     """By topic, only those that were chosen."""

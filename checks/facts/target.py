@@ -24,6 +24,7 @@ from checks.facts.lag import Lag, Progress, answers_of, lag_of, progress_of
 from checks.facts.logs import Arrivals, Logs
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
 from checks.facts.sqs import Account, Queue, SqsSnapshot
+from checks.facts.storage import Disks, Moves, PartitionSizes, sizes_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Why
 
 T = TypeVar("T")
@@ -160,16 +161,21 @@ class KafkaFacts(_Base):
         self._names = TopicNames(snapshot.topics)
         self._lags: dict[str, Lag | Unknown] = {}
         self._former: Mapping[str, Lag] = {}
+        self._measured: Mapping[str, PartitionSizes] | None = None
         # Never the facts before themselves: they would hold those before them.
         if before is not None:
-            names, lags = before.kept()
+            names, lags, measured = before.kept()
             if _alike(snapshot.topics, before.snapshot.topics):
                 self._names = names
             self._former = dict(_still(snapshot, before.snapshot, lags))
+            if snapshot.storage is before.snapshot.storage and _same(
+                snapshot.topics.items, before.snapshot.topics.items
+            ):
+                self._measured = measured
 
-    def kept(self) -> tuple[TopicNames, Mapping[str, Lag | Unknown]]:
+    def kept(self) -> tuple[TopicNames, Mapping[str, Lag | Unknown], Mapping[str, PartitionSizes] | None]:
         """What the next look may take from this one."""
-        return self._names, self._lags
+        return self._names, self._lags, self._measured
 
     @property
     def unseen(self) -> Unknown | None:
@@ -220,8 +226,29 @@ class KafkaFacts(_Base):
         samples = self.snapshot.samples
         return samples if isinstance(samples, Unknown) else samples.get(name, NOT_SAMPLED)
 
+    def _disks(self, _: str) -> Disks | Unknown:
+        storage = self.snapshot.storage
+        return storage if isinstance(storage, Unknown) else Disks(storage, self._frames)
+
+    def _sizes(self, name: str) -> PartitionSizes | Unknown:
+        storage = self.snapshot.storage
+        if isinstance(storage, Unknown):
+            return storage
+        if self._measured is None:
+            self._measured = sizes_of(storage, self.snapshot.topics.items)
+        topic = _one(self.snapshot.topics.items, name, "topic")
+        return topic if isinstance(topic, Unknown) else self._measured[name]
+
+    @cached_property
+    def _moves(self) -> Moves | Unknown:
+        moves = self.snapshot.reassignments
+        return moves if isinstance(moves, Unknown) else Moves(moves)
+
     PROVIDERS: Mapping[type, Provider] = {
         Now: _Base.now,
+        Disks: _disks,
+        PartitionSizes: _sizes,
+        Moves: lambda self, _: self._moves,
         Cluster: lambda self, _: self.snapshot.cluster,
         Topic: lambda self, name: _one(self.snapshot.topics.items, name, "topic"),
         TopicConfig: lambda self, name: _one(self.snapshot.topic_configs, name, "configuration of topic"),
@@ -242,6 +269,10 @@ class KafkaFacts(_Base):
 def _alike(new: Listing[Topic], old: Listing[Topic]) -> bool:
     """Whether both lists say the same of what there is."""
     return new.items is old.items and new.blind == old.blind and new.absent.keys() == old.absent.keys()
+
+
+def _same(new: Mapping[str, object], old: Mapping[str, object]) -> bool:
+    return new is old or (new.keys() == old.keys() and all(one is old[name] for name, one in new.items()))
 
 
 def _still(new: KafkaSnapshot, old: KafkaSnapshot, lags: Mapping[str, Lag | Unknown]) -> Iterator[tuple[str, Lag]]:

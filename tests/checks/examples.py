@@ -22,14 +22,17 @@ from checks.facts import (
     History,
     KafkaSnapshot,
     Listing,
+    LogDir,
     LogEnds,
     Lookups,
     Member,
     Queue,
+    Reassignment,
     RedrivePolicy,
     Setting,
     Snapshot,
     SqsSnapshot,
+    Storage,
     Topic,
     TopicConfig,
     Unknown,
@@ -114,9 +117,12 @@ def kafka(
     racks: Sequence[str | None] = (),
     host: str = "b{}",
     broker_configs: Mapping[int, Mapping[str, str]] | None = None,
+    storage: Mapping[str, Storage | Unknown] | None = None,
+    moves: Mapping[tuple[str, int], tuple[Sequence[int], Sequence[int]]] | None = None,
     at: float = AT,
 ) -> KafkaSnapshot:
-    """`ends` gives log ends, 100 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
+    """`moves` gives, by partition, the replicas that are added and removed; `storage` is by broker, empty where left out;
+    `ends` gives log ends, 100 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
     first offset younger than an age, by (topic, partition, age).
     """
     names = sorted(t.name for t, _ in topics)
@@ -161,6 +167,28 @@ def kafka(
             np.zeros(len(asked), dtype=np.int16),
             at,
         ),
+        storage=dict(storage or {}),
+        reassignments=tuple(
+            Reassignment(t, p, tuple(adding), tuple(removing)) for (t, p), (adding, removing) in (moves or {}).items()
+        ),
+    )
+
+
+def disk(
+    *dirs: LogDir | Unknown, sizes: Mapping[tuple[str, int], int] | None = None, future: Sequence[tuple[str, int]] = ()
+) -> Storage:
+    """One broker's directories; replicas, all in the first of them, by their bytes."""
+    rows = list(sizes or {})
+    names = sorted({name for name, _ in rows})
+    return Storage(
+        dirs or (LogDir("/data", 1000, 500),),
+        tuple(names),
+        np.zeros(len(rows), dtype=np.int64),
+        np.array([names.index(name) for name, _ in rows], dtype=np.int64),
+        np.array([p for _, p in rows], dtype=np.int64),
+        np.array([(sizes or {})[row] for row in rows], dtype=np.int64),
+        np.array([row in future for row in rows], dtype=np.int64),
+        AT,
     )
 
 
@@ -267,6 +295,15 @@ def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
         for row, (t, p, a) in enumerate(zip(rows["topic"], rows["partition"], rows["age"], strict=True)):
             if (rows["topics"][t], p, a) == (address.name, int(partition), float(age)):
                 rows["offset"][row] = value
+    elif name == "storage":
+        told = part["storage"][index]
+        what, _, row = rest.removeprefix(".").partition("[")
+        row, _, end = row.partition("]")
+        if what == "dirs":
+            told["dirs"][int(row)][end.removeprefix(".")] = value
+        else:
+            rows = zip(told["topic"], told["partition"], strict=True)
+            told["size"][[(told["topics"][t], p) for t, p in rows].index((address.name, int(row)))] = value
     elif name.startswith("config."):
         part["topic_configs"][address.name]["settings"][name.removeprefix("config.")][0] = value
     elif name == "broker_configs":

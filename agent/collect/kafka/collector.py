@@ -23,6 +23,7 @@ from agent.collect.kafka.groups import (
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.security import Security
+from agent.collect.kafka.storage import LogDirs, read_reassignments
 from agent.collect.kafka.topics import (
     TOPIC_LIST_BLIND,
     Metadata,
@@ -107,6 +108,7 @@ class KafkaCollector:
         self._clock = clock
         self._missing = _Missing()
         self._memos = Memos()
+        self._log_dirs = LogDirs()
         self._asked: dict[Address, tuple[Group, frozenset[str]]] = {}
         self._read: _Read | None = None
 
@@ -183,7 +185,12 @@ class KafkaCollector:
             ends=ends,
             lookups=Unknown(Why.OFF, "nothing was asked by time"),
         )
-        return replace(snapshot, lookups=self._lookups(wire, snapshot, wanted))
+        snapshot = replace(snapshot, lookups=self._lookups(wire, snapshot, wanted))
+        if scope:
+            return replace(snapshot, storage=SCOPED, reassignments=SCOPED)
+        # Last, since nothing else waits for them.
+        moves = read_reassignments(wire, cluster)
+        return replace(snapshot, storage=self._log_dirs.read(wire, cluster, metadata.topics, at), reassignments=moves)
 
     def _scoped(
         self, wire: Wire, scope: tuple[str, ...], brokers: Sequence[int]

@@ -56,7 +56,13 @@ DESCRIBE_GROUP = Right(
     ("groups", "committed"),
     "no lag of those groups",
 )
-DESCRIBE_CLUSTER = Right("Describe", "cluster", ("ListGroups",), (), "the list of groups may be incomplete")
+DESCRIBE_CLUSTER = Right(
+    "Describe",
+    "cluster",
+    ("ListGroups", "DescribeLogDirs", "ListPartitionReassignments"),
+    ("storage", "reassignments"),
+    "the list of groups may be incomplete, and neither disks nor reassignments are seen",
+)
 DESCRIBE_CONFIGS_CLUSTER = Right(
     "DescribeConfigs", "cluster", ("DescribeConfigs",), ("broker_configs",), "how brokers are set is not seen"
 )

@@ -72,6 +72,8 @@ class Partition:
     replicas: tuple[int, ...] = ()
     isr: tuple[int, ...] = ()
     offline: tuple[int, ...] = ()
+    adding: tuple[int, ...] = ()
+    removing: tuple[int, ...] = ()
     leader_epoch: int = 0
     log_start: int = 0
     log_end: int = 0

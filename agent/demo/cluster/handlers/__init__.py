@@ -9,6 +9,7 @@ from kafka.protocol.admin import (
     DescribeGroupsRequest,
     DescribeLogDirsRequest,
     ListGroupsRequest,
+    ListPartitionReassignmentsRequest,
 )
 from kafka.protocol.consumer import ListOffsetsRequest, OffsetFetchRequest
 from kafka.protocol.metadata import ApiVersionsRequest, FindCoordinatorRequest, MetadataRequest
@@ -20,6 +21,7 @@ from agent.demo.cluster.handlers.brokers import (
     describe_cluster,
     describe_log_dirs,
     find_coordinator,
+    list_reassignments,
     metadata,
 )
 from agent.demo.cluster.handlers.call import Call
@@ -50,6 +52,7 @@ APIS: Mapping[int, Api] = {
     API_VERSIONS: Api(ApiVersionsRequest, 0, 4, api_versions),
     32: Api(DescribeConfigsRequest, 1, 4, describe_configs),
     35: Api(DescribeLogDirsRequest, 1, 5, describe_log_dirs),
+    46: Api(ListPartitionReassignmentsRequest, 0, 0, list_reassignments),
     SASL_AUTHENTICATE: Api(SaslAuthenticateRequest, 0, 2, None),
     60: Api(DescribeClusterRequest, 0, 2, describe_cluster),
     69: Api(ConsumerGroupDescribeRequest, 0, 1, describe_consumer_groups),

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from kafka.protocol.admin import DescribeClusterResponse, DescribeLogDirsResponse
+from kafka.protocol.admin import DescribeClusterResponse, DescribeLogDirsResponse, ListPartitionReassignmentsResponse
 from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse
 
 from agent.demo.cluster.handlers.call import (
@@ -187,3 +187,19 @@ def describe_log_dirs(call: Call, request: Any) -> Any:
         is_cordoned=False,
     )
     return DescribeLogDirsResponse(error_code=call.errors.everything, results=[result])
+
+
+def list_reassignments(call: Call, request: Any) -> Any:
+    if not call.rights.cluster:
+        return ListPartitionReassignmentsResponse(error_code=CLUSTER_AUTHORIZATION_FAILED, topics=[])
+    asked = None if request.topics is None else {row.name: set(row.partition_indexes) for row in request.topics}
+    topics = []
+    for topic in call.model.topics.values():
+        rows = [
+            (index, p.replicas, p.adding, p.removing)
+            for index, p in enumerate(topic.partitions)
+            if (p.adding or p.removing) and (asked is None or index in asked.get(topic.name, ()))
+        ]
+        if rows:
+            topics.append((topic.name, rows))
+    return ListPartitionReassignmentsResponse(error_code=call.errors.everything, topics=topics)
