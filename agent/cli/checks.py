@@ -69,6 +69,7 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
     click.echo(f"{check.doc.title}\n")
     for name, text in check.doc.sections.items():
         click.echo(click.wrap_text(f"{name}: {text}", 80, subsequent_indent="  ") + "\n")
+    click.echo(f"Page: docs/checks/{check.id}.md\n")
     limits, _ = ruled(config)
     ruling = limits.of(check, address)
     rows = [(name, value, ruling.origins.get(name, "default")) for name, value in ruling.values.items()]

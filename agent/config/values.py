@@ -28,6 +28,7 @@ DURATION_SCHEMA: Final = {
 NAMES_SCHEMA: Final = {
     "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string", "minLength": 1}}]
 }
+_PATH_SCHEMA: Final = {"type": "string", "minLength": 1, "format": "path"}
 _SECRET_SCHEMA: Final = {
     "description": "${NAME} of an environment variable, {file: path}, or the text itself.",
     "anyOf": [
@@ -153,8 +154,8 @@ Duration = Annotated[timedelta, PlainValidator(duration), WithJsonSchema(DURATIO
 Deadline = Annotated[timedelta, PlainValidator(deadline), WithJsonSchema(DURATION_SCHEMA)]
 SecretText = Annotated[Secret, PlainValidator(secret), WithJsonSchema(_SECRET_SCHEMA)]
 Key = Annotated[Secret, PlainValidator(key), WithJsonSchema(_SECRET_SCHEMA)]
-Pem = Annotated[str, PlainValidator(pem), WithJsonSchema({"type": "string", "minLength": 1})]
-File = Annotated[Path, PlainValidator(path), WithJsonSchema({"type": "string", "minLength": 1})]
+Pem = Annotated[str, PlainValidator(pem), WithJsonSchema(_PATH_SCHEMA)]
+File = Annotated[Path, PlainValidator(path), WithJsonSchema(_PATH_SCHEMA)]
 Level = Annotated[Severity, PlainValidator(severity), WithJsonSchema({"enum": [str(one) for one in Severity]})]
 
 READERS: Final[Mapping[type, Any]] = {

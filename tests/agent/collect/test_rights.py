@@ -10,7 +10,7 @@ from kafka.protocol.api_key import ApiKey
 from agent.collect.aws import rights as aws
 from agent.collect.kafka import rights as kafka
 from agent.collect.kafka.wire import ALLOWED
-from agent.docs import readme
+from agent.docs.rights import readme
 
 README = Path("README.md")
 SOURCES = [path.read_text() for path in Path("agent/collect/aws").glob("*.py") if path.name != "rights.py"]
