@@ -1,15 +1,17 @@
 """The audit: snapshots in, one report for each target out. Everything in it comes from the snapshots, the time too."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from agent.errors import ConfigError
 from checks import all_checks
 from checks.check import Check, Severity, Tier
 from checks.evaluate import Gap, Report, evaluate
-from checks.facts import History, Snapshot, Unknown, Why, facts_of
+from checks.facts import History, Snapshot, SqsSnapshot, Unknown, Why, facts_of
+from checks.ignores import TAG, Ignore, tagged
 from checks.limits import Limits
+from checks.wording import count
 
 FINDINGS, USAGE, UNSEEN = 1, 2, 3
 """Exit codes; 0 when there is nothing to say."""
@@ -85,6 +87,45 @@ def exit_code(audited: Sequence[Audited], fail_on: Severity | None, *, fail_on_g
     if any(one.unseen is not None for one in audited):
         return UNSEEN
     return FINDINGS if fail_on_gap and gaps else 0
+
+
+def remarks(audited: Sequence[Audited], checks: Sequence[Check], ignores: Sequence[Ignore]) -> list[str]:
+    """What is to be said of ignores: those that are over, those that meet nothing, tags that can't be read."""
+    reports = [one.report for one in audited]
+    used = {id(ignored.by) for report in reports for ignored in report.ignored.values()}
+    over: dict[Ignore, int] = {}
+    for by in (by for report in reports for by in report.expired.values()):
+        over[by] = over.get(by, 0) + 1
+    told = [
+        f"{by.origin}: the ignore of {' '.join(by.checks)} ended after {by.until}: {count(n, 'finding')} came back"
+        for by, n in over.items()
+    ]
+    used |= {id(by) for by in over}
+    told += [
+        f"{one.origin}: ignores nothing; delete it, or mend its checks and resources"
+        for one in ignores
+        if id(one) not in used and _idle(one, reports, checks)
+    ]
+    for one in audited:
+        if isinstance(one.snapshot, SqsSnapshot):
+            for name, queue in one.snapshot.queues.items.items():
+                tags = {} if isinstance(queue, Unknown) or isinstance(queue.tags, Unknown) else queue.tags
+                if TAG in tags and (wrong := tagged(tags[TAG])[1]):
+                    told.append(f"{one.report.target.under('queues', name)}: tag {TAG}: {wrong}")
+    return told
+
+
+def _idle(ignore: Ignore, reports: Sequence[Report], checks: Sequence[Check]) -> bool:
+    """Whether what it covers was looked at, and all of it: else its finding may be there, unseen."""
+    ran = [check.id for check in checks if any(fnmatchcase(check.id, glob) for glob in ignore.checks)]
+    whole = replace(ignore.resources, kind="*", name="*")
+    here = [report for report in reports if whole.matches(report.target)]
+    gaps = [gap for report in here for gap in report.gaps.values() if not gap.standing]
+    return (
+        bool(ran and here)
+        and all(report.unseen is None for report in here)
+        and not any(ignore.covers(gap.check, gap.address) if gap.check else True for gap in gaps)
+    )
 
 
 def counts(gap: Gap) -> bool:

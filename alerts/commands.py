@@ -16,7 +16,7 @@ from alerts.model import (
     Thread,
     Transition,
 )
-from checks.limits import Pattern
+from checks.pattern import Pattern
 
 
 @dataclass(frozen=True, slots=True)

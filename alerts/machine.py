@@ -334,7 +334,8 @@ class _Look:
     def unset(self, fingerprint: Fingerprint, setting: Setting) -> None:
         if setting.fixed or self.verdict(fingerprint) in {Verdict.UNKNOWN, Verdict.LINGERING}:
             return
-        if setting.told:
+        # What was switched off or ignored was not fixed: nothing is said of it.
+        if setting.told and self.verdict(fingerprint) is not Verdict.OFF:
             self.settings[fingerprint] = replace(setting, fixed=True)
         else:
             del self.settings[fingerprint]

@@ -11,7 +11,7 @@ from enum import StrEnum
 from checks.check import Severity
 from checks.evaluate import Finding, Fingerprint
 from checks.facts import Address
-from checks.limits import Pattern
+from checks.pattern import Pattern
 
 TARGET_BLIND = "mqcanary/target-blind"
 """The machine's own alert: nothing of a whole target could be observed for a while."""

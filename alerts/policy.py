@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from checks.check import Severity
 from checks.facts import Address
-from checks.limits import Pattern
+from checks.pattern import Pattern
 
 CONSOLE = "console"
 

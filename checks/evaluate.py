@@ -9,7 +9,8 @@ from operator import is_
 from typing import NamedTuple
 
 from checks.check import Check, Evidence, Fix, Kind, Problem, Seen, Severity, Size
-from checks.facts import Address, Facts, Lazy, Unknown, Unobserved, Why, absence
+from checks.facts import Address, Facts, Lazy, Queue, Unknown, Unobserved, Why, absence
+from checks.ignores import Ignore, chosen
 from checks.limits import Limits, Ruling
 
 GONE_AFTER = 2
@@ -53,6 +54,14 @@ class Gap:
         return not self.check and self.unknown.why is Why.UNSUPPORTED
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A problem that is there, and what says not to tell it."""
+
+    finding: Finding
+    by: Ignore
+
+
 class Verdict(StrEnum):
     PROBLEM = "problem"
     LINGERING = "lingering"
@@ -92,6 +101,10 @@ class Report:
     """How many resources of each kind were seen."""
     limits: Limits | None = field(default=None, repr=False)
     """What was in force: where it still is, nobody asks again what it says of each resource."""
+    ignored: Mapping[Fingerprint, Ignored] = field(default_factory=dict)
+    """Problems that somebody chose to live with; none of them is among the findings."""
+    expired: Mapping[Fingerprint, Ignore] = field(default_factory=dict)
+    """For findings that were ignored until some day: what ignored them."""
 
     def verdict(self, fingerprint: Fingerprint) -> Verdict:
         """What this report says of one finding of any earlier one."""
@@ -112,7 +125,19 @@ class Report:
         """Whether both say the same; how they came to it does not count."""
         return isinstance(other, Report) and all(
             getattr(self, name) == getattr(other, name)
-            for name in ("target", "at", "findings", "gaps", "lingering", "gone", "off", "unseen", "counts")
+            for name in (
+                "target",
+                "at",
+                "findings",
+                "gaps",
+                "lingering",
+                "gone",
+                "off",
+                "unseen",
+                "counts",
+                "ignored",
+                "expired",
+            )
         )
 
     __hash__ = object.__hash__
@@ -156,6 +181,7 @@ def evaluate(
     for fingerprint in firing:
         if fingerprint not in findings and (fingerprint.check, fingerprint.address) in judged:
             lingering |= _lingering(facts, checks, limits, fingerprint, gaps)
+    ignored, expired = _ignored(facts, limits, findings, firing, off)
     absent = {fingerprint.address for fingerprint in firing} | {
         place[1] for place in (previous.judged if previous else ())
     }
@@ -172,7 +198,38 @@ def evaluate(
         unseen=facts.unseen,
         counts={kind: len(listing.items) for kind, listing in facts.listings().items()},
         limits=limits,
+        ignored=ignored,
+        expired=expired,
     )
+
+
+def _ignored(
+    facts: Facts,
+    limits: Limits,
+    findings: dict[Fingerprint, Finding],
+    firing: AbstractSet[Fingerprint],
+    off: set[tuple[str, Address]],
+) -> tuple[dict[Fingerprint, Ignored], dict[Fingerprint, Ignore]]:
+    """Takes what is ignored out of the findings. To ignore is to switch off: an alert ends by it also where the fact is
+    not observed just now, as the tag or the configuration says so.
+    """
+    ignored: dict[Fingerprint, Ignored] = {}
+    expired: dict[Fingerprint, Ignore] = {}
+    for fingerprint in (*findings, *(f for f in firing if f not in findings)):
+        queue = facts.get(Queue, fingerprint.address) if fingerprint.address.kind == "queues" else None
+        tags = {} if queue is None or isinstance(queue, Unknown) or isinstance(queue.tags, Unknown) else queue.tags
+        if not limits.ignores and not tags:
+            continue
+        by = chosen(limits.ignores, fingerprint.check, fingerprint.address, tags, facts.at)
+        if by is None:
+            continue
+        if not by.over(facts.at):
+            off.add((fingerprint.check, fingerprint.address))
+            if fingerprint in findings:
+                ignored[fingerprint] = Ignored(findings.pop(fingerprint), by)
+        elif fingerprint in findings:
+            expired[fingerprint] = by
+    return ignored, expired
 
 
 def _list_gaps(facts: Facts) -> Iterator[Gap]:

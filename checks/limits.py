@@ -1,61 +1,15 @@
 """Limits of checks, and who overrides them: an ordered list, later wins, key by key."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from glob import escape
 from types import MappingProxyType
-from urllib.parse import unquote
 
 from checks.check import Check, Severity
 from checks.facts import Address
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """Globs for each component of an address: `kafka://*/groups/batch-*`. One without kind and name means the target
-    and all that is in it.
-    """
-
-    scheme: str = "*"
-    target: str = "*"
-    kind: str = "*"
-    name: str = "*"
-
-    @classmethod
-    def parse(cls, text: str) -> "Pattern":
-        """Reads `kafka://TARGET/KIND/NAME`, or `kafka://TARGET` for the whole target; parts are globs.
-
-        What is percent-encoded, as in an address, stands for itself and is no glob.
-
-        Raises:
-            ValueError: the text has another form.
-        """
-        scheme, colon, rest = text.partition("://")
-        parts = rest.split("/", 2)
-        if not colon or len(parts) == 2 or not all((scheme, *parts)):
-            raise ValueError(
-                "write kafka://TARGET/groups/NAME, kafka://TARGET/topics/NAME, sqs://TARGET/queues/NAME, or kafka://TARGET for all of it"
-            )
-        return cls(scheme, *map(_decoded, parts))
-
-    def __str__(self) -> str:
-        """What `parse` reads as this pattern."""
-        target, kind, name = (part.replace("%", "%25") for part in (self.target, self.kind, self.name))
-        root = f"{self.scheme}://{target.replace('/', '%2F')}"
-        return root if (kind, name) == ("*", "*") else f"{root}/{kind.replace('/', '%2F')}/{name}"
-
-    def matches(self, address: Address) -> bool:
-        return all(fnmatchcase(part, glob) for part, glob in zip(address, self._globs(), strict=True))
-
-    def _globs(self) -> tuple[str, str, str, str]:
-        return (self.scheme, self.target, self.kind, self.name)
-
-
-def _decoded(part: str) -> str:
-    return re.sub(r"(?:%[0-9A-Fa-f]{2})+", lambda found: escape(unquote(found[0], errors="surrogatepass")), part)
+from checks.ignores import Ignore
+from checks.pattern import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +47,8 @@ class Ruling:
 class Limits:
     """The overrides, compiled: asked for each check and resource, answers with a shared `Ruling`."""
 
-    def __init__(self, overrides: Sequence[Override] = ()) -> None:
+    def __init__(self, overrides: Sequence[Override] = (), ignores: Sequence[Ignore] = ()) -> None:
+        self.ignores = tuple(ignores)
         self._overrides = tuple(overrides)
         self._rulings: dict[tuple[str, tuple[int, ...]], Ruling] = {}
         self._per_check: dict[str, tuple[int, ...]] = {}

@@ -96,7 +96,7 @@ def command(
             audited = auditing.audit(snapshots, checks, limits)
     if save is not None:
         _write(save, files.dumps(snapshots))
-    _print(audited, form, output)
+    _print(audited, form, output, auditing.remarks(audited, checks, limits.ignores))
     threshold = settings.threshold if fail_on is None else None if fail_on == "never" else Severity[fail_on.upper()]
     sys.exit(auditing.exit_code(audited, threshold, fail_on_gap=fail_on_gap))
 
@@ -109,13 +109,13 @@ def _refuse_looking() -> None:
         raise ConfigError(f"--from judges what was seen before: leave out {', '.join(vain)}")
 
 
-def _print(audited: "list[Audited]", form: str, output: Path | None) -> None:
+def _print(audited: "list[Audited]", form: str, output: Path | None, remarks: list[str]) -> None:
     from agent.report import json as as_json
     from agent.report import text as as_text
 
     terminal = output is None and sys.stdout.isatty()
     width = max(60, min(120, shutil.get_terminal_size().columns)) if terminal else 80
-    report = as_json.render(audited) if form == "json" else as_text.render(audited, width)
+    report = as_json.render(audited, remarks) if form == "json" else as_text.render(audited, width, remarks)
     if output is not None:
         _write(output, click.unstyle(report) if form == "text" else report)
     else:

@@ -130,7 +130,7 @@ def _lines(
 
 def _conditions(route: "Route") -> str:
     """What has to be true for a route."""
-    from checks.limits import Pattern
+    from checks.pattern import Pattern
     from checks.wording import shown
 
     found = [

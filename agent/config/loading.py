@@ -49,7 +49,8 @@ def load(path: Path) -> Config:
             [f"{path}:{problem.line}: {problem.text}" for problem in sorted(set(problems), key=lambda p: p.line)]
         )
     run = running(section, lambda place: f"{path.name}:{document.line(place)}")
-    return Config(path, tuple(targets), section.sqs, overrides, Limits(overrides), section.audit, run)
+    ignores = [one.build(f"{path.name}:{document.line(('ignore', i))}") for i, one in enumerate(section.ignore)]
+    return Config(path, tuple(targets), section.sqs, overrides, Limits(overrides, ignores), section.audit, run)
 
 
 def _text(path: Path) -> str:
@@ -153,6 +154,12 @@ def _overrides(
 
 
 def _globs(data: Mapping[str, Any], document: Document) -> Iterator[Problem]:
+    ignores = data.get("ignore")
+    for i, entry in enumerate(ignores if isinstance(ignores, list) else ()):
+        glob = entry.get("checks") if isinstance(entry, dict) else None
+        if isinstance(glob, str) and (text := unknown_check(glob)):
+            place: Place = ("ignore", i, "checks")
+            yield Problem(document.line(place), f"{dotted(place)}: {text}")
     audit = data.get("audit")
     if not isinstance(audit, dict):
         return

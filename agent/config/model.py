@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -29,7 +29,9 @@ from agent.config.values import names as read_names
 from agent.config.values import text as read_text
 from agent.errors import ConfigError
 from checks.check import Severity
-from checks.limits import Limits, Override, Pattern
+from checks.ignores import Ignore, day
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 
 Endpoint = tuple[str, int]
 
@@ -186,6 +188,25 @@ class LimitSection(Section):
     after: Duration | None = None
 
 
+def _day(value: object) -> date:
+    found = day(read_text(value))
+    if found is None:
+        raise ValueError(f"{quoted(value)} is no date; write 2027-01-31")
+    return found
+
+
+class IgnoreSection(Section):
+    """Findings that are counted and listed, and neither fail nor alert."""
+
+    checks: Text
+    resources: Resources = Pattern()
+    reason: Text
+    until: Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})] | None = None
+
+    def build(self, origin: str) -> Ignore:
+        return Ignore((self.checks,), self.resources, self.reason, self.until, origin)
+
+
 class Audit(Section):
     """What `mqcanary audit` takes for granted, unless an option says otherwise."""
 
@@ -205,6 +226,7 @@ class FileSection(Section):
     kafka: tuple[KafkaSection, ...] = ()
     sqs: tuple[SqsTarget, ...] = ()
     limits: tuple[LimitSection, ...] = ()
+    ignore: tuple[IgnoreSection, ...] = ()
     audit: Audit = Audit()
     mode: Literal["act", "observe"] = "act"
     every: Deadline = timedelta(seconds=30)

@@ -18,7 +18,7 @@ from agent.config.values import text as read_text
 from agent.secret import Secret
 from alerts.policy import CONSOLE, Owner, Policy, Route
 from checks.check import Severity
-from checks.limits import Pattern
+from checks.pattern import Pattern
 
 Origin = Callable[[tuple[str | int, ...]], str]
 """From a place in the document to `mqcanary.yaml:12`."""

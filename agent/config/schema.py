@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from agent.config.model import FileSection
 from agent.config.overrides import limit_specs
 from agent.config.values import DURATION_SCHEMA, NAMES_SCHEMA
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from checks.wording import span
 
 _KINDS: Final[dict[type, dict[str, Any]]] = {

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, mode
 
 from agent.config.reading import quoted
 from agent.config.values import text as read_text
-from checks.limits import Pattern
+from checks.pattern import Pattern
 
 
 class Section(BaseModel):

@@ -9,11 +9,12 @@ from agent.audit import Audited, counts
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding, Gap
 from checks.facts import Unknown
+from checks.ignores import Ignore
 
 FORMAT = 1
 
 
-def render(audited: Sequence[Audited]) -> str:
+def render(audited: Sequence[Audited], remarks: Sequence[str] = ()) -> str:
     """The document, stable in its order: targets as given, findings by severity, check and resource."""
     findings = [f for one in audited for f in ordered(one)]
     gaps = [gap for one in audited for gap in one.report.gaps.values()]
@@ -22,14 +23,25 @@ def render(audited: Sequence[Audited]) -> str:
         "mqcanary": VERSION,
         "targets": [_target(one) for one in audited],
         "findings": [_finding(finding) for finding in findings],
+        "ignored": [
+            {**_finding(one.finding), "reason": one.by.reason, "until": _day(one.by), "origin": one.by.origin}
+            for audit in audited
+            for one in sorted(audit.report.ignored.values(), key=lambda one: str(one.finding.fingerprint))
+        ],
+        "remarks": list(remarks),
         "gaps": [_gap(gap) for gap in sorted(gaps, key=lambda g: (str(g.address), g.check))],
         "summary": {
             **{str(s): sum(f.severity is s for f in findings) for s in reversed(Severity)},
+            "ignored": sum(len(one.report.ignored) for one in audited),
             "gaps": sum(counts(gap) for gap in gaps),
             "unseen_targets": sum(one.unseen is not None for one in audited),
         },
     }
     return json.dumps(document, indent=2, default=list) + "\n"
+
+
+def _day(by: Ignore) -> str | None:
+    return None if by.until is None else by.until.isoformat()
 
 
 def ordered(one: Audited) -> list[Finding]:
@@ -135,6 +147,12 @@ def schema() -> Mapping[str, Any]:
         "evidence": {"type": "array", "items": _object(evidence), "minItems": 1},
         "fix": _object({"text": text, "command": {**text, "description": "For a shell; empty where no one does it."}}),
     }
+    ignored = {
+        **finding,
+        "reason": {**text, "description": "Why somebody chose to live with it; empty only for tags of queues."},
+        "until": {"type": ["string", "null"], "description": "The last day on which it is ignored, in UTC."},
+        "origin": {**text, "description": "What ignores it: a line of the configuration, or a tag."},
+    }
     gap = {
         "check": {"type": ["string", "null"], "description": "null: a whole list or target, for all checks."},
         "resource": resource,
@@ -144,7 +162,7 @@ def schema() -> Mapping[str, Any]:
             "description": "Whether somebody could close it now: --fail-on-gap asks for these.",
         },
     }
-    summary = dict.fromkeys(("critical", "warning", "info", "gaps", "unseen_targets"), whole)
+    summary = dict.fromkeys(("critical", "warning", "info", "ignored", "gaps", "unseen_targets"), whole)
     summary["gaps"] = {**whole, "description": "Those that count."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -156,6 +174,8 @@ def schema() -> Mapping[str, Any]:
                 "mqcanary": {**text, "description": "The version of the program."},
                 "targets": {"type": "array", "items": _object(target)},
                 "findings": {"type": "array", "items": _object(finding)},
+                "ignored": {"type": "array", "items": _object(ignored)},
+                "remarks": {"type": "array", "items": text, "description": "Ignores to look at."},
                 "gaps": {"type": "array", "items": _object(gap)},
                 "summary": _object(summary),
             }

@@ -12,19 +12,19 @@ from checks import all_checks
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding, Gap
 from checks.facts import Address, Why
-from checks.wording import count, printable, shown
+from checks.wording import count, printable, shown, span
 
 COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _MOST = 6
 """Lines of a list before it is cut."""
 
 
-def render(audited: Sequence[Audited], width: int = 80) -> str:
+def render(audited: Sequence[Audited], width: int = 80, remarks: Sequence[str] = ()) -> str:
     """The report; colours are click's business, which leaves them out where nobody can see them."""
-    return "\n".join(line for part in _parts(audited, width) for line in part) + "\n"
+    return "\n".join(line for part in _parts(audited, width, remarks) for line in part) + "\n"
 
 
-def _parts(audited: Sequence[Audited], width: int) -> Iterator[Iterator[str]]:
+def _parts(audited: Sequence[Audited], width: int, remarks: Sequence[str]) -> Iterator[Iterator[str]]:
     for one in audited:
         yield _head(one)
         if one.unseen is not None:
@@ -32,7 +32,29 @@ def _parts(audited: Sequence[Audited], width: int) -> Iterator[Iterator[str]]:
             continue
         yield from _findings(one, width) if one.report.findings else (_nothing(one),)
         yield _gaps(one, width)
+    if remarks:
+        yield _remarks(remarks, width)
     yield _totals(audited, width)
+
+
+def _remarks(remarks: Sequence[str], width: int) -> Iterator[str]:
+    yield click.style("Ignores to look at", bold=True)
+    for text in remarks:
+        yield from wrapped(line(text), width, "  - ")
+    yield ""
+
+
+def ignored_words(audited: Sequence[Audited]) -> str:
+    """`3 ignored, 1 of them until 2027-01-31`: the next to come back is named; empty where nothing is ignored."""
+    found = [(one, ignored.by) for one in audited for ignored in one.report.ignored.values()]
+    if not found:
+        return ""
+    ends = [(by.ends() or 0.0, one.report.at) for one, by in found if by.ends() is not None]
+    if not ends:
+        return f"{len(found)} ignored"
+    end, at = min(ends)
+    expire = sum(e == end for e, _ in ends)
+    return f"{len(found)} ignored, {expire} {'expires' if expire == 1 else 'expire'} in {span(max(0.0, end - at))}"
 
 
 def _head(one: Audited) -> Iterator[str]:
@@ -170,6 +192,8 @@ def _totals(audited: Sequence[Audited], width: int) -> Iterator[str]:
     )
     line += f" in {count(len(audited), 'target')}"
     line += f", left out {excluded}" if excluded else ""
+    ignored = ignored_words(audited)
+    line += f"; {ignored}" if ignored else ""
     line += f"; {count(unseen, 'target')} could not be observed" if unseen else ""
     yield from wrapped(line, width, "")
 

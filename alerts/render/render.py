@@ -20,8 +20,12 @@ ROWS = 20
 FACTS = 6
 
 _MARKS = {Severity.CRITICAL: Mark.CRITICAL, Severity.WARNING: Mark.WARNING, Severity.INFO: Mark.INFO}
-_ENDS = {Phase.RESOLVED: "Resolved", Phase.GONE: "Deleted", Phase.OFF: "Check switched off"}
-_ENDED = {Phase.RESOLVED: "resolved", Phase.GONE: "its resource was deleted", Phase.OFF: "its check was switched off"}
+_ENDS = {Phase.RESOLVED: "Resolved", Phase.GONE: "Deleted", Phase.OFF: "Switched off or ignored"}
+_ENDED = {
+    Phase.RESOLVED: "resolved",
+    Phase.GONE: "its resource was deleted",
+    Phase.OFF: "its check was switched off or ignored",
+}
 
 
 def render(delivery: Delivery, state: State, now: float, policy: Policy) -> Message:

@@ -11,7 +11,8 @@ from alerts.outbox import sending
 from alerts.policy import Policy, Route
 from alerts.sinks.sink import Delivered
 from checks.facts import Address
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.agent.world import PROD, Kafka, Sqs, checks
 
 START = 1_800_000_000.0

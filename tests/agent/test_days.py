@@ -24,7 +24,7 @@ from alerts.machine import Tick
 from alerts.model import Phase, Ref, State
 from alerts.policy import Policy, Route
 from alerts.sinks.sink import Delivered, Fault, Later, Outcome, Refused, Sending, Unclear
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.world import Kafka, Sqs, checks, names
 
 BEGIN = 1_800_000_000.0

@@ -15,7 +15,8 @@ from alerts.model import Op, Ref
 from alerts.outbox import sending, wait
 from alerts.policy import Policy, Route
 from alerts.sinks.sink import Delivered
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.agent.world import Kafka, Sqs, checks, names
 
 START = 1_800_000_000.0

@@ -11,7 +11,7 @@ from checks.check import Kind as CheckKind
 from checks.check import Severity
 from checks.evaluate import Finding
 from checks.facts import Address, Unknown, Why
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.alerts.scene import GROUP, PROD, finding, report
 from tests.alerts.town import POLICY, Town
 

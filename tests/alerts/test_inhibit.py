@@ -12,7 +12,7 @@ from checks.check import Kind as CheckKind
 from checks.check import Severity
 from checks.evaluate import Finding
 from checks.facts import Address
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.alerts.scene import GROUP, PROD, finding, looks, play, report
 
 TO_COME = {"kafka/under-min-isr", "sqs/consumers-absent"}

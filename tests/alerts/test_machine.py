@@ -14,7 +14,7 @@ from checks.check import Evidence, Severity
 from checks.check import Kind as CheckKind
 from checks.evaluate import Finding
 from checks.facts import Address, Unknown, Why
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.alerts.scene import GROUP, POLICY, PROD, finding, looks, play, report
 
 MET = report(0)

@@ -19,7 +19,7 @@ from checks.check import Kind as CheckKind
 from checks.check import Severity, Size
 from checks.evaluate import Finding, Verdict
 from checks.facts import Unknown, Why
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.alerts.scene import PROD, finding, report
 from tests.alerts.town import POLICY, Town
 

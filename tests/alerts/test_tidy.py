@@ -7,7 +7,7 @@ from alerts.model import Delivery, Op, Progress, Subject, Thread
 from alerts.policy import Policy
 from alerts.tidy import tidy
 from checks.facts import Address
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.alerts.scene import PROD, finding, report
 from tests.alerts.town import POLICY, Town
 

@@ -23,7 +23,8 @@ from checks.facts import (
     known,
 )
 from checks.kafka.offline_partition import offline_partition
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.checks.examples import kafka, sqs, topic
 
 ORDERS = Address("kafka", "prod", "topics", "orders")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.facts import Address
-from checks.limits import Pattern
+from checks.pattern import Pattern
 
 NAMES = st.text(st.characters(), min_size=1, max_size=6) | st.text("a*?[]!%/-", min_size=1, max_size=6)
 ADDRESSES = st.builds(Address, st.just("kafka"), NAMES, st.just("groups"), NAMES)

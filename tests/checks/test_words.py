@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from checks.wording import count, listed, shell, shown, span
 
 HOSTILE = "a'b\n\"c\x1b[31m\u202e$(rm)`x` \U0001f600\\"

@@ -25,7 +25,8 @@ from alerts.policy import Policy, Route
 from checks.check import Kind as CheckKind
 from checks.evaluate import Verdict
 from checks.facts import Absence, KafkaSnapshot, Listing, Snapshot, SqsSnapshot, Unknown, Why, unseen_sqs
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.agent.world import Kafka, Sqs, checks
 
 BEGIN = 1_800_000_000.0

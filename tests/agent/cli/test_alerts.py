@@ -18,7 +18,7 @@ import pytest
 from agent.store.published import publish
 from alerts.model import Acknowledged, Phase, Silence, State
 from checks.check import Severity
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.cli.conftest import Run
 from tests.agent.door.agent import agent, alert, state_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alerts.model import Silence, TargetState
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.cli.conftest import Run
 from tests.agent.door.agent import PROD, agent, alert, state_of
 

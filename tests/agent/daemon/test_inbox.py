@@ -7,7 +7,7 @@ from agent.demo.cluster import SimulatedCluster
 from agent.demo.slack import FakeSlack
 from agent.store.inbox import REFUSED, put
 from alerts.commands import AddSilence, Notify
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.daemon.harness import Agent
 from tests.agent.daemon.scene import configuration, fail, first_text, key, roots
 from tests.agent.daemon.test_kill import under_way

@@ -16,7 +16,7 @@ from alerts.commands import Acknowledge, AddSilence, Drop, ExpireSilence, Notify
 from alerts.model import Acknowledged, Delivery, Op, Phase, Progress, Silence, State
 from alerts.policy import Policy, Route
 from checks.check import Severity
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.door.agent import alert, state_of
 
 NOW = 1_800_000_000.0

@@ -11,7 +11,7 @@ from alerts.commands import AddSilence, Command
 from alerts.model import Alert, Delivery, Digest, Recent, Ref, Setting, Silence, StandingGap, TargetState, Thread
 from checks.check import Evidence
 from checks.facts import Address
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.store.values import values
 
 

@@ -15,7 +15,7 @@ from agent.errors import ConfigError
 from agent.store import database
 from agent.store.database import MIGRATIONS, Store
 from alerts.model import Silence, State
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.store.values import STATES
 
 Open = Callable[..., Store]

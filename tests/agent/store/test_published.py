@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from agent.errors import ConfigError
 from agent.store.published import NAME, publish, read
 from alerts.model import Delivery, Op, Silence, State, Subject, Thread
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.store.values import STATES
 
 SILENCE = Silence("s1", Pattern("kafka", "prod"), "*", 2000.0, "ana@ops", "deploy", 1000.0)

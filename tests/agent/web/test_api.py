@@ -24,7 +24,7 @@ from agent.view import View
 from agent.web.api import ApiOptions, ApiServer
 from alerts.commands import AddSilence
 from alerts.model import Acknowledged, Delivery, Op, Progress, Silence, State, TargetState
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.door.agent import POLICY, PROD, alert, state_of
 from tests.agent.door.served import OPERATE, READ, Served, served
 from tests.live.certs import Certs

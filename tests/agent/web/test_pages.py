@@ -23,7 +23,7 @@ from checks.check import Fix, Severity
 from checks.check import Kind as CheckKind
 from checks.evaluate import Finding, Fingerprint, Gap
 from checks.facts import Address, Unknown, Why
-from checks.limits import Pattern
+from checks.pattern import Pattern
 from tests.agent.metrics.views import blinded, report_of, target, view
 from tests.agent.web.conftest import Serve, ask
 from tests.checks.examples import AT, group, kafka, topic

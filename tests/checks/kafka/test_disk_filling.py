@@ -5,7 +5,8 @@ import pytest
 from checks.check import Severity
 from checks.facts import KafkaSnapshot, LogDir, Unknown, Why
 from checks.kafka.disk_filling import disk_filling as check
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.checks.examples import AT, Example, disk, judge, kafka, only, topic
 
 GB = 10**9

@@ -5,7 +5,8 @@ from checks.check import Severity
 from checks.evaluate import Fingerprint, Verdict, evaluate
 from checks.facts import NEVER, Address, History, Why, facts_of
 from checks.kafka.group_lagging import group_lagging as check
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from checks.questions import Questions
 from tests.checks.examples import AT, Example, group, judge, kafka, member, only, topic
 

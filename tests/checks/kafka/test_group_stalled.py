@@ -8,7 +8,8 @@ from checks.check import Severity
 from checks.evaluate import Fingerprint, Verdict, evaluate
 from checks.facts import Address, Group, History, KafkaSnapshot, Unknown, Why, facts_of
 from checks.kafka.group_stalled import group_stalled as check
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.checks.examples import AT, Example, group, judge, kafka, member, only, topic
 
 APP = group("app", [member("m1", {"orders": (0, 1)})])

@@ -6,7 +6,8 @@ from checks.check import Severity
 from checks.evaluate import Fingerprint, Verdict, evaluate
 from checks.facts import NEVER, Group, History, KafkaSnapshot, Unknown, Why, facts_of
 from checks.kafka.group_stopped import group_stopped as check
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.checks.examples import AT, Example, group, judge, kafka, member, only, topic
 
 NOBODY = group("app")

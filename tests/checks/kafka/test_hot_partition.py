@@ -9,7 +9,8 @@ from checks.check import Severity
 from checks.evaluate import Fingerprint, Verdict, evaluate
 from checks.facts import Address, History, KafkaSnapshot, LogEnds, Unknown, Why, facts_of
 from checks.kafka.hot_partition import hot_partition as check
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.checks.examples import AT, Example, judge, kafka, only, topic
 
 Row = Sequence[int]

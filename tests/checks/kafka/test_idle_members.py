@@ -1,5 +1,6 @@
 from checks.kafka.idle_members import idle_members as check
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.checks.examples import Example, group, judge, kafka, member, only, topic
 
 THREE = [member("m1", {"orders": (0,)}), member("m2", {"orders": (1,)}), member("m3", {})]

@@ -7,7 +7,8 @@ import pytest
 from checks.check import Severity
 from checks.facts import History, KafkaSnapshot, PartitionSizes, Storage, Unknown, Why, facts_of
 from checks.kafka.partition_size_skew import partition_size_skew as check
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.checks.examples import AT, Example, disk, judge, kafka, only, topic
 
 GIB = 1024**3

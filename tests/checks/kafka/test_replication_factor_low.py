@@ -5,7 +5,8 @@ import shlex
 from checks.check import Severity
 from checks.facts import Broker, Topic, Unknown
 from checks.kafka.replication_factor_low import replication_factor_low as check
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from tests.checks.examples import Example, judge, kafka, only, topic
 
 TWO = Limits([Override(Pattern(), "kafka/replication-factor-low", {"target": 2})])

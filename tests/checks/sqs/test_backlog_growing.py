@@ -6,7 +6,8 @@ import pytest
 from checks.check import Severity
 from checks.evaluate import Fingerprint, Verdict, evaluate
 from checks.facts import Address, History, SqsSnapshot, Unknown, Why, facts_of
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from checks.sqs.backlog_growing import backlog_growing as check
 from tests.checks.examples import AT, Example, arn, judge, only, queue, sqs
 

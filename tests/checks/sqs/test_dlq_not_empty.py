@@ -1,6 +1,7 @@
 from checks.check import Size
 from checks.facts import Why
-from checks.limits import Limits, Override, Pattern
+from checks.limits import Limits, Override
+from checks.pattern import Pattern
 from checks.sqs.dlq_not_empty import dlq_not_empty as check
 from tests.checks.examples import AT, Example, judge, only, queue, sqs
 

@@ -1,0 +1,65 @@
+"""Ignores of a configuration, through the command."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner, Result
+
+from agent import snapshot as files
+from agent.cli import cli
+from agent.report.json import schema
+from tests.checks.examples import queue, sqs
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> str:
+    path = tmp_path / "s.json"
+    path.write_text(files.dumps([sqs(queue("orders"), queue("e\x1b[31mvil"))]))
+    return str(path)
+
+
+def audited(saved: str, tmp_path: Path, ignores: str, *words: str) -> Result:
+    config = tmp_path / "m.yaml"
+    config.write_text(f"ignore:\n{ignores}\n")
+    return CliRunner().invoke(
+        cli, ["audit", "--from", saved, "--config", str(config), "--only", "sqs/dlq-missing", *words]
+    )
+
+
+def test_ignored_is_counted_listed_and_does_not_fail(saved: str, tmp_path: Path) -> None:
+    ignores = "- {checks: sqs/dlq-missing, reason: known, until: 2027-01-20}"
+    done = audited(saved, tmp_path, ignores, "--fail-on", "info")
+    assert (done.exit_code, done.exception is None or isinstance(done.exception, SystemExit)) == (0, True)
+    assert "2 ignored, 2 expire in 5 d" in " ".join(done.output.split())
+    document = json.loads(audited(saved, tmp_path, ignores, "--format", "json").output)
+    jsonschema.validate(document, schema())
+    assert {one["reason"] for one in document["ignored"]} == {"known"}
+    assert (document["findings"], document["summary"]["ignored"]) == ([], 2)
+
+
+def test_what_is_over_and_what_meets_nothing_is_said(saved: str, tmp_path: Path) -> None:
+    ignores = (
+        '- {checks: sqs/dlq-missing, resources: "sqs://*/queues/orders", reason: a, until: 2020-01-01}\n'
+        '- {checks: sqs/dlq-missing, resources: "sqs://*/queues/nobody", reason: b}\n'
+        "- {checks: kafka/dlq-missing, reason: no check of these ran}"
+    )
+    told = json.loads(audited(saved, tmp_path, ignores, "--format", "json").output)["remarks"]
+    assert told == [
+        "m.yaml:2: the ignore of sqs/dlq-missing ended after 2020-01-01: 1 finding came back",
+        "m.yaml:3: ignores nothing; delete it, or mend its checks and resources",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ignores", "told"),
+    [
+        ("- {checks: sqs/dlq-missing}", "m.yaml:2: ignore[0].reason: missing"),
+        ("- {checks: sqs/dlq-mising, reason: a}", 'did you mean "sqs/dlq-missing"?'),
+        ("- {checks: sqs/*, reason: a, until: soon}", '"soon" is no date; write 2027-01-31'),
+    ],
+)
+def test_mistakes_are_told(saved: str, tmp_path: Path, ignores: str, told: str) -> None:
+    done = audited(saved, tmp_path, ignores)
+    assert told in str(getattr(done.exception, "lines", done.exception))
