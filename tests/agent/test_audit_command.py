@@ -22,6 +22,7 @@ from tests.live.sqs import REGION, SqsServer
 GOLDEN = Path(__file__).parent / "golden/snapshot-v1.json"
 FOUND = {
     "kafka/lag-on-one-partition kafka://simulated-cluster-0001/groups/order-processor",
+    "kafka/auto-create-topics kafka://simulated-cluster-0001",
     "kafka/offline-partition kafka://simulated-cluster-0001/topics/clicks",
     "kafka/group-lagging kafka://simulated-cluster-0001/groups/order-processor",
     "kafka/replication-factor-low kafka://simulated-cluster-0001/topics/audit-log",

@@ -9,6 +9,8 @@ from agent.demo.cluster.records import Point
 _DEFAULTS = {
     "cleanup.policy": "delete",
     "compression.type": "producer",
+    "flush.messages": "9223372036854775807",
+    "flush.ms": "9223372036854775807",
     "max.message.bytes": "1048588",
     "min.insync.replicas": "1",
     "retention.bytes": "-1",
