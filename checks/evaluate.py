@@ -42,7 +42,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What could not be judged, and why. With an empty check: a list that may be incomplete."""
+    """What could not be judged, and why. With an empty check: a list that may be incomplete. With an address without a name:
+    all resources of that kind that are not told one by one.
+    """
 
     check: str
     address: Address
@@ -50,8 +52,12 @@ class Gap:
 
     @property
     def standing(self) -> bool:
-        """No right and no second poll closes it; it is told once for each target and never counts as a failure."""
-        return not self.check and self.unknown.why is Why.UNSUPPORTED
+        """No right and no second poll closes it, or it is so by choice; it is told once for each target and never counts as a
+        failure.
+        """
+        if self.check:
+            return bool(self.address.kind) and not self.address.name and self.unknown.why is Why.OFF
+        return self.unknown.why is Why.UNSUPPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +171,9 @@ def evaluate(
     for gap in _list_gaps(facts):
         gaps["", gap.address] = gap
     for check in checks:
+        if (unasked := facts.unasked(check.subject.kind)) is not None:
+            everywhere = facts.address.under(unasked[0], "")
+            gaps[check.id, everywhere] = Gap(check.id, everywhere, unasked[1])
         for address in facts.subjects(check.subject.kind):
             place = (check.id, address)
             before = previous.judged.get(place) if previous is not None else None

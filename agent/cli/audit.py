@@ -2,26 +2,44 @@
 
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from agent.cli.options import Seconds, check_ids, colour, format_option, target_options
+from agent.cli.options import Seconds, check_ids, colour, format_option, sample_option, target_options
 from agent.errors import ConfigError, SnapshotError
 
 if TYPE_CHECKING:
     from agent.audit import Audited
 
+_KEY = 64
+"""Characters of a key that are shown."""
 _SECOND_LOOK = 5.0
 """Seconds to the poll that the audit adds by itself where a check needs two."""
-_LOOKING = ("kafka", "sqs", "kafka_properties", "include", "exclude", "deadline", "samples", "every", "save")
+_LOOKING = (
+    "kafka",
+    "sqs",
+    "kafka_properties",
+    "include",
+    "exclude",
+    "deadline",
+    "samples",
+    "every",
+    "save",
+    "sample",
+    "show_keys",
+)
 """Options that mean nothing with --from."""
 
 
 @click.command("audit")
 @target_options
+@sample_option
+@click.option("--show-keys", is_flag=True, help="With --sample: print the most frequent keys, to a terminal alone.")
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Judge a snapshot file instead of looking.")
 @click.option("--save", type=click.Path(path_type=Path), help="Also write what was seen, for --from.")
 @click.option(
@@ -52,11 +70,12 @@ def command(
     fail_on_gap: bool,
     form: str,
     output: Path | None,
+    show_keys: bool,
     **targets: Any,
 ) -> None:
     """Say what is wrong, why, and what to do.
 
-    It only reads: no record, no message is touched, no topic created. What could not be seen is listed as such and
+    It only reads: no message is received, no record unless --sample names its topic, no topic created. What could not be seen is listed as such and
     never counts as fine.
 
     \b
@@ -65,6 +84,7 @@ def command(
     mqcanary audit --sqs us-east-1 --format json
     mqcanary audit --config mqcanary.yaml
     mqcanary audit --from snapshot.json
+    mqcanary audit --kafka kafka-1:9092 --sample 'orders*'
 
     Exit codes: 0 nothing at or above --fail-on; 1 findings (or gaps with --fail-on-gap); 2 wrong usage or
     configuration; 3 a whole target could not be observed.
@@ -83,7 +103,10 @@ def command(
             raise SnapshotError(f"{source} holds no target; take the snapshot again")
         audited = auditing.audit(snapshots, checks, limits)
     else:
-        target = aim(**targets)
+        keys: dict[str, Counter[bytes]] | None = {} if show_keys else None
+        if show_keys:
+            _refuse_keys(targets["sample"], form, output)
+        target = aim(keys=keys, **targets)
         limits, settings = target.limits, target.audit
         checks = auditing.chosen_checks(only or settings.only, skip or settings.skip)
         for path in filter(None, (save, output)):
@@ -97,8 +120,32 @@ def command(
     if save is not None:
         _write(save, files.dumps(snapshots))
     _print(audited, form, output, auditing.remarks(audited, checks, limits.ignores))
+    if source is None and keys:
+        _print_keys(keys)
     threshold = settings.threshold if fail_on is None else None if fail_on == "never" else Severity[fail_on.upper()]
     sys.exit(auditing.exit_code(audited, threshold, fail_on_gap=fail_on_gap))
+
+
+def _refuse_keys(sample: Sequence[str], form: str, output: Path | None) -> None:
+    """Keys are people's data: they go to eyes, never into a file or a pipe.
+
+    Raises:
+        ConfigError: there is nothing to show, or no terminal alone to show it on.
+    """
+    if not sample:
+        raise ConfigError("--show-keys shows what was sampled: add --sample GLOB")
+    if form != "text" or output is not None or not sys.stdout.isatty():
+        raise ConfigError("--show-keys prints to a terminal alone: leave out --format json, --output, pipes and files")
+
+
+def _print_keys(keys: "Mapping[str, Counter[bytes]]") -> None:
+    from checks.wording import printable, shown
+
+    for topic, found in sorted(keys.items()):
+        click.echo(click.style(f"Most frequent keys of topic {shown(topic)}", bold=True))
+        for key, number in found.most_common(10):
+            text = printable(key.decode("utf-8", "backslashreplace"))
+            click.echo(f"  {number:>7,}  {text if len(text) <= _KEY else text[: _KEY - 1] + '…'}")
 
 
 def _refuse_looking() -> None:

@@ -75,6 +75,14 @@ def door_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+sample_option = click.option(
+    "--sample",
+    multiple=True,
+    metavar="GLOB",
+    help="Also read the newest records of these topics, 1 MB of each. Keys are kept as salted hashes, bodies never.",
+)
+
+
 def colour() -> bool | None:
     """NO_COLOR wins; else click decides by whether it writes to a terminal."""
     return False if os.environ.get("NO_COLOR") else None

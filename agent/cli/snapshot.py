@@ -5,15 +5,16 @@ from typing import Any
 
 import click
 
-from agent.cli.options import Seconds, target_options
+from agent.cli.options import Seconds, sample_option, target_options
 
 
 @click.command("snapshot")
 @target_options
+@sample_option
 @click.option("--samples", type=click.IntRange(1, 1000), default=1, show_default=True, help="How often to look.")
 @click.option("--every", type=Seconds(), default="30s", show_default=True, help="Time between samples.")
 def command(*, samples: int, every: float, **targets: Any) -> None:
-    """Write what can be observed as JSON to standard output: no records, no message bodies, no secrets.
+    """Write what can be observed as JSON to standard output: no message bodies, no keys, no secrets.
 
     \b
     mqcanary snapshot --kafka kafka-1:9092 > s.json

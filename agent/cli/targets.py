@@ -3,6 +3,7 @@
 import shutil
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,8 +48,10 @@ def aim(
     exclude: Sequence[str] = (),
     deadline: float = DEFAULT_DEADLINE,
     platform: bool = True,
+    sample: Sequence[str] = (),
+    keys: dict[str, Counter[bytes]] | None = None,
 ) -> Aim:
-    """The targets that the options name, or else those of the file.
+    """The targets that the options name, or else those of the file; `sample`: globs of topics, whose keys go to `keys`.
 
     Raises:
         ConfigError: one of them can't be used, or there is none.
@@ -68,7 +71,12 @@ def aim(
     clusters = tuple(_narrowed(cluster, include, exclude) for cluster in clusters)
     regions = tuple(region.model_copy(update=_names(region, include, exclude)) for region in regions)
     questions = Questions(all_checks(), limits)
-    watched = build(clusters, regions, questions, deadline=deadline, platform=platform)
+    sampling = None
+    if sample:
+        from agent.collect.kafka.sampling import Sampling
+
+        sampling = Sampling(tuple(sample), keys=keys)
+    watched = build(clusters, regions, questions, deadline=deadline, platform=platform, sampling=sampling)
     return Aim(tuple(watched), limits, file.audit if file else Audit(), len(clusters))
 
 

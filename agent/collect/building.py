@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent.collect.targets import Collector
 from agent.config.model import KafkaTarget, NameChoice, SqsTarget
 from checks.platform import GROUPS, TOPICS
 from checks.questions import Questions
+
+if TYPE_CHECKING:
+    from agent.collect.kafka.sampling import Sampling
 
 DEFAULT_DEADLINE = 30.0
 """Seconds that one look at a target may take."""
@@ -27,17 +31,18 @@ def build(
     *,
     deadline: float = DEFAULT_DEADLINE,
     platform: bool = True,
+    sampling: "Sampling | None" = None,
 ) -> Iterator[Watched]:
-    """`platform`: leave out what the platform itself makes, unless it is named."""
+    """`platform`: leave out what the platform itself makes, unless it is named. `sampling`: of topics of every cluster."""
     for cluster in kafka:
         length = cluster.deadline.total_seconds() if cluster.deadline else deadline
-        yield Watched(_kafka(cluster, questions, platform), length)
+        yield Watched(_kafka(cluster, questions, platform, sampling), length)
     for region in sqs:
         length = region.deadline.total_seconds() if region.deadline else deadline
         yield Watched(_sqs(region), length)
 
 
-def _kafka(target: KafkaTarget, questions: Questions, platform: bool) -> Collector:
+def _kafka(target: KafkaTarget, questions: Questions, platform: bool, sampling: "Sampling | None") -> Collector:
     from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings  # noqa: PLC0415 - loads kafka-python
 
     def choice(names: NameChoice, made: tuple[str, ...]) -> Choice:
@@ -50,6 +55,7 @@ def _kafka(target: KafkaTarget, questions: Questions, platform: bool) -> Collect
         choice(target.topics, TOPICS),
         choice(target.groups, GROUPS),
         target.scope,
+        sampling,
     )
     return KafkaCollector(settings, questions)
 

@@ -171,7 +171,7 @@ def _gaps(one: Audited, width: int) -> Iterator[str]:
             about = [gap.address.name for gap in gaps if gap.address.name]
             names = ", ".join(shown(name) for name in sorted(set(about))[:_MOST])
             more = f" and {len(set(about)) - _MOST} more" if len(set(about)) > _MOST else ""
-            yield from wrapped(f"{', '.join(checks)}: {names}{more}", width, " " * 14)
+            yield from wrapped(": ".join(filter(None, (", ".join(checks), names + more))), width, " " * 14)
         if close:
             yield from wrapped(close, width, " " * 14 + "→ ")
     yield ""

@@ -265,21 +265,39 @@ class Reassignment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """What the newest record batches of one topic show. Neither a key nor a body: counts and salted hashes."""
+    """What the newest record batches of one topic show. Neither a key nor a body: counts and salted hashes.
+
+    Each partition has as large a part in it as in what arrived at the topic, so that shares of the sample are shares of
+    the traffic.
+    """
 
     bytes: int
-    """Of all batches that were read."""
+    """Of all answers."""
     records: int
-    """In them, without control records (markers of transactions)."""
+    """Whose keys were looked at; without control records (markers of transactions)."""
     keyless: int
     """Of them without a key."""
+    distinct: int
+    """Different keys among them."""
+    arrived: int
+    """Records that came to the topic within `window`."""
+    window: float
+    """Seconds before `at`; 0 where so few came that the whole log was looked at."""
+    covered: float
+    """Share of `arrived` that went to the partitions that could be read, 0 to 1."""
     key: Ints
-    """Salted hash of a key: rows below are pairs of key and partition. Hashes of two salts can't be compared."""
+    """Salted hash of a key: rows below are pairs of key and partition, of the most frequent keys and of those seen on
+    several partitions. Hashes of two salts can't be compared.
+    """
     key_partition: Ints
     key_count: Ints
     """Records with that key on that partition."""
+    key_first: Ints
+    """Timestamp of the first of them, ms since the epoch."""
+    key_last: Ints
+    """Of the last."""
     headers: Mapping[str, int]
-    """Name of a header to how many records have it."""
+    """Name of a header to how many records have it; the most frequent ones."""
     batch_partition: Ints
     """From here on: a row for each batch, newest last within its partition."""
     batch_offset: Ints

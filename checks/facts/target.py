@@ -85,6 +85,12 @@ class Facts(Protocol):
         """One fact about one resource."""
         ...
 
+    def unasked(self, kind: type) -> tuple[str, Unknown] | None:
+        """Why there are resources without this kind of fact, where that was not asked for: one answer for all of them, which
+        are no subjects, and the kind of their address.
+        """
+        ...
+
     def listings(self) -> Mapping[str, Listing[object]]:
         """The lists by kind of address: `topics`, `groups`, `queues`."""
         ...
@@ -146,12 +152,15 @@ class _Base:
             self._told[key] = _not_here(kind) if provider is None else provider(self, at.name)
         return cast("T | Unknown", self._told[key])
 
+    def unasked(self, kind: type) -> tuple[str, Unknown] | None:  # noqa: ARG002 - most targets have no such facts
+        return None
+
     def now(self, _: str) -> Now:
         return self._now
 
 
 class KafkaFacts(_Base):
-    SUBJECTS: Mapping[type, str] = {Cluster: "", Topic: "topics", Group: "groups"}
+    SUBJECTS: Mapping[type, str] = {Cluster: "", Topic: "topics", Group: "groups", Sample: "topics"}
     snapshot: KafkaSnapshot
 
     def __init__(self, snapshot: KafkaSnapshot, history: History, before: "KafkaFacts | None" = None) -> None:
@@ -186,6 +195,22 @@ class KafkaFacts(_Base):
             "topics": cast("Listing[object]", self.snapshot.topics),
             "groups": cast("Listing[object]", self.snapshot.groups),
         }
+
+    def subjects(self, kind: type) -> Iterator[Address]:
+        if kind is not Sample:
+            yield from super().subjects(kind)
+        elif not isinstance(samples := self.snapshot.samples, Unknown):
+            for name in samples:
+                yield self.address.under("topics", name)
+
+    def unasked(self, kind: type) -> tuple[str, Unknown] | None:
+        """Thousands of topics that nobody wanted sampled are one gap for each check, not one for each topic."""
+        topics, samples = self.snapshot.topics.items, self.snapshot.samples
+        if kind is not Sample or not topics:
+            return None
+        if isinstance(samples, Unknown):
+            return "topics", samples
+        return None if len(samples) >= len(topics) else ("topics", NOT_SAMPLED)
 
     @cached_property
     def _answers(self) -> Mapping[float, Ints]:

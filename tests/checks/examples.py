@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from checks.facts import (
     Queue,
     Reassignment,
     RedrivePolicy,
+    Sample,
     Setting,
     Snapshot,
     SqsSnapshot,
@@ -94,6 +95,51 @@ def topic(
     return made, TopicConfig(
         {k: v if isinstance(v, Setting) else Setting(v, "DYNAMIC_TOPIC_CONFIG") for k, v in (config or {}).items()}
     )
+
+
+def sample(
+    records: int = 1000,
+    keyless: int = 0,
+    distinct: int = 500,
+    *,
+    pairs: Sequence[tuple[int, int, int, int, int]] = (),
+    batches: Sequence[tuple[int, int, int, int]] = (),
+    arrived: int = 1000,
+    window: float = 3600.0,
+    covered: float = 1.0,
+) -> Sample:
+    """`pairs` of hash, partition, records, first and last timestamp; `batches` of records, bytes, codec, idempotent."""
+    keys = np.array(pairs, dtype=np.int64).reshape(len(pairs), 5)
+    rows = np.array(batches, dtype=np.int64).reshape(len(batches), 4)
+    zero = np.zeros(len(batches), dtype=np.int64)
+    return Sample(
+        100_000,
+        records,
+        keyless,
+        distinct,
+        arrived,
+        window,
+        covered,
+        keys[:, 0],
+        keys[:, 1],
+        keys[:, 2],
+        keys[:, 3],
+        keys[:, 4],
+        {},
+        zero,
+        zero,
+        rows[:, 0],
+        rows[:, 1],
+        rows[:, 2],
+        rows[:, 3],
+        zero,
+        zero,
+        AT,
+    )
+
+
+def sampled(made: Sample, partitions: int = 6, name: str = "orders") -> tuple[KafkaSnapshot, ...]:
+    return (replace(kafka([topic(name, partitions)]), samples={name: made}),)
 
 
 def member(name: str, owns: Mapping[str, tuple[int, ...]]) -> Member:
@@ -304,6 +350,12 @@ def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
         else:
             rows = zip(told["topic"], told["partition"], strict=True)
             told["size"][[(told["topics"][t], p) for t, p in rows].index((address.name, int(row)))] = value
+    elif name.startswith("sample."):
+        column = name.removeprefix("sample.")
+        if index:
+            part["samples"][address.name][column][int(index)] = value
+        else:
+            part["samples"][address.name][column] = value
     elif name.startswith("config."):
         part["topic_configs"][address.name]["settings"][name.removeprefix("config.")][0] = value
     elif name == "broker_configs":

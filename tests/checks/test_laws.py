@@ -85,8 +85,10 @@ def said(report: Report) -> dict[Fingerprint, tuple[object, ...]]:
 
 
 def gap_beside(report: Report, mark: Fingerprint) -> bool:
-    """A gap of the check on the resource, or of the list that the resource may have been left out of."""
+    """A gap of the check on the resource, or on all of its kind, or of the list that it may have been left out of."""
     root = mark.address.root
+    if (mark.check, root.under(mark.address.kind, "")) in report.gaps:
+        return True
     return (mark.check, mark.address) in report.gaps or any(
         not gap.check and gap.address == root.under(mark.address.kind, "") for gap in report.gaps.values()
     )

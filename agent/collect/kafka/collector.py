@@ -22,6 +22,7 @@ from agent.collect.kafka.groups import (
 )
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
+from agent.collect.kafka.sampling import Sampler, Sampling
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.storage import LogDirs, read_reassignments
 from agent.collect.kafka.topics import (
@@ -91,6 +92,8 @@ class KafkaSettings:
     groups: Choice = Choice(platform=GROUPS)
     scope: tuple[str, ...] = ()
     """Names or globs of groups: only these and what they read are looked at, and nothing is listed for a name."""
+    sampling: Sampling | None = None
+    """None: no record is read."""
 
     @property
     def place(self) -> str:
@@ -111,6 +114,7 @@ class KafkaCollector:
         self._log_dirs = LogDirs()
         self._asked: dict[Address, tuple[Group, frozenset[str]]] = {}
         self._read: _Read | None = None
+        self._sampler = Sampler(settings.sampling) if settings.sampling else None
 
     @property
     def settings(self) -> KafkaSettings:
@@ -187,10 +191,18 @@ class KafkaCollector:
         )
         snapshot = replace(snapshot, lookups=self._lookups(wire, snapshot, wanted))
         if scope:
-            return replace(snapshot, storage=SCOPED, reassignments=SCOPED)
-        # Last, since nothing else waits for them.
-        moves = read_reassignments(wire, cluster)
-        return replace(snapshot, storage=self._log_dirs.read(wire, cluster, metadata.topics, at), reassignments=moves)
+            snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED)
+        else:
+            # Late, since nothing else waits for them.
+            moves = read_reassignments(wire, cluster)
+            dirs = self._log_dirs.read(wire, cluster, metadata.topics, at)
+            snapshot = replace(snapshot, storage=dirs, reassignments=moves)
+        if self._sampler is None:
+            return snapshot
+        # Last of all: what it costs must not be missing anywhere else.
+        before = {} if previous is None or isinstance(previous.samples, Unknown) else previous.samples
+        topics = {name: topic for name, topic in wanted.items() if name in judged}
+        return replace(snapshot, samples=self._sampler.look(wire, topics, ends, before))
 
     def _scoped(
         self, wire: Wire, scope: tuple[str, ...], brokers: Sequence[int]

@@ -66,8 +66,16 @@ DESCRIBE_CLUSTER = Right(
 DESCRIBE_CONFIGS_CLUSTER = Right(
     "DescribeConfigs", "cluster", ("DescribeConfigs",), ("broker_configs",), "how brokers are set is not seen"
 )
+READ_TOPIC = Right("Read", "topic", ("Fetch",), ("samples",), "their records are not sampled", sampling=True)
 
-RIGHTS = (DESCRIBE_TOPIC, DESCRIBE_CONFIGS_TOPIC, DESCRIBE_GROUP, DESCRIBE_CLUSTER, DESCRIBE_CONFIGS_CLUSTER)
+RIGHTS = (
+    DESCRIBE_TOPIC,
+    DESCRIBE_CONFIGS_TOPIC,
+    READ_TOPIC,
+    DESCRIBE_GROUP,
+    DESCRIBE_CLUSTER,
+    DESCRIBE_CONFIGS_CLUSTER,
+)
 FREE = ("ApiVersions", "SaslHandshake", "SaslAuthenticate")
 """APIs that ask for no right."""
 

@@ -1,0 +1,278 @@
+"""Sampling, for those who choose it: Fetch of the newest record batches of some topics.
+
+Read uncommitted: what producers write is looked at, not what became of their transactions, and one that hangs would hide
+all that is newer. Fetch creates no topic, joins no group and commits nothing; it needs READ on the topic.
+"""
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from agent.collect.kafka.batches import Batch, Record, UnreadableError, batches, records
+from agent.collect.kafka.offsets import Place, ask
+from agent.collect.kafka.rights import READ_TOPIC
+from agent.collect.kafka.wire import Wire
+from checks.facts import LogEnds, Sample, Topic, Unknown, Why
+from checks.facts.codes import TOPIC_DENIED, refused
+from checks.facts.kafka import Ints
+from checks.wording import shell
+
+BUDGET = 1_000_000
+"""Bytes of one topic in an hour."""
+EVERY = 3600.0
+AGAIN = 300.0
+"""Seconds to the next try of a topic of which nothing could be read."""
+_AT_ONCE = 64_000_000
+"""Bytes in one look; topics beyond that have their turn in the next ones."""
+_RECORDS = 2000
+"""Of one topic that are asked for."""
+_KEYS = 20_000
+"""Records of one topic whose keys are looked at: big batches may hold any number."""
+_LEAST = 32_768
+"""Bytes of an answer below which a partition is not worth asking."""
+_ROWS = 200
+_WINDOWS = (3600.0, 86400.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What to sample, and how much of it."""
+
+    topics: tuple[str, ...]
+    """Globs."""
+    budget: int = BUDGET
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    keys: dict[str, Counter[bytes]] | None = field(default=None, repr=False)
+    """Where keys themselves go, for a terminal; nowhere else."""
+
+    def has(self, name: str) -> bool:
+        return any(fnmatchcase(name, glob) for glob in self.topics)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was read of one topic so far."""
+
+    size: int = 0
+    """Bytes of all answers."""
+    records: int = 0
+    keyless: int = 0
+    keys: dict[tuple[bytes, int], list[int]] = field(default_factory=dict)
+    """Key and partition: how many, first and last timestamp."""
+    headers: Counter[str] = field(default_factory=Counter)
+    rows: list[tuple[int, Batch]] = field(default_factory=list)
+    read: set[int] = field(default_factory=set)
+    failure: Unknown | None = None
+
+
+class Sampler:
+    """Samples of one cluster: each topic is read at most once in an hour, later where an answer was larger than its budget."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self._samples: dict[str, Sample | Unknown] = {}
+        self._due: dict[str, float] = {}
+
+    def look(
+        self, wire: Wire, topics: Mapping[str, Topic], ends: LogEnds | Unknown, before: Mapping[str, Sample | Unknown]
+    ) -> dict[str, Sample | Unknown]:
+        """A sample of each of `topics` that is chosen: the very same as before until it is time for another."""
+        chosen = {name: topic for name, topic in topics.items() if self._sampling.has(name)}
+        found: dict[str, Sample | Unknown] = {}
+        spent, now = 0, time.time()
+        for name in sorted(chosen):
+            earlier = before.get(name)
+            if name not in self._due and isinstance(earlier, Sample):  # a client that hung was made anew
+                self._kept(name, earlier, earlier.bytes, earlier.at)
+            if self._due.get(name, 0.0) > now:
+                found[name] = self._samples[name]
+            elif wire.patience.over:
+                found[name] = Unknown(Why.DEADLINE, "no time was left to sample its records")
+            elif spent >= _AT_ONCE:
+                found[name] = self._samples.get(
+                    name, Unknown(Why.YOUNG, "its turn to be sampled has not come", "more polls")
+                )
+            else:
+                size, found[name] = self._sample(wire, name, chosen[name], ends, now)
+                self._kept(name, found[name], size, now)
+                spent += size
+        return found
+
+    def _kept(self, name: str, sample: Sample | Unknown, size: int, at: float) -> None:
+        self._samples[name] = sample
+        self._due[name] = at + (EVERY * max(1.0, size / self._sampling.budget) if size else AGAIN)
+
+    def _sample(
+        self, wire: Wire, name: str, topic: Topic, ends: LogEnds | Unknown, now: float
+    ) -> tuple[int, Sample | Unknown]:
+        """How many bytes were read, and what they show."""
+        if isinstance(ends, Unknown):
+            return 0, ends
+        window, arrived = _arrived(wire, name, topic, ends, now)
+        total = int(arrived.sum())
+        seen = _Found()
+        budget = self._sampling.budget
+        order = [int(p) for p in np.argsort(-arrived, kind="stable") if arrived[p] > 0][: max(1, budget // _LEAST)]
+        leaders: dict[int, list[int]] = {}
+        for p in order:
+            leaders.setdefault(topic.leader[p], []).append(p)
+        rows = ends.rows[name]
+        for leader, partitions in leaders.items():
+            left = budget - seen.size
+            if left < _LEAST and seen.size:
+                break
+            asked = [
+                (
+                    p,
+                    max(
+                        int(ends.start[rows][p]), int(ends.end[rows][p]) - max(1, round(_RECORDS * arrived[p] / total))
+                    ),
+                    max(_LEAST, int(budget * arrived[p] / total)),
+                )
+                for p in partitions
+            ]
+            self._fetch(wire, leader, name, asked, left, seen)
+        if seen.failure is not None and (not seen.read or seen.failure.why is Why.UNSUPPORTED):
+            return seen.size, seen.failure
+        if self._sampling.keys is not None:
+            told: Counter[bytes] = Counter()
+            for (key, _), (number, _, _) in seen.keys.items():
+                told[key] += number
+            self._sampling.keys[name] = told
+        covered = float(arrived[sorted(seen.read)].sum() / total) if total else 1.0
+        return seen.size, _made(seen, self._sampling.salt, total, window, covered, now)
+
+    def _fetch(
+        self, wire: Wire, leader: int, name: str, asked: Sequence[tuple[int, int, int]], most: int, seen: _Found
+    ) -> None:
+        from kafka.protocol.consumer import FetchRequest  # noqa: PLC0415 - the import costs 0.4 s
+
+        topic_kind = FetchRequest.FetchTopic
+        partition_kind = topic_kind.FetchPartition
+        wanted = [
+            partition_kind(
+                partition=p,
+                current_leader_epoch=-1,
+                fetch_offset=offset,
+                last_fetched_epoch=-1,
+                log_start_offset=-1,
+                partition_max_bytes=size,
+            )
+            for p, offset, size in asked
+        ]
+        # Version 12 is the last that names topics. Epoch -1: no session, nothing is kept for us by the broker.
+        answer = wire.ask(
+            leader,
+            FetchRequest,
+            12,
+            replica_id=-1,
+            max_wait_ms=0,
+            min_bytes=0,
+            max_bytes=max(most, _LEAST),
+            isolation_level=0,
+            session_id=0,
+            session_epoch=-1,
+            topics=[topic_kind(topic=name, partitions=wanted)],
+            forgotten_topics_data=[],
+            rack_id="",
+        )
+        if isinstance(answer, Unknown):
+            seen.failure = answer
+            return
+        if answer.error_code:
+            seen.failure = refused(answer.error_code, f"records of {name}")
+            return
+        for partition in (p for told in answer.responses for p in told.partitions):
+            data = bytes(partition.records or b"")
+            seen.size += len(data)
+            if partition.error_code:
+                close = f"{READ_TOPIC.close(name)}: {_GRANT} --topic {shell(name)}"
+                denied = partition.error_code == TOPIC_DENIED
+                seen.failure = refused(partition.error_code, f"records of topic {name}", close if denied else "")
+                continue
+            try:
+                self._read(partition.partition_index, data, seen)
+            except UnreadableError as error:
+                seen.failure = Unknown(Why.UNSUPPORTED, f"records of topic {name}: {error}")
+
+    @staticmethod
+    def _read(partition: int, data: bytes, seen: _Found) -> None:
+        for batch in batches(data):
+            seen.read.add(partition)
+            if batch.control:
+                continue
+            seen.rows.append((partition, batch._replace(data=b"")))
+            if seen.records >= _KEYS:
+                continue
+            for record in records(batch):
+                _count(record, partition, seen)
+
+
+_GRANT = "kafka-acls.sh --bootstrap-server $BOOTSTRAP --add --allow-principal User:NAME --operation Read"
+
+
+def _count(record: Record, partition: int, seen: _Found) -> None:
+    seen.records += 1
+    seen.headers.update({name[:100] for name in record.headers})
+    if record.key is None:
+        seen.keyless += 1
+        return
+    row = seen.keys.setdefault((record.key, partition), [0, record.timestamp, record.timestamp])
+    row[0] += 1
+    row[1], row[2] = min(row[1], record.timestamp), max(row[2], record.timestamp)
+
+
+def _arrived(wire: Wire, name: str, topic: Topic, ends: LogEnds, now: float) -> tuple[float, Ints]:
+    """Records that came to each partition in the last hour; of a quiet topic in a day; of a silent one ever, with 0 seconds."""
+    rows = ends.rows[name]
+    start, end = ends.start[rows], ends.end[rows]
+    whole: Ints = np.where((ends.error[rows] == 0) & (np.array(topic.leader) >= 0), end - start, 0)
+    for window in _WINDOWS:
+        wanted: dict[Place, int] = {(name, p): int((now - window) * 1000) for p in np.flatnonzero(whole).tolist()}
+        arrived = np.zeros_like(whole)
+        for (_, p), (error, offset, _) in ask(wire, {name: topic}, wanted).items():
+            if not error and offset >= 0:
+                arrived[p] = min(max(0, int(end[p]) - offset), int(whole[p]))
+        if arrived.sum() >= _RECORDS:
+            return window, arrived
+    return 0.0, whole
+
+
+def _made(seen: _Found, salt: bytes, arrived: int, window: float, covered: float, at: float) -> Sample:
+    places: dict[bytes, dict[int, list[int]]] = {}
+    for (key, partition), row in seen.keys.items():
+        places.setdefault(key, {})[partition] = row
+    heavy = sorted(places, key=lambda key: (-sum(row[0] for row in places[key].values()), key))
+    kept = dict.fromkeys([*heavy[:_ROWS], *[key for key in heavy if len(places[key]) > 1][:_ROWS]])
+    pairs = [(_hashed(key, salt), p, *row) for key in kept for p, row in sorted(places[key].items())]
+    keys = np.array(pairs, dtype=np.int64).reshape(len(pairs), 5)
+    rows = sorted(seen.rows, key=lambda row: (row[0], row[1].offset))
+    columns = [(p, b.offset, b.records, b.size, b.codec, int(b.idempotent), b.first, b.last) for p, b in rows]
+    table = np.array(columns, dtype=np.int64).reshape(len(columns), 8)
+    names: tuple[str, ...] = ("partition", "offset", "records", "bytes", "codec", "idempotent", "first", "last")
+    more: dict[str, Any] = {f"batch_{column}": table[:, i].copy() for i, column in enumerate(names)}
+    for i, column in enumerate(("key", "key_partition", "key_count", "key_first", "key_last")):
+        more[column] = keys[:, i].copy()
+    return Sample(
+        bytes=seen.size,
+        records=seen.records,
+        keyless=seen.keyless,
+        distinct=len(places),
+        arrived=arrived,
+        window=window,
+        covered=covered,
+        headers=dict(seen.headers.most_common(50)),
+        at=at,
+        **more,
+    )
+
+
+def _hashed(key: bytes, salt: bytes) -> int:
+    return int.from_bytes(blake2b(key, key=salt, digest_size=8).digest(), "big", signed=True)
