@@ -71,7 +71,7 @@ def _items(wire: Wire, collector: KafkaCollector, snapshot: KafkaSnapshot, clust
     yield Item("kind", State.OK, f"{told} ({how}), cluster id {shown(cluster.id or 'none')}")
     yield _identity(settings.security, cluster)
     principal = principal_of(settings.security)
-    for right, denied in _rights(wire, settings.topics, settings.groups, cluster):
+    for right, denied in _rights(wire, settings.topics, settings.groups, snapshot, cluster):
         yield _right(right, denied, principal, snapshot)
     yield _clock(wire, snapshot)
 
@@ -153,18 +153,23 @@ def _identity(security: Security, cluster: Cluster) -> Item:
 
 
 def _rights(
-    wire: Wire, topics: Choice, groups: Choice, cluster: Cluster
+    wire: Wire, topics: Choice, groups: Choice, snapshot: KafkaSnapshot, cluster: Cluster
 ) -> Iterator[tuple[Right, list[Pattern] | Unknown]]:
     """Each right with what it is not granted on. Names that nobody has tell whether all names are allowed."""
     yield DESCRIBE_TOPIC, _denied(topics, lambda name: _topic_denied(wire, name))
     yield DESCRIBE_CONFIGS_TOPIC, _denied(topics, lambda name: _configs_denied(wire, name))
     yield DESCRIBE_GROUP, _denied(groups, lambda name: _group_denied(wire, name))
-    for right in (DESCRIBE_CLUSTER, DESCRIBE_CONFIGS_CLUSTER):
-        operations = cluster.operations
-        if isinstance(operations, Unknown):
-            yield right, operations
-        else:
-            yield right, [] if right.code in operations else [("", False)]
+    operations = cluster.operations
+    if isinstance(operations, Unknown):
+        yield DESCRIBE_CLUSTER, operations
+    else:
+        yield DESCRIBE_CLUSTER, [] if DESCRIBE_CLUSTER.code in operations else [("", False)]
+    # Without DESCRIBE a broker tells no operation on the cluster at all: what it tells of itself says more.
+    unknown = next((config for config in snapshot.broker_configs.values() if isinstance(config, Unknown)), None)
+    if unknown is not None and unknown.why is not Why.DENIED:
+        yield DESCRIBE_CONFIGS_CLUSTER, unknown
+    else:
+        yield DESCRIBE_CONFIGS_CLUSTER, [] if unknown is None else [("", False)]
 
 
 def patterns(choice: Choice) -> list[Pattern]:
