@@ -6,6 +6,7 @@ from checks.check import Check
 from checks.facts import (
     Account,
     Arrivals,
+    Attendance,
     Backlog,
     BrokerConfig,
     BrokerConfigs,
@@ -50,6 +51,7 @@ SECTIONS: Mapping[type, frozenset[str]] = {
     Lag: _LAG,
     Progress: _LAG | _LOGS,
     Commits: _LAG | _LOGS,
+    Attendance: frozenset({"groups"}),
     Account: frozenset({"account"}),
     Queue: frozenset({"queues"}),
     DeadLettersOf: frozenset({"queues", "sources"}),
