@@ -33,7 +33,8 @@ class DeadLetterQueue:
     """The queue that one queue redrives into."""
 
     arn: str
-    queue: Queue
+    queue: Queue | None
+    """None: it was asked for by name, and there is no such queue."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +95,8 @@ class RedriveGraph:
         if queue.redrive is None or isinstance(queue.redrive, Unknown):
             return queue.redrive
         arn = queue.redrive.dead_letter_arn
+        if arn in self._snapshot.missing:
+            return DeadLetterQueue(arn, None)
         found = self._by_arn[arn] if arn in self._by_arn else self._snapshot.others.get(arn, _NOT_COLLECTED)
         return found if isinstance(found, Unknown) else DeadLetterQueue(arn, found)
 
@@ -120,14 +123,16 @@ class Depths:
     def backlog(self, queue: Queue, dead: DeadLetterQueue | Unknown | None) -> Backlog:
         run, column = self._run(queue, self._both)
         at, visible = self._read[run, column], self._visible[run, column]
-        there = self._visible_in(dead.queue)[run] if isinstance(dead, DeadLetterQueue) else dead
+        there = dead if dead is None or isinstance(dead, Unknown) else self._visible_in(dead.queue, run)
         return Backlog(at, visible, self._in_flight[run, column], there)
 
-    def _visible_in(self, queue: Queue) -> Ints:
+    def _visible_in(self, queue: Queue | None, run: slice) -> Ints | None:
+        if queue is None:
+            return None  # nothing comes back from a queue that is not there
         column = self._rows.get(queue.arn)
         if column is None:
-            return np.full(len(self._visible), NEVER, dtype=np.int64)
-        return np.where(self._same[:, column], self._visible[:, column], NEVER)
+            return np.full(len(self._visible), NEVER, dtype=np.int64)[run]
+        return np.where(self._same[:, column], self._visible[:, column], NEVER)[run]
 
     @cached_property
     def _seen(self) -> list[int]:

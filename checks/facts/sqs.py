@@ -1,10 +1,10 @@
 """What can be known of the queues of one account and region in one cycle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from checks.facts.address import Address
-from checks.facts.unknown import Listing, Unknown, Why
+from checks.facts.unknown import Absence, Listing, Unknown, Why
 
 ABSENT_ATTRIBUTE = Unknown(Why.UNSUPPORTED, "the server does not tell this attribute")
 
@@ -78,6 +78,8 @@ class SqsSnapshot:
 
     Asked only where the redrive policies of `queues` alone can't prove that there is none.
     """
+    missing: Mapping[str, Absence] = field(default_factory=dict)
+    """By ARN: redrive targets of this account and region that were asked for by name and are not there."""
 
     @property
     def address(self) -> Address:

@@ -16,11 +16,11 @@ def dlq_retention_short(queue: Queue, dead: DeadLetterQueue | None) -> Iterator[
     How: MessageRetentionPeriod of the queue and of the target of its RedrivePolicy.
     Limits: none.
     Silent when: the queues are FIFO: there the move starts the retention anew. The dead-letter queue belongs to
-        somebody else and can't be read: a Gap.
+        somebody else and can't be read: a Gap. It does not exist (dlq-target-missing speaks of it).
     Source: Amazon SQS developer guide, "Using dead-letter queues": set the retention of a dead-letter queue longer
         than that of its source.
     """
-    if dead is None or queue.fifo:
+    if dead is None or dead.queue is None or queue.fifo:
         return
     source, target = known(queue.retention), known(dead.queue.retention)
     if target > source:

@@ -165,6 +165,13 @@ def test_queues_are_audited_beside(aws: SqsServer, mqcanary: Run, cluster: Simul
         f"sqs/dlq-missing sqs://123456789012.{REGION}/queues/thumbnails",
         f"sqs/dlq-not-empty sqs://123456789012.{REGION}/queues/invoices-dlq",
         f"sqs/dlq-retention-short sqs://123456789012.{REGION}/queues/invoices",
+    } | {
+        f"sqs/{check} sqs://123456789012.{REGION}/queues/{name}"
+        for check, names in (
+            ("retention-default", ("invoices", "thumbnails")),
+            ("tls-not-forced", ("invoices", "invoices-dlq", "thumbnails")),
+        )
+        for name in names
     }
     assert found(done.stdout) - queues == FOUND
 

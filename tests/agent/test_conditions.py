@@ -105,6 +105,10 @@ def test_a_queue_that_grows_and_one_that_is_worked_off(aws: SqsServer, monkeypat
         "queues/invoices": "queue invoices grows: 80 messages not finished, 75 more than 15 min ago (5.0 a minute); "
         "nothing was in flight at any poll"
     }
+    assert found(snapshots, "sqs/consumers-absent") == {
+        "queues/invoices": "nobody receives from queue invoices: 80 messages waiting, 50 more than 10 min ago, "
+        "and none in flight in 11 polls"
+    }
     assert snapshots[0].target == f"{ACCOUNT}.{REGION}"
 
 

@@ -15,7 +15,7 @@ from checks.facts import Address
 from checks.pattern import Pattern
 from tests.alerts.scene import GROUP, PROD, finding, looks, play, report
 
-TO_COME = {"kafka/under-min-isr", "sqs/consumers-absent"}
+TO_COME = {"kafka/under-min-isr"}
 """Checks of the catalogue that rules speak of and that are not written yet."""
 
 

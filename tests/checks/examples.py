@@ -280,11 +280,11 @@ def queue(
         max_bytes=262144,
         created=more.pop("created", AT - 1e6),
         modified=AT - 1e6,
-        redrive=more.pop("policy", RedrivePolicy(arn(redrive), 5) if redrive else None),
+        redrive=more.pop("policy", RedrivePolicy(arn(redrive), more.pop("receives", 5)) if redrive else None),
         redrive_allow=None,
-        sse_sqs=True,
-        kms_key=None,
-        policy=None,
+        sse_sqs=more.pop("sse", True),
+        kms_key=more.pop("kms", None),
+        policy=json.dumps(access) if isinstance(access := more.pop("access", None), dict) else access,
         deduplication_scope=None,
         throughput_limit=None,
         tags=Unknown(Why.OFF, "not asked for"),
@@ -297,12 +297,20 @@ def sqs(
     others: Mapping[str, Queue | Unknown] | None = None,
     sources: Mapping[str, tuple[str, ...] | Unknown] | None = None,
     unseen: Sequence[str] = (),
+    missing: Sequence[str] = (),
     at: float = AT,
 ) -> SqsSnapshot:
+    """`missing` names redrive targets that are not there."""
     denied = Unknown(Why.DENIED, "access denied", "allow sqs:GetQueueAttributes")
     items: dict[str, Queue | Unknown] = {q.name: q for q in queues} | dict.fromkeys(unseen, denied)
     return SqsSnapshot(
-        "prod", at, Account(ACCOUNT, "us-east-1"), Listing(items), dict(others or {}), dict(sources or {})
+        "prod",
+        at,
+        Account(ACCOUNT, "us-east-1"),
+        Listing(items),
+        dict(others or {}),
+        dict(sources or {}),
+        {arn(name): Absence(at, 1) for name in missing},
     )
 
 
@@ -319,6 +327,9 @@ def altered(snapshot: Snapshot, address: Address, field_: str, value: object) ->
 def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
     part: dict[str, Any], address: Address, place: str, value: object
 ) -> None:
+    if place.startswith(("redrive.", "policy.")):
+        _alter_inside(part[address.kind]["items"][address.name], place, value)
+        return
     name, _, index = place.partition("[")
     index, _, rest = index.partition("]")
     if name == "absent":
@@ -370,3 +381,18 @@ def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
         part[address.kind]["items"][address.name][name][int(index)] = value
     else:
         part[address.kind]["items"][address.name][name] = value
+
+
+def _alter_inside(queue: dict[str, Any], place: str, value: object) -> None:
+    """`redrive.max_receive_count`, or `policy.Statement[0].Principal`, whose value is JSON in JSON."""
+    if place.startswith("redrive."):
+        queue["redrive"][place.removeprefix("redrive.")] = value
+        return
+    number, _, key = place.removeprefix("policy.Statement[").partition("].")
+    policy = json.loads(queue["policy"])
+    statement = policy["Statement"] if isinstance(policy["Statement"], dict) else policy["Statement"][int(number)]
+    try:
+        statement[key] = json.loads(str(value))
+    except ValueError:
+        statement[key] = value
+    queue["policy"] = json.dumps(policy)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,17 @@ from checks.evaluate import Finding, Fingerprint, Report
 from checks.facts import Listing, Snapshot, Unknown, Why
 from tests.checks.examples import Example, altered, judge
 
+TLS_ONLY = json.dumps(
+    {
+        "Statement": {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    }
+)
+"""A policy that tls-not-forced has nothing to say of."""
 HOLE = Unknown(Why.UNREACHABLE, "a hole of the test")
 
 
@@ -142,7 +154,7 @@ def test_every_check_is_whole(check: Check) -> None:
 
 def _other(value: object) -> list[object]:
     if isinstance(value, bool) or value is None:
-        return [None]
+        return [None, not value]
     if isinstance(value, int | float):
         return [value + 1, 0, 10**7]
     return [[1, 2, 3, 4]] if isinstance(value, tuple) else [f"{value}9", "2"]
@@ -160,8 +172,8 @@ def test_altering_the_evidence_alters_the_finding(check: Check, example: Example
 
 
 def _alterations(last: Snapshot, seen: Any) -> Iterator[Snapshot]:
-    values = [{"dead_letter_arn": "arn:x", "max_receive_count": 5}] if seen.field == "redrive" else _other(seen.value)
-    for value in values:
+    whole = {"redrive": {"dead_letter_arn": "arn:x", "max_receive_count": 5}, "policy": TLS_ONLY}
+    for value in [whole[seen.field]] if seen.field in whole else _other(seen.value):
         yield altered(last, seen.address, seen.field, value)
 
 

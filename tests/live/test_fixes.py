@@ -130,15 +130,41 @@ def test_sqss_fixes(sqs_server: SqsServer, mqcanary: Run, paste: Paste) -> None:
     dead = sqs.get_queue_attributes(
         QueueUrl=sqs.create_queue(QueueName="dead")["QueueUrl"], AttributeNames=["QueueArn"]
     )["Attributes"]["QueueArn"]
-    policy = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 3})
-    sqs.create_queue(QueueName="invoices", Attributes={"RedrivePolicy": policy})
+    made = sqs.create_queue(QueueName="gone")["QueueUrl"]
+    sqs.create_queue(QueueName="steps-dead.fifo", Attributes={"FifoQueue": "true"})
+
+    def redrive(name: str, receives: int) -> str:
+        return json.dumps({"deadLetterTargetArn": dead.replace(":dead", f":{name}"), "maxReceiveCount": receives})
+
+    everyone = {"Sid": "in", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    sqs.create_queue(QueueName="invoices", Attributes={"RedrivePolicy": redrive("dead", 1)})
+    week = {"MessageRetentionPeriod": str(7 * 86400)}
+    open_ = {"SqsManagedSseEnabled": "false", "Policy": json.dumps({"Version": "2012-10-17", "Statement": [everyone]})}
+    sqs.create_queue(QueueName="payments", Attributes={"RedrivePolicy": redrive("gone", 5)} | week | open_)
+    ordered = {"FifoQueue": "true", "RedrivePolicy": redrive("steps-dead.fifo", 5), "MessageRetentionPeriod": "3600"}
+    sqs.create_queue(QueueName="steps.fifo", Attributes=ordered)
+    sqs.delete_queue(QueueUrl=made)
     env = {"AWS_ENDPOINT_URL": sqs_server.url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     found = audited(mqcanary, "--sqs", REGION, **env)
+    names = ("orders", "events.fifo", "dead", "invoices", "payments", "steps.fifo", "steps-dead.fifo")
     assert set(found) == {
         ("sqs/dlq-missing", "orders"),
         ("sqs/dlq-missing", "events.fifo"),
         ("sqs/dlq-retention-short", "invoices"),
+        ("sqs/max-receive-count-low", "invoices"),
+        ("sqs/dlq-target-missing", "payments"),
+        ("sqs/encryption-off", "payments"),
+        ("sqs/public-policy", "payments"),
+        ("fifo/dlq-breaks-order", "steps.fifo"),
+        *(("sqs/retention-default", name) for name in ("orders", "events.fifo", "invoices")),
+        *(("sqs/tls-not-forced", name) for name in names),
     }
-    for command in found.values():
-        paste(command, **env)
-    assert audited(mqcanary, "--sqs", REGION, **env) == {}
+    for _ in range(2):  # what the fixes made is looked at as well, and two of them are about one policy
+        done = set[str]()
+        for (check, name), command in found.items():
+            if command and not (check == "sqs/tls-not-forced" and name in done):
+                paste(command, **env)
+            done |= {name} if check == "sqs/public-policy" else set()
+        found = audited(mqcanary, "--sqs", REGION, **env)
+    # Order or a dead-letter queue is for people to decide: dlq-missing's fix has given one to events.fifo.
+    assert found == {("fifo/dlq-breaks-order", name): "" for name in ("steps.fifo", "events.fifo")}

@@ -142,7 +142,12 @@ class Look:
         queues = Listing(
             {name: items[name] for name in sorted(items)}, blind, absent, sum(not self.settings.has(n) for n in names)
         )
-        return SqsSnapshot(target, at, account, queues, self.others(items, account), self.sources(queues))
+        others, gone = self.others(items, account)
+        before = previous.missing if previous else {}
+        missed = {
+            arn: Absence(before[arn].since, before[arn].polls + 1) if arn in before else Absence(at, 1) for arn in gone
+        }
+        return SqsSnapshot(target, at, account, queues, others, self.sources(queues), missed)
 
     # ── which queues there are ──
 
@@ -234,13 +239,19 @@ class Look:
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             return Unknown(Why.UNSUPPORTED, f"queue {name} has attributes that can't be read: {error}")
 
-    def others(self, items: Mapping[str, Queue | Unknown], account: Account | Unknown) -> dict[str, Queue | Unknown]:
-        """Redrive targets that were not chosen: read where they are ours, known but unseen where they are not."""
+    def others(
+        self, items: Mapping[str, Queue | Unknown], account: Account | Unknown
+    ) -> tuple[dict[str, Queue | Unknown], list[str]]:
+        """Redrive targets that were not chosen: read where they are ours, known but unseen where they are not.
+
+        Then the ARNs of those of ours that are not there, as AWS answers to their names.
+        """
         queues = [queue for queue in items.values() if not isinstance(queue, Unknown)]
         arns = {
             q.redrive.dead_letter_arn for q in queues if q.redrive is not None and not isinstance(q.redrive, Unknown)
         }
         others: dict[str, Queue | Unknown] = {}
+        gone: list[str] = []
         for arn in sorted(arns - {queue.arn for queue in queues}):
             _, _, _, region, owner, name = (arn.split(":", 5) + [""] * 6)[:6]
             if isinstance(account, Unknown) or (region, owner) != (account.region, account.id):
@@ -253,10 +264,11 @@ class Look:
                 continue
             url = self.url(name)
             found = self.read(name, url) if isinstance(url, str) else url
-            others[arn] = (
-                Unknown(Why.UNSUPPORTED, f"the dead-letter queue {name} does not exist") if found is None else found
-            )
-        return others
+            if found is None:
+                gone.append(arn)
+            else:
+                others[arn] = found
+        return others, gone
 
     def sources(self, queues: Listing[Queue]) -> dict[str, tuple[str, ...] | Unknown]:
         """Who redrives into a queue, asked only where the policies seen can't prove that nobody does."""

@@ -116,6 +116,7 @@ def test_a_dead_letter_queue_elsewhere_is_known_but_unseen(
     assert isinstance(unseen, Unknown)
     assert unseen.why is Why.OFF
     assert says in unseen.detail
+    assert snapshot.missing == {}
     assert gateway.asked("GetQueueUrl") == [], "a queue of the same name here would be another one"
 
 
@@ -124,9 +125,12 @@ def test_a_dead_letter_queue_that_was_deleted(server: SqsServer, collect: Collec
     dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
     sqs.create_queue(QueueName="orders", Attributes={"RedrivePolicy": redrive(arn("dead"))})
     sqs.delete_queue(QueueUrl=dead)
-    unseen = collect().others[arn("dead")]
-    assert isinstance(unseen, Unknown)
-    assert "does not exist" in unseen.detail
+    first = collect()
+    assert (dict(first.others), first.missing[arn("dead")].polls) == ({}, 1)
+    again = collect(first)
+    assert (again.missing[arn("dead")].since, again.missing[arn("dead")].polls) == (first.at, 2)
+    sqs.create_queue(QueueName="dead")
+    assert collect(again).missing == {}
 
 
 BROKEN = [
