@@ -158,13 +158,15 @@ SCRIPT: tuple[tuple[float, str, Act], ...] = (
 # Minute (up to its end), how, and how it begins. An edit calls nobody.
 TOLD: tuple[tuple[int, str, str], ...] = (
     (7, "post", "1 message in dead-letter queue orders-dlq (of orders)"),
-    (10, "post", "group billing has no members"),  # and not that it is late as well
+    (9, "post", "group billing has no members"),  # and not that it is late as well
     (16, "post", "group checkout is "),
     (18, "edit", "Resolved: group checkout is "),
     (18, "reply", "Resolved: group checkout is "),
+    (21, "edit", "Cannot be observed: group billing has no members"),
     (26, "post", "nothing of kafka://prod can be observed: no broker answers"),
     (27, "edit", "2 messages in dead-letter queue orders-dlq (of orders)"),
     (27, "aloud", "More: 2 messages in dead-letter queue orders-dlq (of orders)"),
+    (30, "edit", "group billing has no members"),
     (32, "edit", "Resolved: nothing of kafka://prod can be observed"),
     (32, "reply", "Resolved: nothing of kafka://prod can be observed"),
     (39, "post", "group checkout is "),
