@@ -90,23 +90,34 @@ class NameChoice(Section):
     """Which names are judged: globs."""
 
     include: Names = ("*",)
+    """Names that are looked at."""
     exclude: Names = ()
+    """Names that are left out, of those included."""
 
 
 class SecuritySection(Section):
     """How a cluster is reached, and as whom."""
 
     protocol: Annotated[Protocol, PlainValidator(_protocol), WithJsonSchema({"enum": [str(one) for one in Protocol]})]
+    """As security.protocol of Kafka's clients."""
     mechanism: Annotated[
         Mechanism | None, PlainValidator(_mechanism), WithJsonSchema({"enum": [str(one) for one in Mechanism]})
     ] = None
+    """Of SASL."""
     username: Text = ""
+    """For SASL."""
     password: SecretText | None = None
+    """For SASL."""
     ca: Pem = ""
+    """Certificates of those who may sign the brokers' own: a PEM file, or PEM itself. Not given: those of the system."""
     certificate: Pem = ""
+    """For mutual TLS: a PEM file, or PEM itself."""
     key: Key | None = None
+    """Private key of the certificate: a PEM file, or as any secret."""
     key_password: SecretText | None = None
+    """Of a private key that is encrypted."""
     verify_hostname: Truth = True
+    """Whether a broker's certificate has to be of the name it was reached by."""
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -134,12 +145,19 @@ class KafkaSection(Section):
     """A Kafka cluster."""
 
     name: Target = ""
+    """What the cluster is called in addresses: kafka://NAME. Not given: its own id."""
     bootstrap: Bootstrap = ()
+    """Brokers to begin with, as HOST:PORT; the others are learnt from them."""
     properties: File | None = None
+    """A client.properties of Java clients, instead of security; it may name the brokers too."""
     security: SecuritySection | None = None
+    """How it is reached, and as whom. Not given: PLAINTEXT."""
     topics: NameChoice = NameChoice()
+    """Which topics are judged."""
     groups: NameChoice = NameChoice()
+    """Which consumer groups are judged."""
     deadline: Deadline | None = None
+    """How long one look may take. Not given: 30 s."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -154,17 +172,29 @@ class SqsTarget(Section):
     """The queues of an account and region."""
 
     region: Annotated[Text, AfterValidator(_region)]
+    """Of AWS."""
     name: Target = ""
+    """What the target is called in addresses: sqs://NAME. Not given: account and region."""
     prefix: Text = ""
+    """Only queues whose names begin so; AWS is asked for no others."""
     queues: Names = ()
+    """Only these queues, by name: nothing is listed."""
     tags: dict[Text, Text] = Field(default_factory=dict)
+    """Only queues that have all these tags."""
     role_arn: Annotated[Text, AfterValidator(_role)] | None = None
+    """A role to assume."""
     external_id: Text | None = None
+    """What the role asks for beside it."""
     profile: Text | None = None
+    """Of the AWS configuration files, for credentials."""
     endpoint_url: Annotated[Text, AfterValidator(url)] | None = None
+    """Another address than AWS's own, as of a local server."""
     include: Names = ("*",)
+    """Names that are looked at."""
     exclude: Names = ()
+    """Names that are left out, of those included."""
     deadline: Deadline | None = None
+    """How long one look may take. Not given: 30 s."""
 
     @model_validator(mode="after")
     def _unambiguous(self) -> Self:
@@ -182,10 +212,15 @@ class LimitSection(Section):
     model_config = ConfigDict(extra="allow")
 
     checks: Text
+    """Ids of checks: one, or a glob."""
     resources: Resources = Pattern()
+    """A glob of addresses: kafka://prod/groups/nightly-*."""
     off: Truth | None = None
+    """Whether these checks leave these resources alone."""
     severity: Level | None = None
+    """Instead of the check's own."""
     after: Duration | None = None
+    """Patience before a problem is told, instead of the check's own."""
 
 
 def _day(value: object) -> date:
@@ -199,9 +234,13 @@ class IgnoreSection(Section):
     """Findings that are counted and listed, and neither fail nor alert."""
 
     checks: Text
+    """Ids of checks: one, or a glob."""
     resources: Resources = Pattern()
+    """A glob of addresses."""
     reason: Text
+    """Why; reports show it."""
     until: Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})] | None = None
+    """The last day on which it holds, as 2027-01-31. Not given: it has no end."""
 
     def build(self, origin: str) -> Ignore:
         return Ignore((self.checks,), self.resources, self.reason, self.until, origin)
@@ -211,8 +250,11 @@ class Audit(Section):
     """What `mqcanary audit` takes for granted, unless an option says otherwise."""
 
     fail_on: Literal["info", "warning", "critical", "never"] = "warning"
+    """The least severity that ends the audit with exit code 1."""
     only: Names = ()
+    """Globs of the checks that run."""
     skip: Names = ()
+    """Globs of checks that don't."""
 
     @property
     def threshold(self) -> Severity | None:
@@ -224,22 +266,39 @@ class FileSection(Section):
     """What mqcanary watches, and by which limits."""
 
     kafka: tuple[KafkaSection, ...] = ()
+    """Clusters."""
     sqs: tuple[SqsTarget, ...] = ()
+    """Accounts and regions with queues."""
     limits: tuple[LimitSection, ...] = ()
+    """Limits of checks, for all resources or some; later wins, key by key."""
     ignore: tuple[IgnoreSection, ...] = ()
+    """Findings that a team chose to live with."""
     audit: Audit = Audit()
+    """For mqcanary audit alone."""
     mode: Literal["act", "observe"] = "act"
+    """observe delivers nothing, and logs what would have been told."""
     every: Deadline = timedelta(seconds=30)
+    """Time between two looks at a target."""
     state: StateFolder = None
+    """The state directory: alerts, silences, messages under way. One for each agent."""
     slack: SlackSection | None = None
+    """The bot that posts, for destinations slack:#channel."""
     webhooks: dict[Text, WebhookSection] = Field(default_factory=dict)
+    """Incoming webhooks by name, for destinations webhook:NAME."""
     route: RouteSection = RouteSection()
+    """Whom to tell. Not given: the console."""
     owners: tuple[OwnerSection, ...] = ()
+    """Whose resources are, for routes and reports; later wins."""
     alerts: AlertSection = AlertSection()
+    """How patient, and how many at once."""
     digest: DigestSection = DigestSection()
+    """When configuration findings are told."""
     listen: ListenSection = ListenSection()
+    """Where metrics and pages are served."""
     api: ApiSection | None = None
+    """For commands from elsewhere. Not given: nobody may."""
     heartbeat: HeartbeatSection | None = None
+    """A dead man's switch."""
 
 
 @dataclass(frozen=True, slots=True)

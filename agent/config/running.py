@@ -99,33 +99,46 @@ Repeat = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
 ]
 Count = Annotated[int, PlainValidator(number), WithJsonSchema({"type": "integer", "minimum": 1})]
-StateFolder = Annotated[Path | None, PlainValidator(read_path), _TEXT]
+StateFolder = Annotated[
+    Path | None, PlainValidator(read_path), WithJsonSchema({"type": "string", "minLength": 1, "format": "path"})
+]
 
 
 class SlackSection(Section):
     """The bot that posts."""
 
     token: SecretText
+    """A bot token with chat:write."""
     base_url: Annotated[Text, AfterValidator(url)] | None = None
+    """Another address than Slack's own, as of a local stand-in."""
 
 
 class WebhookSection(Section):
     """An incoming webhook: it can post, not edit."""
 
     url: SecretText
+    """Its address, which is a secret."""
 
 
 class RouteSection(Section):
     """Whom to tell. The first route below that matches wins; what it leaves open, the one above says."""
 
     to: Destinations = ()
+    """Destinations: slack:#channel, webhook:NAME, console; one, or a list."""
     severity: Level | None = None
+    """Only alerts at least this severe."""
     resources: Resources = Pattern()
+    """Only those on resources of this glob of addresses."""
     checks: Text = "*"
+    """Only those of checks of this glob."""
     owner: Text = "*"
+    """Only those on resources of owners of this glob."""
     repeat: Repeat | None = None
+    """When what still fires is told again: a duration, off, or one for each severity, as {critical: 4h, warning: 1d}, which is what holds where nothing is given."""
     group_by: Literal["off", "target", "resource", "check", "owner"] | None = None
+    """Alerts that share it are told together; off: each by itself."""
     routes: tuple["RouteSection", ...] = ()
+    """More special ones; the first that matches wins."""
 
     def build(self, origin: Origin, place: tuple[str | int, ...] = ("route",)) -> Route:
         return Route(
@@ -148,35 +161,50 @@ class OwnerSection(Section):
     """Whose resources are; later entries win."""
 
     resources: Resources
+    """A glob of addresses."""
     owner: Text
+    """A team's name."""
 
 
 class AlertSection(Section):
     """How patient, and how many at once."""
 
     many: Count = 5
+    """More new alerts than this for one destination within gather are one message."""
     gather: Duration = timedelta(seconds=60)
+    """How long alerts are gathered for that."""
     clear_polls: Count = 2
+    """So many polls in a row must find nothing before an alert ends."""
     blind_after: Duration = timedelta(minutes=5)
+    """Nothing of a target observed for so long is an alert of its own."""
     contact_polls: Count = 2
+    """What is wrong in so many first looks at a target is told in one message."""
     vanish_wait: Duration = timedelta(minutes=30)
+    """Where much vanishes at once, it is believed after so long."""
     unstable_hold: Duration = timedelta(minutes=15)
+    """Quiet for so long before what flapped is resolved."""
     keep_closed: Duration = timedelta(hours=1)
+    """How long an alert is remembered after its end."""
     fallback: Annotated[Text, AfterValidator(_place)] | None = None
+    """Destination for what another one refuses. Not given: it waits in the outbox."""
 
 
 class DigestSection(Section):
     """When configuration findings are told."""
 
     at: Annotated[time, PlainValidator(_clock), _TEXT] = time(9, 0)
+    """Time of day."""
     timezone: Annotated[ZoneInfo, PlainValidator(_zone), _TEXT] = ZoneInfo("UTC")
+    """Of that time."""
 
 
 class _TlsSection(Section):
     """What a listener shows to prove who it is."""
 
     certificate: File | None = None
+    """A PEM file. Not given: no TLS."""
     key: File | None = None
+    """Its private key: a PEM file."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -189,16 +217,22 @@ class ListenSection(_TlsSection):
     """Where metrics and pages are served."""
 
     address: Annotated[tuple[str, int], PlainValidator(_port), _TEXT] = ("127.0.0.1", 9188)
+    """HOST:PORT."""
     token: SecretText | None = None
+    """A token that whoever reads metrics and pages has to show."""
     partitions: Literal["off", "lagging", "all"] = "off"
+    """Metrics of single partitions: none, those with lag, or all."""
 
 
 class ApiSection(_TlsSection):
     """Where people and jobs elsewhere may read alerts, and silence them; nowhere unless it is written."""
 
     address: Annotated[tuple[str, int], PlainValidator(_port), _TEXT] = ("127.0.0.1", 9189)
+    """HOST:PORT."""
     read_token: SecretText | None = None
+    """For those who may only look."""
     operate_token: SecretText | None = None
+    """For those who may silence and acknowledge too."""
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -213,7 +247,9 @@ class HeartbeatSection(Section):
     """A dead man's switch: called while everything works."""
 
     url: SecretText
+    """What is called while judging and telling both get on."""
     every: Deadline = timedelta(minutes=1)
+    """How often."""
 
 
 @dataclass(frozen=True, slots=True)

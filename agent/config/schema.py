@@ -1,11 +1,16 @@
 """The JSON schema of the configuration, for editors: keys, values and every limit of every check."""
 
+import ast
+import inspect
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from agent.config import model, running
 from agent.config.model import FileSection
 from agent.config.overrides import limit_specs
 from agent.config.values import DURATION_SCHEMA, NAMES_SCHEMA
@@ -40,6 +45,13 @@ class _Plain(GenerateJsonSchema):
 def schema() -> dict[str, Any]:
     """Draft 2020-12. An editor takes it by `# yaml-language-server: $schema=FILE` on the first line."""
     made = FileSection.model_json_schema(schema_generator=_Plain)
+    meanings = {place: text for module in (model, running) for place, text in _meanings(inspect.getsource(module))}
+    for section, part in ((FileSection.__name__, made), *made["$defs"].items()):
+        found = {**vars(model), **vars(running)}[section]
+        for name, told in part["properties"].items():
+            text = next((meanings[one.__name__, name] for one in found.__mro__ if (one.__name__, name) in meanings), "")
+            if text:
+                told["description"] = text
     for part in made["$defs"].values():
         for told in part["properties"].values():
             if told.get("default") in ("", None):  # nothing written; an editor would offer it
@@ -54,6 +66,15 @@ def schema() -> dict[str, Any]:
         "title": "mqcanary configuration",
         **{key: value for key, value in made.items() if key != "title"},
     }
+
+
+def _meanings(source: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """The docstrings below the keys of each class; pydantic would read them too, but at every start (0.1 s)."""
+    for part in ast.parse(source).body:
+        if isinstance(part, ast.ClassDef):
+            for key, below in pairwise(part.body):
+                if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name) and isinstance(below, ast.Expr):
+                    yield (part.name, key.target.id), inspect.cleandoc(ast.literal_eval(below.value))
 
 
 def _written(length: timedelta) -> str:

@@ -30,9 +30,8 @@ NAMES_SCHEMA: Final = {
 }
 _PATH_SCHEMA: Final = {"type": "string", "minLength": 1, "format": "path"}
 _SECRET_SCHEMA: Final = {
-    "description": "${NAME} of an environment variable, {file: path}, or the text itself.",
     "anyOf": [
-        {"type": "string", "minLength": 1},
+        {"type": "string", "minLength": 1, "description": "${NAME} of an environment variable, or the text itself."},
         {
             "type": "object",
             "properties": {"file": {"type": "string"}},

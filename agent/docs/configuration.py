@@ -36,8 +36,9 @@ def _section(
         here = f"{path}{name}{many}"
         if reference and reference not in above:
             below.append((here, reference))
+        meaning = told.get("description") or (parts[reference]["description"] if reference else "")
         needed = ", needed" if name in part.get("required", ()) else ""
-        yield f"| `{name}` | {_type(told, many, above.get(reference, here), reference)}{needed} | {_default(told)} | {_cell(told.get('description', ''))} |"
+        yield f"| `{name}` | {_type(told, many, above.get(reference, here), reference)}{needed} | {_default(told)} | {_cell(meaning)} |"
     yield ""
     for here, reference in below:
         yield from _section(parts[reference], parts, f"{here}.", here, {**above, reference: here})
@@ -76,8 +77,8 @@ def _choice(options: list[dict[str, Any]]) -> str:
 def _one(told: dict[str, Any]) -> str:
     if "enum" in told:
         return ", ".join(f"`{one}`" for one in told["enum"])
-    if told.get("format") == "path":
-        return "path"
+    if (form := told.get("format")) in {"path", "date"}:
+        return str(form)
     if "pattern" in told and "examples" in told:
         return "duration"
     kinds = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}

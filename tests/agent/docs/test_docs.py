@@ -50,6 +50,17 @@ def test_every_check_has_a_page_with_an_example_of_its_finding() -> None:
         assert all(f"`{limit}`" in page for limit in check.limits)
 
 
+def test_every_key_of_the_configuration_says_what_it_means() -> None:
+    rows = [line.split(" | ") for line in MADE["configuration.md"].splitlines() if line.startswith("| `")]
+    assert len(rows) > 80
+    assert [row[0] for row in rows if not row[-1].removesuffix("|").strip()] == []
+
+
+def test_every_command_has_its_usage() -> None:
+    for name in ("audit", "checks explain", "alerts ack"):
+        assert f"# mqcanary {name}\n\n```\nmqcanary {name} " in MADE["commands.md"]
+
+
 @pytest.mark.parametrize("name", sorted(name for name in MADE if name.endswith(".md")))
 def test_links_lead_somewhere(name: str) -> None:
     for place, anchor in LINK.findall(MADE[name]):
