@@ -12,7 +12,7 @@ import pytest
 
 from agent import snapshot as files
 from agent.cli.targets import named
-from agent.demo.cluster import Rights, SimulatedCluster, brokers
+from agent.demo.cluster import Config, Rights, SimulatedCluster, brokers
 from agent.report.json import schema
 from checks.facts import Unknown, Why, unseen_kafka
 from tests.agent.conftest import Run
@@ -245,6 +245,8 @@ def test_a_full_disk_is_one_line(mqcanary: Run) -> None:
 
 def test_where_nothing_is_wrong_it_says_so(mqcanary: Run) -> None:
     model = brokers(3)
+    for broker in model.brokers.values():
+        broker.configs["auto.create.topics.enable"] = Config("false")
     model.add_topic("orders", 3, 3, min_insync_replicas="2")
     with SimulatedCluster(model) as sound:
         whole = mqcanary("audit", "--kafka", sound.bootstrap)

@@ -110,6 +110,7 @@ def test_checks_fire_and_stay_silent_on_real_resources(kafka3: KafkaCluster, fre
         ("kafka/idle-members", f"{fresh}-late"),
         ("kafka/min-insync-unsafe", bad),
         ("kafka/replication-factor-low", lone),
+        ("kafka/auto-create-topics", ""),
     }
 
 

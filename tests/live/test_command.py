@@ -92,6 +92,7 @@ def test_every_broker_leads_to_the_same_fingerprints(
         {
             f"kafka/replication-factor-low kafka://{kafka3.cluster_id}/topics/{fresh}-lone",
             f"kafka/group-lagging kafka://{kafka3.cluster_id}/groups/{fresh}-late",
+            f"kafka/auto-create-topics kafka://{kafka3.cluster_id}",
         }
     ] * 3
     for node, document in zip(kafka3.brokers, each, strict=True):
