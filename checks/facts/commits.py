@@ -82,7 +82,7 @@ class Commits(Lazy):
         if (nameless := self._logs.nameless(self._lag.topics[topic])) is not None:
             return nameless
         # Most groups moved since the poll before: that costs next to nothing.
-        since, is_open = self._still(rows, offsets, least, max(0, now - 1))
+        since, is_open = self._still(rows, offsets, least, max(0, now - 1)) if now else (0, True)
         if is_open and now > 1:
             since, is_open = self._still(rows, offsets, least, 0)
         times = [frame.at for frame in self._frames]

@@ -15,6 +15,9 @@ from checks.facts.unknown import Listing, Unknown, Why, young
 Flags = npt.NDArray[np.bool_]
 
 
+_ONE_POLL = Unknown(Why.YOUNG, "only one poll so far", "another poll: --samples 3 --every 30s")
+
+
 class Logs:
     """The log ends of every poll of `frames`, brought into the rows of the newest: once for all groups and topics.
 
@@ -57,14 +60,16 @@ class Logs:
             return Unknown(Why.UNSUPPORTED, f"the log ends of topic {topic} are not in the snapshot")
         if (self.ends.end[rows] < 0).any():
             return Unknown(Why.UNREACHABLE, f"the log end of some partition of {topic} was not answered")
+        if len(self.frames) < 2:
+            return _ONE_POLL
         ends = self.end[:, rows]
-        if len(ends) > 1 and self._unbroken[rows].all():
+        if self._unbroken[rows].all():
             return Arrivals(self.times, ends, self._cuts)
         seen = np.flatnonzero((ends >= 0).all(axis=1))
         back = np.flatnonzero((np.diff(ends[seen], axis=0) < 0).any(axis=1))
         run = seen[back[-1] + 1 :] if back.size else seen
         if run.size < 2:
-            return Unknown(Why.YOUNG, "only one poll so far", "another poll: --samples 3 --every 30s")
+            return _ONE_POLL
         return Arrivals(self.times[run], ends[run])
 
     @cached_property

@@ -71,14 +71,16 @@ def _outliers(lag: Lag, factor: float, least: int) -> Rows:
     # Nothing was ever in it, so that nobody has committed there: read to its end.
     empty = (lag.committed == NEVER) & (lag.error == 0) & (lag.end >= 0) & (lag.end == lag.start)
     records: Ints = np.where(empty, 0, lag.lag)
-    found: list[Rows] = []
-    much = records >= least
-    for topic in np.unique(lag.topic[much]).tolist() if much.any() else ():
-        rows = np.flatnonzero((lag.topic == topic) & (records >= 0))
-        if rows.size > 1:
-            usual = np.median(np.sort(records[rows])[:-1])  # of all but the worst: among two or three it counts
-            found.append(rows[(records[rows] > factor * usual) & (records[rows] >= least)])
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.intp)
+    rows = np.flatnonzero(records >= 0)
+    if not rows.size or not (records >= least).any():
+        return np.zeros(0, dtype=np.intp)
+    rows = rows[np.lexsort((records[rows], lag.topic[rows]))]
+    topic, records = lag.topic[rows], records[rows]
+    first = np.flatnonzero(np.append(True, topic[1:] != topic[:-1]))
+    size = np.diff(np.append(first, rows.size))
+    others = np.maximum(size - 1, 1)  # of all but the worst: among two or three it counts
+    usual = np.repeat((records[first + (others - 1) // 2] + records[first + others // 2]) / 2, size)
+    return np.sort(rows[(records > factor * usual) & (records >= least) & (np.repeat(size, size) > 1)])
 
 
 def _at_work(lag: Lag, commits: Commits, rows: Rows, window: float) -> list[int]:
