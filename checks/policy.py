@@ -26,7 +26,7 @@ class Statement:
     @property
     def label(self) -> str:
         sid = self.body.get("Sid")
-        return f"statement {sid}" if isinstance(sid, str) and sid else f"statement {self.place + 1}"
+        return f'statement "{sid}"' if isinstance(sid, str) and sid else f"statement {self.place + 1}"
 
     @property
     def everyone(self) -> bool:

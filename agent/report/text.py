@@ -17,6 +17,8 @@ from checks.wording import count, printable, shown, span
 COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _MOST = 6
 """Lines of a list before it is cut."""
+_LONGEST = 300
+"""Characters of what was seen before it is cut: an access policy may have 10,000. The JSON has it whole."""
 
 
 def render(audited: Sequence[Audited], width: int = 80, remarks: Sequence[str] = ()) -> str:
@@ -128,7 +130,9 @@ def _seen(evidence: Evidence, about: Address) -> str:
     )
     if isinstance(told, float) and told.is_integer():
         told = int(told)
-    return f"{where}{shown(evidence.field)} = {printable(str(told))}" + (f" ({evidence.unit})" if evidence.unit else "")
+    text = printable(str(told))
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f"{where}{shown(evidence.field)} = {cut}" + (f" ({evidence.unit})" if evidence.unit else "")
 
 
 def _joined(findings: Sequence[Finding], width: int) -> Iterator[str]:

@@ -361,7 +361,10 @@ def test_queues_that_are_not_there(gateway: Gateway, mqcanary: Run, tmp_path: Pa
     assert (done.returncode, done.stderr) == (1, "")
     (gap,) = document["gaps"]
     assert gap["detail"] == "no queue here is called invioces, ordres"
-    assert [finding["fingerprint"] for finding in document["findings"]] == [QUEUE]
+    assert [finding["fingerprint"] for finding in document["findings"]] == [
+        QUEUE,
+        *(QUEUE.replace("dlq-missing", check) for check in ("retention-default", "tls-not-forced")),
+    ]
     assert document["targets"][0]["unseen"] is None
 
 

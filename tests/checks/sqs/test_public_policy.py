@@ -67,7 +67,9 @@ SILENT = (
 
 def test_names_the_statement_and_what_it_allows() -> None:
     (one,), (all_but,) = (judge(check, FIRING[i]).findings.values() for i in (3, 5))
-    assert one.summary == "anybody may use queue orders: statement in of its policy allows SQS:SendMessage to everyone"
+    assert (
+        one.summary == 'anybody may use queue orders: statement "in" of its policy allows SQS:SendMessage to everyone'
+    )
     assert one.evidence[0].field == "policy.Statement[0].Principal"
     assert one.evidence[0].value == '"*"'
     assert all_but.summary.endswith('statement 1 of its policy allows sqs:* to all but {"AWS": "arn:aws:iam::1:root"}')
