@@ -33,7 +33,7 @@ from checks.facts import (
 from checks.facts.kafka import Floats, Ints
 from checks.limits import Limits
 from checks.questions import Questions
-from tests.checks.examples import ACCOUNT, BLIND, member, queue
+from tests.checks.examples import ACCOUNT, BLIND, TLS_ONLY, member, queue
 
 PROD = Address("kafka", "prod")
 QUEUES = Address("sqs", "prod")
@@ -227,7 +227,10 @@ class Sqs:
         made: Iterable[Queue] = (
             one
             for name in self.sources
-            for one in (queue(name, redrive=f"{name}-dlq"), queue(f"{name}-dlq", retention=1209600.0))
+            for one in (
+                queue(name, redrive=f"{name}-dlq", retention=604800.0, access=TLS_ONLY),
+                queue(f"{name}-dlq", retention=1209600.0, access=TLS_ONLY),
+            )
         )
         self.queues: dict[str, Queue] = {one.name: one for one in made}
 

@@ -45,6 +45,17 @@ from checks.limits import Limits
 AT = 1_800_000_000.0
 BLIND = Unknown(Why.UNSUPPORTED, "a topic list is always blind")
 ACCOUNT = "111122223333"
+TLS_ONLY = json.dumps(
+    {
+        "Statement": {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    }
+)
+"""A policy that tls-not-forced has nothing to say of."""
 
 
 @dataclass(frozen=True)

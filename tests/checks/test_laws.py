@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -15,19 +14,8 @@ from checks import all_checks
 from checks.check import SECTIONS, Check
 from checks.evaluate import Finding, Fingerprint, Report
 from checks.facts import Listing, Snapshot, Unknown, Why
-from tests.checks.examples import Example, altered, judge
+from tests.checks.examples import TLS_ONLY, Example, altered, judge
 
-TLS_ONLY = json.dumps(
-    {
-        "Statement": {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sqs:*",
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    }
-)
-"""A policy that tls-not-forced has nothing to say of."""
 HOLE = Unknown(Why.UNREACHABLE, "a hole of the test")
 
 
