@@ -150,24 +150,28 @@ def test_each_right_unlocks_what_the_readme_says(
 
     def look() -> tuple[dict[str, int], set[str], set[tuple[str | None, str, str]]]:
         document = audited(mqcanary, *words)
-        return document["targets"][0]["resources"], found(document), gaps(document)
+        denied = {gap for gap in gaps(document) if gap[2] == "denied"}
+        return document["targets"][0]["resources"], found(document), denied
 
     def may(kind: ResourceType, name: str, *operations: AclOperation) -> None:
         seed.allow(kafka_secure.bootstrap, newcomer, kind, name, operations)
 
     list_is_short = (None, "", "denied")
-    assert look() == ({"topics": 0, "groups": 0}, set(), {list_is_short})
+    cluster = {list_is_short, ("kafka/disk-filling", kafka_secure.cluster_id, "denied")}
+    assert look() == ({"topics": 0, "groups": 0}, set(), cluster)
 
     may(ResourceType.GROUP, group, AclOperation.DESCRIBE)
     resources, findings, _ = look()
     assert (resources, findings) == ({"topics": 0, "groups": 1}, set()), "a group without its topic has no lag to tell"
 
     may(ResourceType.TOPIC, topic, AclOperation.DESCRIBE)
-    settings = ("kafka/min-insync-unsafe", topic, "denied")
-    assert look() == ({"topics": 1, "groups": 1}, {lagging}, {list_is_short, settings})
+    of_settings = ("flush-interval-set", "min-insync-unsafe", "retention-infinite", "unclean-election-enabled")
+    settings = {(f"kafka/{check}", topic, "denied") for check in of_settings}
+    cluster.add(("kafka/partition-size-skew", topic, "denied"))
+    assert look() == ({"topics": 1, "groups": 1}, {lagging}, cluster | settings)
 
     may(ResourceType.TOPIC, topic, AclOperation.DESCRIBE_CONFIGS)
-    assert look() == ({"topics": 1, "groups": 1}, {lagging}, {list_is_short})
+    assert look() == ({"topics": 1, "groups": 1}, {lagging}, cluster)
 
     may(ResourceType.BROKER, "kafka-cluster", AclOperation.DESCRIBE)
     resources, findings, holes = look()
