@@ -15,6 +15,7 @@ def model(*topics: str) -> Model:
     """Three brokers; a topic of one well-kept partition for each name."""
     made = brokers(3)
     made.clock = time.time
+    made.auto_create_topics = False  # nothing is wrong before a test makes it so
     for name in topics:
         made.add_topic(name, 1, 3, **SAFE)
     return made
