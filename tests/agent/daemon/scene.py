@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agent.demo.cluster import NOBODY, Model, SimulatedCluster, brokers
+from agent.demo.cluster import NOBODY, Config, Model, SimulatedCluster, brokers
 from agent.demo.slack import FakeSlack, Message, as_text
 
 SAFE = {"min_insync_replicas": "2"}
@@ -15,7 +15,8 @@ def model(*topics: str) -> Model:
     """Three brokers; a topic of one well-kept partition for each name."""
     made = brokers(3)
     made.clock = time.time
-    made.auto_create_topics = False  # nothing is wrong before a test makes it so
+    for broker in made.brokers.values():  # nothing is wrong before a test makes it so
+        broker.configs["auto.create.topics.enable"] = Config("false")
     for name in topics:
         made.add_topic(name, 1, 3, **SAFE)
     return made
