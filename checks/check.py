@@ -139,8 +139,6 @@ class Check:
     subject: Need
     needs: tuple[Need, ...]
     limits: Mapping[str, LimitSpec]
-    topic_age: Callable[..., float | None] | None = field(repr=False)
-    """From the configuration of a topic that the subject reads, and the limits: an age in seconds to ask its log about."""
     names: Callable[..., Iterable[str]] | None = field(repr=False)
     """From the subject and the limits: topics whose existence must be proven by name, since no list proves absence."""
     doc: "Doc" = field(repr=False)
@@ -195,7 +193,6 @@ def check(
     together: bool = False,
     clear: Mapping[str, float] | None = None,
     ages: tuple[str, ...] = (),
-    topic_age: Callable[..., float | None] | None = None,
     names: Callable[..., Iterable[str]] | None = None,
 ) -> Callable[[Rule], Check]:
     """Makes a check of a generator function.
@@ -229,7 +226,6 @@ def check(
             subject=facts[0],
             needs=tuple(facts[1:]),
             limits=types.MappingProxyType(limits),
-            topic_age=topic_age,
             names=names,
             doc=Doc.parse(function.__doc__),
         )

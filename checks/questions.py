@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from checks.check import Check
-from checks.facts import Address, Group, TopicConfig
+from checks.facts import Address, Group
 from checks.limits import Limits
 
 
@@ -17,7 +17,7 @@ class Questions:
     def __init__(self, checks: Sequence[Check], limits: Limits, *, clear: bool = False) -> None:
         self._limits = limits
         self._clear = clear
-        self._checks = [check for check in checks if check.subject.kind is Group and _asks(check)]
+        self._checks = [check for check in checks if check.subject.kind is Group and (check.names or _has_age(check))]
 
     def ages(self, address: Address) -> frozenset[float]:
         """Ages in seconds: does the group hold an unread record that is older?"""
@@ -31,17 +31,6 @@ class Questions:
                 ages.update(value.total_seconds() for value in asked if isinstance(value, timedelta))
         return frozenset(ages)
 
-    def topic_ages(self, address: Address, config: TopicConfig) -> frozenset[float]:
-        """As `ages`, of one topic that the group reads and that is set so."""
-        ages: set[float] = set()
-        for check in self._checks:
-            if check.topic_age is None or (ruling := self._limits.of(check, address)).off:
-                continue
-            for values in (ruling.values, ruling.clear)[: 1 + self._clear]:
-                age = check.topic_age(config, **values)
-                ages.update(() if age is None else (age,))
-        return frozenset(ages)
-
     def topics(self, address: Address, group: Group) -> frozenset[str]:
         """Names of topics: does each exist?"""
         names: set[str] = set()
@@ -52,5 +41,5 @@ class Questions:
         return frozenset(names)
 
 
-def _asks(check: Check) -> bool:
-    return bool(check.names or check.topic_age or any(spec.age for spec in check.limits.values()))
+def _has_age(check: Check) -> bool:
+    return any(spec.age for spec in check.limits.values())

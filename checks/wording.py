@@ -37,8 +37,8 @@ def _escaped(c: str) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """`1 record`, `12,345 records`."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+    """`1 record`, `12,345 records`, `2 batches`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}{'es' if thing.endswith('ch') else 's'}"
 
 
 def rate(number: float) -> str:

@@ -26,7 +26,6 @@ from checks.facts import (
     Sample,
     Topic,
     TopicConfig,
-    TopicConfigs,
     TopicNames,
 )
 
@@ -39,7 +38,6 @@ SECTIONS: Mapping[type, frozenset[str]] = {
     Topic: frozenset({"topics"}),
     TopicNames: frozenset({"topics"}),
     TopicConfig: frozenset({"topic_configs"}),
-    TopicConfigs: frozenset({"topic_configs"}),
     BrokerConfig: frozenset({"broker_configs"}),
     BrokerConfigs: frozenset({"broker_configs"}),
     Sample: frozenset({"samples"}),

@@ -30,7 +30,7 @@ from checks.facts.logs import Arrivals, Logs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.sqs import Account, Queue, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.storage import Disk, Disks, Moves, PartitionSizes
-from checks.facts.target import BrokerConfigs, Facts, Now, TopicConfigs, TopicNames, absence, facts_of
+from checks.facts.target import BrokerConfigs, Facts, Now, TopicNames, absence, facts_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [
@@ -83,7 +83,6 @@ __all__ = [
     "Storage",
     "Topic",
     "TopicConfig",
-    "TopicConfigs",
     "TopicNames",
     "Unknown",
     "Unobserved",

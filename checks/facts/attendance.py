@@ -7,12 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from checks.facts.commits import NOBODY
 from checks.facts.history import KafkaFrame
 from checks.facts.kafka import Committed
 from checks.facts.unknown import Lazy, Unknown, Why
-
-EMPTY = ("Empty", "Dead")
-"""States of a group without members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Attendance(Lazy):
         frames = [frame for frame in self._all if self._group in frame.states]
         runs: list[tuple[int, int]] = []
         for k, frame in enumerate(frames):
-            if frame.states[self._group] not in EMPTY:
+            if frame.states[self._group] not in NOBODY:
                 continue
             if runs and runs[-1][1] == k - 1:
                 runs[-1] = (runs[-1][0], k)

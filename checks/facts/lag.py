@@ -9,7 +9,7 @@ import numpy as np
 
 from checks.facts.codes import refused
 from checks.facts.kafka import NEVER, Codes, Committed, Floats, Group, Ints, KafkaSnapshot, LogEnds, Lookups, Rows
-from checks.facts.logs import Flags, Logs
+from checks.facts.logs import ONE_POLL, Flags, Logs
 from checks.facts.unknown import Lazy, Unknown, Why
 
 _FAILED = -2
@@ -20,8 +20,6 @@ NOT_SEEN = -2
 
 DRAIN_SPAN = 60.0
 """Seconds of history below which a falling lag says nothing: consumers commit in steps."""
-
-YOUNG = Unknown(Why.YOUNG, "only one poll so far", "another poll: --samples 3 --every 30s")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -301,7 +299,7 @@ class Progress(Lazy):
 def progress_of(group: str, lag: Lag, logs: Logs) -> Progress | Unknown:
     """How one group moved through the polls of `logs`, the last of which is now."""
     polls = (frame for frame in reversed(logs.frames) if group in frame.committed)
-    return Progress(group, lag, logs) if len(list(islice(polls, 2))) == 2 else YOUNG
+    return Progress(group, lag, logs) if len(list(islice(polls, 2))) == 2 else ONE_POLL
 
 
 def log_rows(lag: Lag, ends: LogEnds) -> Rows:

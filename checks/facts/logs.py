@@ -15,7 +15,7 @@ from checks.facts.unknown import Listing, Unknown, Why, young
 Flags = npt.NDArray[np.bool_]
 
 
-_ONE_POLL = Unknown(Why.YOUNG, "only one poll so far", "another poll: --samples 3 --every 30s")
+ONE_POLL = Unknown(Why.YOUNG, "only one poll so far", "another poll: --samples 3 --every 30s")
 
 
 class Logs:
@@ -61,7 +61,7 @@ class Logs:
         if (self.ends.end[rows] < 0).any():
             return Unknown(Why.UNREACHABLE, f"the log end of some partition of {topic} was not answered")
         if len(self.frames) < 2:
-            return _ONE_POLL
+            return ONE_POLL
         ends = self.end[:, rows]
         if self._unbroken[rows].all():
             return Arrivals(self.times, ends, self._cuts)
@@ -69,7 +69,7 @@ class Logs:
         back = np.flatnonzero((np.diff(ends[seen], axis=0) < 0).any(axis=1))
         run = seen[back[-1] + 1 :] if back.size else seen
         if run.size < 2:
-            return _ONE_POLL
+            return ONE_POLL
         return Arrivals(self.times[run], ends[run])
 
     @cached_property

@@ -25,7 +25,7 @@ from checks.facts.logs import Arrivals, Logs
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
 from checks.facts.sqs import Account, Queue, SqsSnapshot
 from checks.facts.storage import Disks, Moves, PartitionSizes, sizes_of
-from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Why
+from checks.facts.unknown import Absence, Listing, Unknown, Why
 
 T = TypeVar("T")
 
@@ -52,17 +52,6 @@ class BrokerConfigs:
     """How the brokers of a cluster are set, each by its id as text."""
 
     all: Mapping[str, BrokerConfig | Unknown]
-
-
-class TopicConfigs(Lazy):
-    """How other topics of the target are set."""
-
-    def __init__(self, configs: Mapping[str, TopicConfig | Unknown]) -> None:
-        self._configs = configs
-
-    def of(self, name: str) -> TopicConfig | Unknown:
-        self.asked += 1
-        return _one(self._configs, name, "configuration of topic")
 
 
 class Facts(Protocol):
@@ -279,7 +268,6 @@ class KafkaFacts(_Base):
         TopicConfig: lambda self, name: _one(self.snapshot.topic_configs, name, "configuration of topic"),
         BrokerConfig: lambda self, name: _one(self.snapshot.broker_configs, name, "configuration of broker"),
         BrokerConfigs: lambda self, _: BrokerConfigs(self.snapshot.broker_configs),
-        TopicConfigs: lambda self, _: TopicConfigs(self.snapshot.topic_configs),
         Sample: _sample,
         Group: lambda self, name: _one(self.snapshot.groups.items, name, "group"),
         TopicNames: lambda self, _: self._names,

@@ -22,7 +22,7 @@ def producer_not_idempotent(sample: Sample, topic: Topic, *, share: float = 0.5,
     if total < enough or plain.size <= share * total:
         return
     yield Problem(
-        summary=f"{plain.size:,} of {count(total, 'sampled batch').replace('batchs', 'batches')} of topic {shown(topic.name)} "
+        summary=f"{plain.size:,} of {count(total, 'sampled batch')} of topic {shown(topic.name)} "
         "come from producers that are not idempotent",
         evidence=(Seen(f"sample.batch_idempotent[{plain[0]}]", 0),),
         fix=Fix("Set enable.idempotence=true and acks=all in the producers; librdkafka has it off by default."),

@@ -13,7 +13,7 @@ import pytest
 from checks import all_checks
 from checks.check import SECTIONS, Check
 from checks.evaluate import Finding, Fingerprint, Report
-from checks.facts import Listing, Snapshot, Unknown, Why
+from checks.facts import NOT_SAMPLED, Listing, Sample, Snapshot, Unknown, Why
 from tests.checks.examples import TLS_ONLY, Example, altered, judge
 
 HOLE = Unknown(Why.UNREACHABLE, "a hole of the test")
@@ -126,6 +126,18 @@ def test_law_2_reuse_never_changes_a_result(check: Check, example: Example) -> N
     for hole in holes(last):
         holed = Example("holed", (*before, hole), example.limits)
         assert judge(check, holed, previous=first) == judge(check, holed)
+
+
+SAMPLED = [check for check in all_checks() if check.subject.kind is Sample]
+
+
+@pytest.mark.parametrize("check", SAMPLED, ids=lambda check: check.id)
+def test_without_sampling_it_is_one_gap_that_says_how_to_close_it(check: Check) -> None:
+    (whole,) = examples(check, "FIRING")[0].snapshots
+    report = judge(check, Example("off", (dataclasses.replace(whole, samples=NOT_SAMPLED),)))
+    (gap,) = [gap for gap in report.gaps.values() if gap.check]
+    assert gap.standing
+    assert "--sample GLOB" in gap.unknown.close
 
 
 @pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)

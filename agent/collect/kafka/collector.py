@@ -303,8 +303,8 @@ class KafkaCollector:
                 read.all[name] = known
                 continue
             asked = self._questions.ages(snapshot.address.under("groups", name))
-            lag = lag_of(snapshot, group, {})
-            if isinstance(lag, Unknown):
+            lag = lag_of(snapshot, group, {}) if asked else None
+            if lag is None or isinstance(lag, Unknown):
                 continue
             if not (lag.lag > 0).any():
                 read.all[name] = known
@@ -312,17 +312,8 @@ class KafkaCollector:
             places = _lagging(lag, topics)
             for age in asked:
                 ages.setdefault(age, set()).update(places)
-            for place in places:
-                for age in self._topic_ages(snapshot, name, place[0]):
-                    ages.setdefault(age, set()).add(place)
         self._read = read
         return read_lookups(wire, topics, ages)
-
-    def _topic_ages(self, snapshot: KafkaSnapshot, group: str, topic: str) -> frozenset[float]:
-        config = snapshot.topic_configs.get(topic)
-        if config is None or isinstance(config, Unknown):
-            return frozenset()
-        return self._questions.topic_ages(snapshot.address.under("groups", group), config)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-from dataclasses import replace
-
-from checks.facts import NOT_SAMPLED
-from checks.kafka.unkeyed_producer import unkeyed_producer as check
-from tests.checks.examples import Example, judge, sample, sampled
+from tests.checks.examples import Example, sample, sampled
 
 FIRING = (
     Example("some", sampled(sample(1000, 400))),
@@ -15,11 +11,3 @@ SILENT = (
     Example("one partition", sampled(sample(1000, 1000), 1)),
     Example("few records", sampled(sample(20, 10))),
 )
-
-
-def test_without_sampling_it_is_one_gap_that_says_how_to_close_it() -> None:
-    whole = FIRING[0].snapshots[0]
-    report = judge(check, Example("off", (replace(whole, samples=NOT_SAMPLED),)))
-    (gap,) = [gap for gap in report.gaps.values() if gap.check]
-    assert gap.standing
-    assert "--sample GLOB" in gap.unknown.close
