@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from checks.facts import Unknown, Why
@@ -62,6 +63,7 @@ class Statement:
         return any(fnmatchcase(arn, _pattern(one)) for one in _texts(self.body.get("Resource", "*")))
 
 
+@lru_cache(maxsize=1024)
 def statements(text: str | None) -> tuple[Statement, ...] | Unknown:
     """The statements of a policy, none where there is no policy; Unknown where it can't be read."""
     if not text:
