@@ -34,6 +34,11 @@ class Connections:
     def port(self) -> int:
         return int(self._server.server_address[1])
 
+    @property
+    def quiet(self) -> bool:
+        """Nobody is connected, but those who wait for an answer that never comes."""
+        return self._server.quiet()
+
     def start(self) -> None:
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="local-slack", daemon=True
@@ -61,6 +66,7 @@ class _Server(ThreadingHTTPServer):
         self.owner = owner
         self._open: dict[Any, threading.Thread] = {}
         self._guard = threading.Lock()
+        self._hanging: set[Any] = set()
         super().__init__(("127.0.0.1", 0), Handler)
 
     def server_bind(self) -> None:
@@ -79,6 +85,16 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
         with self._guard:
             self._open.pop(request, None)
+
+    def hang(self, request: Any) -> None:
+        """Until the server ends."""
+        with self._guard:
+            self._hanging.add(request)
+        self.owner.ending.wait()
+
+    def quiet(self) -> bool:
+        with self._guard:
+            return self._open.keys() <= self._hanging
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (socketserver's signature)
         error = sys.exception()
@@ -135,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
     def vanish(self, *, hang: bool, reset: bool) -> None:
         """Ends the connection without an answer: now, or when the server ends."""
         if hang:
-            self.server.owner.ending.wait()
+            self.server.hang(self.request)
         self.close_connection = True
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

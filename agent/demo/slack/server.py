@@ -82,6 +82,11 @@ class FakeSlack:
         with self.lock:
             return self.workspace.messages(channel)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether all that was asked is done: whoever asked has hung up, or hangs."""
+        return self._connections.quiet
+
     def asked(self, method: str) -> list[Request]:
         """The recorded requests of one method, in order."""
         with self.lock:

@@ -26,6 +26,7 @@ from alerts.model import Delivery, Progress
 from alerts.sinks.slack import DOUBLE
 from tests.agent.daemon.harness import Agent
 from tests.agent.daemon.scene import configuration, fail, first_text, key, mend, model, replies, roots
+from tests.live.process import until
 
 TOPICS = tuple(f"topic-{n}" for n in range(6))
 HISTORY = {"channels:history", "groups:history"}
@@ -153,6 +154,8 @@ def killed(scene: "Scene", kills: int, seed: int) -> tuple[Story, list[Life]]:
                 scene.slack.wait_for(lambda slack, seen=seen: len(slack.requests) > seen, min(left, 0.1))
             assert agent.alive, "\n".join(agent.output)
             agent.kill()
+            # What it had asked last may be waiting in Slack's own queue: it belongs to this life.
+            until(lambda: scene.slack.quiet, "Slack has done what the agent asked last")
             check_log(agent)
         lives.append(Life(time.time(), under_way(scene.folder / "state")))
     scene.slack.clear_faults()
