@@ -182,6 +182,10 @@ class SimulatedCluster:
         if server is None:
             return
         port = self.port(broker)
+        # Whoever was accepted already becomes a connection before the server closes: asyncio would forget its open socket.
+        asyncio.get_running_loop().remove_reader(self._sockets[broker])
+        for _ in range(3):
+            await asyncio.sleep(0)
         server.close()
         for connection in [each for each in self._connections if each.broker == broker]:
             connection.abort()

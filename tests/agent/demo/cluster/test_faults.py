@@ -1,6 +1,8 @@
 """Each fault, as a client meets it."""
 
+import gc
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -170,6 +172,30 @@ def test_a_broker_that_is_down_refuses_and_comes_back_on_its_port(
     assert cluster.port(2) == port
     assert wire(2).ask(groups_asked(), 5).error_code == 0
     assert len(admin.describe_cluster()["brokers"]) == 3
+
+
+def test_a_broker_stops_while_clients_connect_and_no_socket_is_forgotten(
+    cluster: SimulatedCluster, recwarn: pytest.WarningsRecorder
+) -> None:
+    port, over = cluster.port(2), threading.Event()
+
+    def connect() -> None:
+        while not over.is_set():
+            with socket.socket() as client, suppress(OSError):
+                client.connect(("127.0.0.1", port))
+
+    threads = [threading.Thread(target=connect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        cluster.stop_broker(2)
+        cluster.start_broker(2)
+    over.set()
+    for thread in threads:
+        thread.join()
+    cluster.stop()
+    gc.collect()
+    assert not recwarn.list
 
 
 def test_a_coordinator_moves(on_one: Model, ask: Callable[..., Any]) -> None:
