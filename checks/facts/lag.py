@@ -1,19 +1,22 @@
-"""How far a group is behind: derived from committed offsets, log ends, look-ups by time, and history."""
+"""How far a group is behind, and how it moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
 import numpy as np
 
 from checks.facts.codes import refused
-from checks.facts.kafka import NEVER, Codes, Committed, Floats, Group, Ints, KafkaSnapshot, LogEnds, Lookups, Rows
+from checks.facts.kafka import NEVER, Codes, Committed, Floats, Ints, LogEnds, Rows
 from checks.facts.logs import ONE_POLL, Flags, Logs
 from checks.facts.unknown import Lazy, Unknown, Why
 
-_FAILED = -2
-_NOT_ASKED = -3
+FAILED = -2
+"""In a column of answers: the look-up was refused or not answered."""
+
+NOT_ASKED = -3
+"""In a column of answers: nobody put that question."""
 
 NOT_SEEN = -2
 """In a column of earlier offsets: not observed then."""
@@ -53,12 +56,8 @@ class Lag:
     remote: Rows
     """Rows on topics with remote storage, where no look-up by time is made."""
     at: float
-    read: bool = field(init=False)
+    read: bool
     """All that was committed is read up to the log's end, and nothing about it is unclear: most groups, most of the time."""
-
-    def __post_init__(self) -> None:
-        unread = (self.lag > 0).any() or self.error.any() or ((self.committed > self.end) & (self.end != NEVER)).any()
-        object.__setattr__(self, "read", not unread)
 
     @property
     def total(self) -> int:
@@ -110,104 +109,13 @@ class Lag:
                 Why.UNSUPPORTED,
                 f"{topic} has remote storage: a look-up by time can hold up its brokers (KIP-1075), so none is made",
             )
-        if any(offsets[rows[0]] == _FAILED for offsets in self.answers.values()):
+        if any(offsets[rows[0]] == FAILED for offsets in self.answers.values()):
             return Unknown(Why.UNREACHABLE, f"the look-up by time of {topic}/{partition} was not answered")
         return Unknown(
             Why.OFF,
             f"nobody asked whether {topic}/{partition} holds unread records older than {age:g} s",
             "observe again with this limit: the question is put to the broker at collection time",
         )
-
-
-def lag_of(snapshot: KafkaSnapshot, group: Group, answers: Mapping[float, Ints]) -> Lag | Unknown:
-    """The lag of one group; `answers` come from `answers_of()`."""
-    committed = snapshot.committed.get(group.name, _NOT_COLLECTED)
-    if isinstance(committed, Unknown):
-        return committed
-    if isinstance(snapshot.ends, Unknown):
-        return snapshot.ends
-    return _joined(snapshot, group, committed, snapshot.ends, answers)
-
-
-_NOT_COLLECTED = Unknown(Why.UNSUPPORTED, "its committed offsets are not in the snapshot")
-
-
-def _joined(
-    snapshot: KafkaSnapshot, group: Group, committed: Committed, ends: LogEnds, answers: Mapping[float, Ints]
-) -> Lag:
-    topics, topic, partition, offset, error = _with_assigned(group, committed)
-    bounds = [ends.rows.get(name, slice(0, 0)) for name in topics]
-    first = np.array([bound.start for bound in bounds], dtype=np.int64)
-    count = np.array([bound.stop - bound.start for bound in bounds], dtype=np.int64)
-    # A place that the log ends do not have reads the sentinel row that is appended to every column.
-    there = partition < (count[topic] if topic.size else partition)
-    row = np.where(there, (first[topic] if topic.size else partition) + partition, ends.end.size)
-    end, start, stable = (np.append(column, NEVER)[row] for column in (ends.end, ends.start, ends.stable))
-    error = np.where(error != 0, error, np.append(ends.error, np.int16(3))[row]).astype(np.int16)
-    known = (error == 0) & (offset >= 0) & (end >= 0) & (offset <= end)
-    remote = np.array([_is_remote(snapshot, name) for name in topics], dtype=bool)
-    return Lag(
-        topics=topics,
-        topic=topic,
-        partition=partition,
-        committed=offset,
-        start=start,
-        end=end,
-        stable=stable,
-        lag=np.where(known, end - offset, NEVER),
-        error=error,
-        answers={age: np.append(offsets, _NOT_ASKED)[row] for age, offsets in answers.items()},
-        remote=np.flatnonzero(remote[topic]) if topic.size else np.zeros(0, dtype=np.intp),
-        at=ends.at,
-    )
-
-
-def _with_assigned(group: Group, committed: Committed) -> tuple[tuple[str, ...], Ints, Ints, Ints, Codes]:
-    """The committed rows, and behind them those that a member owns and nobody has committed yet."""
-    topics = list(committed.topics)
-    topic, partition, offset, error = committed.topic, committed.partition, committed.offset, committed.error
-    if isinstance(group.members, Unknown):
-        return tuple(topics), topic, partition, offset, error
-    places = {name: i for i, name in enumerate(topics)}
-    seen = set(zip(topic.tolist(), partition.tolist(), strict=True))
-    more: list[tuple[int, int]] = []
-    for member in group.members:
-        if isinstance(member.assigned, Unknown):
-            continue
-        for name, partitions in member.assigned.items():
-            place = places.setdefault(name, len(topics))
-            if place == len(topics):
-                topics.append(name)
-            more += [(place, p) for p in partitions if (place, p) not in seen]
-    if more:
-        added = np.array(sorted(set(more)), dtype=np.int64)
-        topic = np.append(topic, added[:, 0])
-        partition = np.append(partition, added[:, 1])
-        offset = np.append(offset, np.full(len(added), NEVER, dtype=np.int64))
-        error = np.append(error, np.zeros(len(added), dtype=np.int16))
-    return tuple(topics), topic, partition, offset, error
-
-
-def _is_remote(snapshot: KafkaSnapshot, topic: str) -> bool:
-    config = snapshot.topic_configs.get(topic)
-    if config is None or isinstance(config, Unknown):
-        return False
-    setting = config.settings.get("remote.storage.enable")
-    return setting is not None and setting.value == "true"
-
-
-def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
-    """Look-ups by age as columns over the rows of `ends`: offset, NEVER, or that it failed or was not asked."""
-    answers: dict[float, Ints] = {}
-    first = np.array([ends.rows[t].start if t in ends.rows else -1 for t in lookups.topics], dtype=np.int64)
-    for age in np.unique(lookups.age).tolist():
-        chosen = np.flatnonzero(lookups.age == age)
-        chosen = chosen[first[lookups.topic[chosen]] >= 0]
-        column = np.full(ends.end.size, _NOT_ASKED, dtype=np.int64)
-        rows = first[lookups.topic[chosen]] + lookups.partition[chosen]
-        column[rows] = np.where(lookups.error[chosen] == 0, lookups.offset[chosen], _FAILED)
-        answers[age] = column
-    return answers
 
 
 class Progress(Lazy):

@@ -20,7 +20,8 @@ from checks.facts.kafka import (
     Topic,
     TopicConfig,
 )
-from checks.facts.lag import Lag, Progress, answers_of, lag_of, progress_of
+from checks.facts.lag import Lag, Progress, progress_of
+from checks.facts.lags import answers_of, lags_of
 from checks.facts.logs import Arrivals, Logs
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
 from checks.facts.sqs import Account, Queue, SqsSnapshot
@@ -166,7 +167,6 @@ class KafkaFacts(_Base):
         super().__init__()
         self._frames = history.kafka(snapshot.target)
         self._names = TopicNames(snapshot.topics)
-        self._lags: dict[str, Lag | Unknown] = {}
         self._former: Mapping[str, Lag] = {}
         self._measured: Mapping[str, PartitionSizes] | None = None
         # Never the facts before themselves: they would hold those before them.
@@ -211,16 +211,20 @@ class KafkaFacts(_Base):
         return None if len(samples) >= len(topics) else ("topics", NOT_SAMPLED)
 
     @cached_property
+    def _lags(self) -> Mapping[str, Lag | Unknown]:
+        """Of every group that is known."""
+        known = (group for group in self.snapshot.groups.items.values() if not isinstance(group, Unknown))
+        moved = (group for group in known if group.name not in self._former)
+        return {**self._former, **lags_of(self.snapshot, moved, self._answers)}
+
+    @cached_property
     def _answers(self) -> Mapping[float, Ints]:
         ends, lookups = self.snapshot.ends, self.snapshot.lookups
         return {} if isinstance(ends, Unknown) or isinstance(lookups, Unknown) else answers_of(ends, lookups)
 
     def _lag(self, name: str) -> Lag | Unknown:
-        group = self.get(Group, self.address.under("groups", name))
-        if isinstance(group, Unknown):
-            return group
-        lag = self._lags[name] = self._former.get(name) or lag_of(self.snapshot, group, self._answers)
-        return lag
+        group = _one(self.snapshot.groups.items, name, "group")
+        return group if isinstance(group, Unknown) else self._lags[name]
 
     def _progress(self, name: str) -> Progress | Unknown:
         lag, logs = self.get(Lag, self.address.under("groups", name)), self._logs

@@ -50,7 +50,7 @@ from checks.facts import (
     Why,
     unseen_kafka,
 )
-from checks.facts.lag import lag_of
+from checks.facts.lags import lags_of
 from checks.platform import GROUPS, TOPICS
 from checks.questions import Questions
 
@@ -294,6 +294,7 @@ class KafkaCollector:
         """Puts the checks' ages to the brokers, for lagging partitions alone, and not where storage is remote."""
         ages: dict[float, set[Place]] = {}
         read = _Read(snapshot.ends, {})
+        moved: dict[str, tuple[Group, frozenset[float]]] = {}
         still = self._read if self._read is not None and self._read.like(snapshot.ends) else read
         for name, group in snapshot.groups.items.items():
             if isinstance(group, Unknown):
@@ -302,12 +303,14 @@ class KafkaCollector:
             if before is not None and before[0] is known[0] and before[1] is known[1]:
                 read.all[name] = known
                 continue
-            asked = self._questions.ages(snapshot.address.under("groups", name))
-            lag = lag_of(snapshot, group, {}) if asked else None
-            if lag is None or isinstance(lag, Unknown):
+            if asked := self._questions.ages(snapshot.address.under("groups", name)):
+                moved[name] = group, asked
+        for name, lag in lags_of(snapshot, (group for group, _ in moved.values())).items():
+            if isinstance(lag, Unknown):
                 continue
+            group, asked = moved[name]
             if not (lag.lag > 0).any():
-                read.all[name] = known
+                read.all[name] = group, snapshot.committed.get(name)
                 continue
             places = _lagging(lag, topics)
             for age in asked:

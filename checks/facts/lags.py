@@ -1,0 +1,176 @@
+"""Committed offsets, log ends and look-ups by time joined to the Lag of each group: for all groups of a snapshot at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+
+from checks.facts.kafka import NEVER, Codes, Committed, Group, Ints, KafkaSnapshot, LogEnds, Lookups, Rows, TopicConfig
+from checks.facts.lag import FAILED, NOT_ASKED, Lag
+from checks.facts.unknown import Unknown, Why
+
+_UNKNOWN_TOPIC_OR_PARTITION = 3
+
+_NOT_COLLECTED = Unknown(Why.UNSUPPORTED, "its committed offsets are not in the snapshot")
+
+
+def lags_of(
+    snapshot: KafkaSnapshot, groups: Iterable[Group], answers: Mapping[float, Ints] | None = None
+) -> dict[str, Lag | Unknown]:
+    """The lag of each of these groups; `answers` come from `answers_of()`."""
+    lags: dict[str, Lag | Unknown] = {}
+    known: list[tuple[Group, Committed]] = []
+    for group in groups:
+        committed = snapshot.committed.get(group.name, _NOT_COLLECTED)
+        if isinstance(committed, Unknown):
+            lags[group.name] = committed
+        elif isinstance(snapshot.ends, Unknown):
+            lags[group.name] = snapshot.ends
+        else:
+            known.append((group, committed))
+    if known and not isinstance(snapshot.ends, Unknown):
+        lags |= _joined(snapshot, known, snapshot.ends, answers or {})
+    return lags
+
+
+class _Rows:
+    """The rows of some groups, one group behind the other, in columns as a Lag has them."""
+
+    def __init__(self, ends: LogEnds, parts: Sequence[tuple[tuple[str, ...], Ints, Ints, Ints, Codes]]) -> None:
+        sizes = [topic.size for _, topic, _, _, _ in parts]
+        self.bounds = np.cumsum([0, *sizes]).tolist()
+        self.topic = np.concatenate([part[1] for part in parts])
+        self.partition = np.concatenate([part[2] for part in parts])
+        self.committed = np.concatenate([part[3] for part in parts])
+        self.error = np.concatenate([part[4] for part in parts])
+        first, count = _places(ends, list(chain.from_iterable(part[0] for part in parts)))
+        begins = np.cumsum([0, *(len(part[0]) for part in parts)])[:-1]
+        place = self.topic + np.repeat(begins, sizes)
+        # A place that the log ends do not have reads the sentinel row that is appended to every column.
+        self.log: Rows = np.where(self.partition < count[place], first[place] + self.partition, ends.end.size)
+
+
+def _joined(
+    snapshot: KafkaSnapshot, known: Sequence[tuple[Group, Committed]], ends: LogEnds, answers: Mapping[float, Ints]
+) -> dict[str, Lag]:
+    parts = [(c.topics, c.topic, c.partition, c.offset, c.error) for _, c in known]
+    rows = _Rows(ends, parts)
+    if wider := _uncommitted(ends, [group for group, _ in known], rows):
+        for i in wider:
+            parts[i] = _with_assigned(*known[i])
+        rows = _Rows(ends, parts)
+    end, start, stable = (np.append(column, NEVER)[rows.log] for column in (ends.end, ends.start, ends.stable))
+    refused = np.append(ends.error, np.int16(_UNKNOWN_TOPIC_OR_PARTITION))[rows.log]
+    error = np.where(rows.error != 0, rows.error, refused).astype(np.int16)
+    seen = (error == 0) & (rows.committed >= 0) & (end >= 0)
+    lag = np.where(seen & (rows.committed <= end), end - rows.committed, NEVER)
+    unclear = (lag > 0) | (error != 0) | ((rows.committed > end) & (end != NEVER))
+    unread = np.append(0, np.cumsum(unclear))[rows.bounds]
+    told = {age: np.append(offsets, NOT_ASKED)[rows.log] for age, offsets in answers.items()}
+    remote = frozenset(name for name, config in snapshot.topic_configs.items() if _is_remote(config))
+    lags: dict[str, Lag] = {}
+    for i, ((group, _), part) in enumerate(zip(known, parts, strict=True)):
+        mine = slice(rows.bounds[i], rows.bounds[i + 1])
+        lags[group.name] = Lag(
+            topics=part[0],
+            topic=part[1],
+            partition=part[2],
+            committed=part[3],
+            start=start[mine],
+            end=end[mine],
+            stable=stable[mine],
+            lag=lag[mine],
+            error=error[mine],
+            answers={age: column[mine] for age, column in told.items()},
+            remote=_rows_on(remote, part[0], part[1]),
+            at=ends.at,
+            read=bool(unread[i] == unread[i + 1]),
+        )
+    return lags
+
+
+def _uncommitted(ends: LogEnds, groups: Sequence[Group], rows: _Rows) -> list[int]:
+    """Which groups have a member that owns a partition that nobody has committed yet, or may have one."""
+    owner: list[int] = []
+    names: list[str] = []
+    owned: list[tuple[int, ...]] = []
+    for i, group in enumerate(groups):
+        for member in () if isinstance(group.members, Unknown) else group.members:
+            if not isinstance(member.assigned, Unknown):
+                owner += [i] * len(member.assigned)
+                names += member.assigned
+                owned += member.assigned.values()
+    if not owned:
+        return []
+    sizes = np.array([len(partitions) for partitions in owned], dtype=np.int64)
+    first, count = (np.repeat(column, sizes) for column in _places(ends, names))
+    who: Ints = np.repeat(np.array(owner, dtype=np.int64), sizes)
+    partition = np.fromiter(chain.from_iterable(owned), dtype=np.int64, count=int(sizes.sum()))
+    beyond = partition >= count
+    width = ends.end.size + 1
+    wanted = who * width + np.where(beyond, width - 1, first + partition)
+    there = np.repeat(np.arange(len(groups)), np.diff(rows.bounds)) * width + rows.log
+    wider: list[int] = np.unique(who[beyond | ~np.isin(wanted, there)]).tolist()
+    return wider
+
+
+def _with_assigned(group: Group, committed: Committed) -> tuple[tuple[str, ...], Ints, Ints, Ints, Codes]:
+    """The committed rows, and behind them those that a member owns and nobody has committed yet."""
+    topics = list(committed.topics)
+    topic, partition, offset, error = committed.topic, committed.partition, committed.offset, committed.error
+    places = {name: i for i, name in enumerate(topics)}
+    seen = set(zip(topic.tolist(), partition.tolist(), strict=True))
+    more: list[tuple[int, int]] = []
+    for member in () if isinstance(group.members, Unknown) else group.members:
+        if isinstance(member.assigned, Unknown):
+            continue
+        for name, partitions in member.assigned.items():
+            place = places.setdefault(name, len(topics))
+            if place == len(topics):
+                topics.append(name)
+            more += [(place, p) for p in partitions if (place, p) not in seen]
+    if more:
+        added = np.array(sorted(set(more)), dtype=np.int64)
+        topic = np.append(topic, added[:, 0])
+        partition = np.append(partition, added[:, 1])
+        offset = np.append(offset, np.full(len(added), NEVER, dtype=np.int64))
+        error = np.append(error, np.zeros(len(added), dtype=np.int16))
+    return tuple(topics), topic, partition, offset, error
+
+
+def _places(ends: LogEnds, names: Sequence[str]) -> tuple[Ints, Ints]:
+    """Where the rows of each topic begin, and how many there are."""
+    bounds = [ends.rows.get(name, _NOWHERE) for name in names]
+    first = np.array([bound.start for bound in bounds], dtype=np.int64)
+    return first, np.array([bound.stop for bound in bounds], dtype=np.int64) - first
+
+
+_NOWHERE = slice(0, 0)
+
+
+def _is_remote(config: object) -> bool:
+    setting = config.settings.get("remote.storage.enable") if isinstance(config, TopicConfig) else None
+    return setting is not None and setting.value == "true"
+
+
+def _rows_on(remote: frozenset[str], topics: tuple[str, ...], topic: Ints) -> Rows:
+    if not remote or remote.isdisjoint(topics):
+        return _NONE
+    return np.flatnonzero(np.isin(topic, [i for i, name in enumerate(topics) if name in remote]))
+
+
+_NONE: Rows = np.zeros(0, dtype=np.intp)
+
+
+def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
+    """Look-ups by age as columns over the rows of `ends`: offset, NEVER, FAILED or NOT_ASKED."""
+    answers: dict[float, Ints] = {}
+    first = np.array([ends.rows[t].start if t in ends.rows else -1 for t in lookups.topics], dtype=np.int64)
+    for age in np.unique(lookups.age).tolist():
+        chosen = np.flatnonzero(lookups.age == age)
+        chosen = chosen[first[lookups.topic[chosen]] >= 0]
+        column = np.full(ends.end.size, NOT_ASKED, dtype=np.int64)
+        rows = first[lookups.topic[chosen]] + lookups.partition[chosen]
+        column[rows] = np.where(lookups.error[chosen] == 0, lookups.offset[chosen], FAILED)
+        answers[age] = column
+    return answers
