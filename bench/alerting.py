@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from agent.cli import GARBAGE
 from agent.cycle import House
-from agent.daemon.judge import GARBAGE
 from agent.store.database import Store
 from alerts.dispatch import dispatch
 from alerts.machine import Observed, step
@@ -117,7 +117,7 @@ def stored(spent: dict[str, float]) -> float:
 
 
 def main() -> None:
-    gc.set_threshold(GARBAGE, 20, 100)  # as the judge does
+    gc.set_threshold(*GARBAGE)  # as the command does
     cases: tuple[tuple[str, Callable[[], Iterator[Snapshot]]], ...] = (
         (f"{MANY:,} topics without a leader", cluster),
         (f"{MANY:,} dead-letter queues", letters),

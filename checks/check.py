@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import IntEnum, StrEnum
 from functools import cached_property
 
-from checks.facts import Address, Unknown
+from checks.facts import Address, Lazy, Unknown
 
 
 def minutes(n: float) -> timedelta:
@@ -155,6 +155,11 @@ class Check:
     def must_know(self) -> tuple[int, ...]:
         """Places in `facts` of those without which it can't be called."""
         return tuple(i for i, need in enumerate((self.subject, *self.needs)) if not need.takes_unknown)
+
+    @cached_property
+    def lazy(self) -> tuple[int, ...]:
+        """Places in `facts` of those that are computed when they are asked for."""
+        return tuple(i for i, kind in enumerate(self.facts) if issubclass(kind, Lazy))
 
     @cached_property
     def defaults(self) -> Mapping[str, object]:

@@ -255,7 +255,9 @@ def _judge(facts: Facts, check: Check, address: Address, ruling: Ruling, before:
             return before
         if before.unasked and _same_but(before.unasked, bound, before.bound):
             return before._replace(bound=bound)
-    lazy = [(place, fact, fact.asked) for place, fact in enumerate(bound) if isinstance(fact, Lazy)]
+    if not check.lazy:
+        return _Judged(bound, ruling, *_call(check, bound, ruling.values))
+    lazy = [(place, fact, fact.asked) for place in check.lazy if isinstance(fact := bound[place], Lazy)]
     problems, unknown = _call(check, bound, ruling.values)
     return _Judged(bound, ruling, problems, unknown, tuple([place for place, fact, n in lazy if fact.asked == n]))
 
@@ -273,14 +275,17 @@ def _call(
     for place in check.must_know:
         if isinstance(fact := bound[place], Unknown):
             return (), fact
-    # A problem yielded later under the same key is the same one, known better.
-    problems: dict[str, Problem] = {}
+    problems: list[Problem] = []
+    unknown = None
     try:
         for problem in check.function(*bound, **values):
-            problems[problem.key] = problem
+            problems.append(problem)  # noqa: PERF402 - what was yielded before an Unobserved stays
     except Unobserved as hole:
-        return tuple(problems.values()), hole.unknown
-    return tuple(problems.values()), None
+        unknown = hole.unknown
+    if len(problems) > 1:
+        # A problem yielded later under the same key is the same one, known better.
+        problems = list({problem.key: problem for problem in problems}.values())
+    return tuple(problems), unknown
 
 
 def _lingering(

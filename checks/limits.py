@@ -58,7 +58,7 @@ class Limits:
         if candidates is None:
             matching = (i for i, o in enumerate(self._overrides) if fnmatchcase(check.id, o.checks))
             candidates = self._per_check.setdefault(check.id, tuple(matching))
-        chosen = tuple(i for i in candidates if self._overrides[i].resources.matches(address))
+        chosen = candidates and tuple(i for i in candidates if self._overrides[i].resources.matches(address))
         ruling = self._rulings.get((check.id, chosen))
         if ruling is None:
             ruling = self._rulings.setdefault((check.id, chosen), self._compile(check, chosen))

@@ -1,15 +1,22 @@
 """What all tests share: tools of the operating system, which are never installed by make, and no skip in CI."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
 
 import pytest
 
+from agent.cli import GARBAGE
+
 MAY_BE_SKIPPED = "test_image"
 """The image's tests need a container engine, which CI need not have."""
 
 _skipped: list[str] = []
+
+
+def pytest_configure() -> None:
+    gc.set_threshold(*GARBAGE)  # as the command does
 
 
 @pytest.fixture(scope="session")

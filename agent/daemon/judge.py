@@ -1,6 +1,5 @@
 """The one thread that judges, and the one that writes: events in, one committed change each, then what follows from it."""
 
-import gc
 import queue
 import time
 from collections.abc import Callable
@@ -25,8 +24,6 @@ from checks.facts import KafkaSnapshot, Snapshot, Unknown, Why, unseen_kafka, un
 
 TICK = 1.0
 """Seconds between two looks at the clock and the inbox."""
-GARBAGE = 50_000
-"""Objects made between two searches for garbage: a look makes many, and none in cycles, so that there is nothing to find."""
 LISTED = 50
 """Transitions of one change that the log names one by one."""
 
@@ -95,7 +92,6 @@ class Judge:
 
     def run(self) -> None:
         """Until it is stopped."""
-        gc.set_threshold(GARBAGE, 20, 100)
         while self.turn(self._patience()):
             pass
 

@@ -109,9 +109,9 @@ def _uncommitted(ends: LogEnds, groups: Sequence[Group], rows: _Rows) -> list[in
     beyond = partition >= count
     width = ends.end.size + 1
     wanted = who * width + np.where(beyond, width - 1, first + partition)
-    there = np.repeat(np.arange(len(groups)), np.diff(rows.bounds)) * width + rows.log
-    wider: list[int] = np.unique(who[beyond | ~np.isin(wanted, there)]).tolist()
-    return wider
+    there = np.sort(np.repeat(np.arange(len(groups)), np.diff(rows.bounds)) * width + rows.log)
+    found = np.append(there, -1)[np.searchsorted(there, wanted)] == wanted
+    return sorted(set(who[beyond | ~found].tolist()))
 
 
 def _with_assigned(group: Group, committed: Committed) -> tuple[tuple[str, ...], Ints, Ints, Ints, Codes]:
