@@ -31,6 +31,7 @@ from agent.demo.cluster.model import (
 )
 from agent.demo.cluster.records import Point
 from agent.demo.cluster.server import SimulatedCluster
+from agent.demo.cluster.writing import Writing
 
 __all__ = [
     "ANONYMOUS",
@@ -49,6 +50,7 @@ __all__ = [
     "SimulatedCluster",
     "Source",
     "Topic",
+    "Writing",
     "all_but",
     "brokers",
     "estate",

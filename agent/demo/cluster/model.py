@@ -11,6 +11,7 @@ from typing import Literal
 from zlib import crc32
 
 from agent.demo.cluster.records import Point
+from agent.demo.cluster.writing import PLAIN, Writing
 
 NOBODY = -1
 """The leader of a partition without one; the committed offset of a partition without one."""
@@ -18,8 +19,8 @@ NOBODY = -1
 ANONYMOUS = "ANONYMOUS"
 """The principal of a connection without SASL."""
 
-DESCRIBE, DESCRIBE_CONFIGS = 8, 10
-TOPIC_OPERATIONS = frozenset({3, 4, 5, 6, 7, DESCRIBE, DESCRIBE_CONFIGS, 11})
+READ, DESCRIBE, DESCRIBE_CONFIGS = 3, 8, 10
+TOPIC_OPERATIONS = frozenset({READ, 4, 5, 6, 7, DESCRIBE, DESCRIBE_CONFIGS, 11})
 GROUP_OPERATIONS = frozenset({3, 6, DESCRIBE})
 CLUSTER_OPERATIONS = frozenset({5, 7, DESCRIBE, 9, DESCRIBE_CONFIGS, 11, 12})
 
@@ -97,6 +98,8 @@ class Topic:
     internal: bool = False
     configs: dict[str, Config] = field(default_factory=dict)
     record_bytes: int = 100
+    """For the sizes on disk; what a Fetch shows is as `writing` says."""
+    writing: Writing = PLAIN
     id: uuid.UUID = _NO_ID
 
     def __post_init__(self) -> None:
@@ -196,7 +199,8 @@ def all_but(*names: str) -> AllBut:
 class Rights:
     """What a principal may: DESCRIBE `topics`, `groups`, the `cluster`; DESCRIBE_CONFIGS of topics and of the cluster.
 
-    `more` says whether it has every other operation too, as a superuser has: that shows in authorized operations.
+    `more` says whether it has every other operation too, as a superuser has: that shows in authorized operations. Without
+    it the principal may READ the topics in `read` alone.
     """
 
     topics: Container[str] = AllBut()
@@ -205,9 +209,11 @@ class Rights:
     topic_configs: Container[str] = AllBut()
     cluster_configs: bool = True
     more: bool = True
+    read: Container[str] = ()
 
     def on_topic(self, topic: str) -> frozenset[int]:
-        return self._of(TOPIC_OPERATIONS, describe=topic in self.topics, configs=topic in self.topic_configs)
+        found = self._of(TOPIC_OPERATIONS, describe=topic in self.topics, configs=topic in self.topic_configs)
+        return found | {READ} if topic in self.read else found
 
     def on_group(self, group: str) -> frozenset[int]:
         return self._of(GROUP_OPERATIONS, describe=group in self.groups, configs=False)

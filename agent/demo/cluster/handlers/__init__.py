@@ -11,7 +11,7 @@ from kafka.protocol.admin import (
     ListGroupsRequest,
     ListPartitionReassignmentsRequest,
 )
-from kafka.protocol.consumer import ListOffsetsRequest, OffsetFetchRequest
+from kafka.protocol.consumer import FetchRequest, ListOffsetsRequest, OffsetFetchRequest
 from kafka.protocol.metadata import ApiVersionsRequest, FindCoordinatorRequest, MetadataRequest
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
@@ -26,6 +26,7 @@ from agent.demo.cluster.handlers.brokers import (
 )
 from agent.demo.cluster.handlers.call import Call
 from agent.demo.cluster.handlers.configs import describe_configs
+from agent.demo.cluster.handlers.fetch import fetch
 from agent.demo.cluster.handlers.groups import describe_consumer_groups, describe_groups, list_groups
 from agent.demo.cluster.handlers.offsets import list_offsets, offset_fetch
 
@@ -42,6 +43,7 @@ class Api(NamedTuple):
 
 
 APIS: Mapping[int, Api] = {
+    1: Api(FetchRequest, 4, 12, fetch),
     2: Api(ListOffsetsRequest, 1, 11, list_offsets),
     3: Api(MetadataRequest, 0, 13, metadata),
     9: Api(OffsetFetchRequest, 1, 10, offset_fetch),

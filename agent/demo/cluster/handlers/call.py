@@ -6,6 +6,7 @@ from agent.demo.cluster.faults import ItemErrors
 from agent.demo.cluster.model import Model, Rights
 
 NONE = 0
+OFFSET_OUT_OF_RANGE = 1
 UNKNOWN_TOPIC_OR_PARTITION = 3
 LEADER_NOT_AVAILABLE = 5
 NOT_LEADER_OR_FOLLOWER = 6

@@ -123,7 +123,7 @@ _NOT_FOUND = Found(-1, -1)
 
 def _looked_up(call: Call, topic: str, row: Any, *, committed_only: bool) -> tuple[int, Found, int]:
     """(error, what was found, leader epoch)"""
-    error, partition = _led_here(call, topic, row)
+    error, partition = led_here(call, topic, row.partition_index, row.current_leader_epoch)
     if error or partition is None:
         return error, _NOT_FOUND, -1
     end = partition.log_end
@@ -146,18 +146,18 @@ def _looked_up(call: Call, topic: str, row: Any, *, committed_only: bool) -> tup
     return NONE, found, partition.leader_epoch
 
 
-def _led_here(call: Call, topic: str, row: Any) -> tuple[int, Partition | None]:
-    if error := call.errors.partition(topic, row.partition_index):
+def led_here(call: Call, topic: str, index: int, believed: int) -> tuple[int, Partition | None]:
+    """Error, or the partition, if this broker leads it; `believed`: the leader epoch of who asks, -1 for none."""
+    if error := call.errors.partition(topic, index):
         return error, None
     if topic not in call.rights.topics:
         return TOPIC_AUTHORIZATION_FAILED, None
     known = call.model.topics.get(topic)
-    if known is None or not 0 <= row.partition_index < len(known.partitions):
+    if known is None or not 0 <= index < len(known.partitions):
         return UNKNOWN_TOPIC_OR_PARTITION, None
-    partition = known.partitions[row.partition_index]
+    partition = known.partitions[index]
     if partition.leader != call.broker:
         return NOT_LEADER_OR_FOLLOWER, None
-    believed = row.current_leader_epoch
     if believed not in (-1, partition.leader_epoch):
         return FENCED_LEADER_EPOCH if believed < partition.leader_epoch else UNKNOWN_LEADER_EPOCH, None
     return NONE, partition

@@ -14,11 +14,12 @@ from kafka.protocol.admin import (
     DescribeLogDirsRequest,
     ListGroupsRequest,
 )
-from kafka.protocol.consumer import ListOffsetsRequest, OffsetFetchRequest
+from kafka.protocol.consumer import FetchRequest, ListOffsetsRequest, OffsetFetchRequest
 from kafka.protocol.metadata import ApiVersionsRequest, FindCoordinatorRequest, MetadataRequest
 
+from agent.collect.kafka.batches import batches, records
 from agent.collect.kafka.messages import ConsumerGroupDescribeRequest
-from agent.demo.cluster import Model, SimulatedCluster
+from agent.demo.cluster import Model, Rights, SimulatedCluster, Writing
 
 Ask = Callable[..., Any]
 
@@ -27,7 +28,7 @@ Ask = Callable[..., Any]
 def test_api_versions(ask: Ask, version: int) -> None:
     answer = ask(ApiVersionsRequest(client_software_name="x", client_software_version="1"), version)
     assert answer.error_code == 0
-    assert {row.api_key for row in answer.api_keys} == {2, 3, 9, 10, 15, 16, 17, 18, 32, 35, 36, 46, 60, 69}
+    assert {row.api_key for row in answer.api_keys} == {1, 2, 3, 9, 10, 15, 16, 17, 18, 32, 35, 36, 46, 60, 69}
 
 
 @pytest.mark.parametrize("version", range(14))
@@ -204,3 +205,55 @@ def test_an_api_versions_request_from_the_future_is_answered_with_what_there_is(
     answer = ask(ApiVersionsRequest(client_software_name="x", client_software_version="1"), 4)
     assert answer.error_code == 35
     assert {row.api_key: row.max_version for row in answer.api_keys}[18] == 2
+
+
+@pytest.mark.parametrize("version", range(4, 13))
+def test_fetch(model: Model, ask: Ask, version: int) -> None:
+    model.topics["orders"].writing = Writing(key=lambda p, o: b"%d/%d" % (p, o) if o % 2 else None, codec=1)
+    (partition,) = ask(fetching(95, 1 << 20), version).responses[0].partitions
+    assert (partition.error_code, partition.high_watermark) == (0, 100)
+    (batch,) = batches(bytes(partition.records))
+    assert (batch.offset, batch.records, batch.codec) == (90, 10, 1)
+    assert [record.key for record in records(batch)][:4] == [None, b"0/91", None, b"0/93"]
+
+
+def fetching(offset: int, size: int, topic: str = "orders") -> FetchRequest:
+    kind = FetchRequest.FetchTopic
+    row = kind.FetchPartition(partition=0, current_leader_epoch=-1, fetch_offset=offset, partition_max_bytes=size)
+    return FetchRequest(
+        replica_id=-1,
+        max_wait_ms=0,
+        min_bytes=0,
+        max_bytes=size,
+        isolation_level=0,
+        session_id=0,
+        session_epoch=-1,
+        topics=[kind(topic=topic, partitions=[row])],
+        forgotten_topics_data=[],
+        rack_id="",
+    )
+
+
+@pytest.mark.parametrize(("size", "whole"), [(1, 1), (900, 1), (1200, 2), (1 << 20, 10)])
+def test_a_fetch_is_cut_where_it_is_told_to_be_but_for_its_first_batch(ask: Ask, size: int, whole: int) -> None:
+    (partition,) = ask(fetching(0, size), 12).responses[0].partitions
+    data = bytes(partition.records)
+    found = list(batches(data))
+    assert len(found) == whole
+    assert len(data) <= max(size, found[0].size)
+
+
+@pytest.mark.parametrize(
+    ("rights", "offset", "error"),
+    [
+        (Rights(more=False), 0, 29),
+        (Rights(more=False, read={"orders"}), 0, 0),
+        (Rights(topics=set()), 0, 29),
+        (Rights(), 101, 1),
+    ],
+)
+def test_what_may_not_be_read_or_is_not_there(model: Model, ask: Ask, rights: Rights, offset: int, error: int) -> None:
+    model.rights["ANONYMOUS"] = rights
+    (partition,) = ask(fetching(offset, 1000), 12).responses[0].partitions
+    assert partition.error_code == error
+    assert bool(partition.records) == (not error)
