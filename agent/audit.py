@@ -1,14 +1,15 @@
 """The audit: snapshots in, one report for each target out. Everything in it comes from the snapshots, the time too."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from agent.errors import ConfigError
 from checks import all_checks
 from checks.check import Check, Severity, Tier
 from checks.evaluate import Gap, Report, evaluate
-from checks.facts import History, Snapshot, SqsSnapshot, Unknown, Why, facts_of
+from checks.facts import History, Listing, Snapshot, SqsSnapshot, Unknown, Why, facts_of
 from checks.ignores import TAG, Ignore, tagged
 from checks.limits import Limits
 from checks.wording import count
@@ -29,6 +30,12 @@ class Audited:
     def unseen(self) -> Unknown | None:
         """Why the whole target could not be observed, if so."""
         return self.report.unseen
+
+    @property
+    def listings(self) -> Mapping[str, Listing[Any]]:
+        """The lists of the snapshot by kind."""
+        names = ("topics", "groups", "queues")
+        return {name: getattr(self.snapshot, name) for name in names if hasattr(self.snapshot, name)}
 
 
 def chosen_checks(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Check, ...]:

@@ -3,7 +3,11 @@
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +19,11 @@ from agent.errors import ConfigError, SnapshotError
 
 if TYPE_CHECKING:
     from agent.audit import Audited
+    from agent.cli.targets import Aim
+    from agent.report.content import Content
+    from checks.check import Check, Severity
+    from checks.evaluate import Fingerprint
+    from checks.facts import Address, Snapshot
 
 _KEY = 64
 """Characters of a key that are shown."""
@@ -34,6 +43,8 @@ _LOOKING = (
     "show_keys",
 )
 """Options that mean nothing with --from."""
+_WHOLE = ("json",)
+"""Formats for programs, which group by themselves."""
 
 
 @click.command("audit")
@@ -56,8 +67,28 @@ _LOOKING = (
     help="Exit with 1 if there is a finding this severe. [default: warning]",
 )
 @click.option("--fail-on-gap", is_flag=True, help="Exit with 1 also if something could not be judged.")
+@click.option(
+    "--owner", metavar="GLOB", help="Only resources of these owners: owners: of the configuration, or a queue's tag."
+)
+@click.option(
+    "--group-by",
+    type=click.Choice(["target", "owner", "check", "severity"]),
+    default="target",
+    show_default=True,
+    help="What findings are told together by.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, readable=False),
+    help="Leave out findings that stand in this file: only new ones are shown, and fail.",
+)
+@click.option(
+    "--write-baseline",
+    type=click.Path(path_type=Path, readable=False),
+    help="Write all findings of now into this file; they fail no more. What it has and could not be judged now, stays.",
+)
 @format_option
-@click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file, whole or not at all.")
 def command(
     *,
     source: Path | None,
@@ -68,6 +99,10 @@ def command(
     skip: tuple[str, ...],
     fail_on: str | None,
     fail_on_gap: bool,
+    owner: str | None,
+    group_by: str,
+    baseline: Path | None,
+    write_baseline: Path | None,
     form: str,
     output: Path | None,
     show_keys: bool,
@@ -82,48 +117,133 @@ def command(
     mqcanary audit --kafka kafka-1:9092,kafka-2:9092
     mqcanary audit --kafka kafka-1:9093 --kafka-properties client.properties
     mqcanary audit --sqs us-east-1 --format json
-    mqcanary audit --config mqcanary.yaml
+    mqcanary audit --config mqcanary.yaml --owner payments
     mqcanary audit --from snapshot.json
     mqcanary audit --kafka kafka-1:9092 --sample 'orders*'
 
-    Exit codes: 0 nothing at or above --fail-on; 1 findings (or gaps with --fail-on-gap); 2 wrong usage or
-    configuration; 3 a whole target could not be observed.
+    To fail on what is new alone, keep the findings of today beside your code:
+
+    \b
+    mqcanary audit --config mqcanary.yaml --write-baseline mqcanary.baseline
+    mqcanary audit --config mqcanary.yaml --baseline mqcanary.baseline
+
+    With --baseline, --fail-on asks for new findings only; a known one stays known when it gets worse. Gaps stand in no baseline:
+    --fail-on-gap and exit code 3 are as ever, and an entry that could not be judged counts as neither there nor fixed.
+
+    Exit codes: 0 nothing (with --baseline: nothing new) at or above --fail-on, and after --write-baseline; 1 findings (or gaps with
+    --fail-on-gap); 2 wrong usage or configuration; 3 a whole target could not be observed.
     """  # noqa: D301 - \b is click's own mark
     from agent import audit as auditing
+    from agent import baseline as baselines
     from agent import snapshot as files
-    from agent.cli.targets import aim, look, named, ruled
+    from agent.cli.targets import aim, ruled
+    from agent.owners import Owners
+    from agent.report.content import Content
+    from agent.writing import writable, write
+
+    _refuse_vain(source, form, group_by)
+    if show_keys:
+        _refuse_keys(targets["sample"], form, output)
+    known = [] if baseline is None else baselines.load(baseline)
+    former = baselines.load(write_baseline) if write_baseline is not None and write_baseline.exists() else []
+    for path in filter(None, (save, output, write_baseline)):
+        writable(path)  # told now, not after an hour of samples
+    keys: dict[str, Counter[bytes]] | None = {} if show_keys else None
+    target = aim(keys=keys, **targets) if source is None else ruled(targets["config"])
+    checks = auditing.chosen_checks(only or target.audit.only, skip or target.audit.skip)
+    if source is None:
+        snapshots, audited = _look(target, checks, samples, every)
+    else:
+        snapshots = _load(source)
+        audited = auditing.audit(snapshots, checks, target.limits)
+    if save is not None:
+        write(save, files.dumps(snapshots))
+    threshold = target.audit.threshold if fail_on is None else _level(fail_on)
+    content = Content(
+        audited,
+        checks,
+        auditing.remarks(audited, checks, target.limits.ignores),
+        owner=Owners(target.policy, audited).of,
+        group_by=group_by,
+        threshold=threshold,
+        file="" if targets["config"] is None else str(targets["config"]),
+    )
+    if owner is not None:
+        narrowed, note = Owners(target.policy, audited).only(audited, owner)
+        content = replace(content, audited=narrowed, notes=(note,))
+
+    def asked(address: "Address") -> bool:
+        names = not address.kind or _among(address.name, targets["include"], targets["exclude"])
+        return names and (owner is None or fnmatchcase(content.owner(address), owner))
+
+    written: set[Fingerprint] = set()
+    if write_baseline is not None:
+        written = _rewrite(write_baseline, {*former, *known}, content, asked)
+    if baseline is not None:
+        compared = baselines.compare(str(baseline), known, content.audited, checks, asked)
+        content = replace(
+            content,
+            audited=baselines.new(content.audited, set(known)),
+            compared=compared,
+            notes=(*content.notes, compared.told()),
+        )
+    _print(content, form, output)
+    if keys:
+        _print_keys(keys)
+    left = baselines.new(content.audited, written)
+    sys.exit(auditing.exit_code(left, threshold, fail_on_gap=fail_on_gap))
+
+
+def _load(source: Path) -> "list[Snapshot]":
+    from agent import snapshot as files
+
+    snapshots = list(files.load(source))
+    if not snapshots:
+        raise SnapshotError(f"{source} holds no target; take the snapshot again")
+    return snapshots
+
+
+def _look(
+    target: "Aim", checks: "Sequence[Check]", samples: int | None, every: float
+) -> "tuple[list[Snapshot], list[Audited]]":
+    """Looks as often as is asked for; else once, and once more where a check waits for it."""
+    from agent import audit as auditing
+    from agent.cli.targets import look, named
+
+    snapshots = look(target, samples or 1, every)
+    audited = auditing.audit(snapshots, checks, target.limits)
+    if samples is None and auditing.needs_another_poll(audited, checks):
+        latest = dict(enumerate(snapshots[-len(target.watched) :]))
+        snapshots = named([*snapshots, *look(target, 1, min(every, _SECOND_LOOK), latest)], len(latest), {})
+        audited = auditing.audit(snapshots, checks, target.limits)
+    return snapshots, audited
+
+
+def _rewrite(
+    path: Path, former: "AbstractSet[Fingerprint]", content: "Content", asked: "Callable[[Address], bool]"
+) -> "set[Fingerprint]":
+    """Writes the findings of now, and what `former` had that nobody could judge; the former."""
+    from agent import baseline as baselines
+    from agent.writing import write
+
+    found = {fingerprint for one in content.audited for fingerprint in one.report.findings}
+    before = baselines.compare(str(path), former, content.audited, content.checks, asked)
+    kept = before.of(baselines.Fate.UNSEEN, baselines.Fate.ASIDE)
+    write(path, baselines.dumps([*found, *kept]))
+    click.echo(f"mqcanary: {before.written(len(found))}", err=True)
+    return found
+
+
+def _level(name: str) -> "Severity | None":
     from checks.check import Severity
 
-    if source is not None:
-        _refuse_looking()
-        limits, settings = ruled(targets["config"])
-        checks = auditing.chosen_checks(only or settings.only, skip or settings.skip)
-        snapshots = list(files.load(source))
-        if not snapshots:
-            raise SnapshotError(f"{source} holds no target; take the snapshot again")
-        audited = auditing.audit(snapshots, checks, limits)
-    else:
-        keys: dict[str, Counter[bytes]] | None = {} if show_keys else None
-        if show_keys:
-            _refuse_keys(targets["sample"], form, output)
-        target = aim(keys=keys, **targets)
-        limits, settings = target.limits, target.audit
-        checks = auditing.chosen_checks(only or settings.only, skip or settings.skip)
-        for path in filter(None, (save, output)):
-            _writable(path)  # told now, not after an hour of samples
-        snapshots = look(target, samples or 1, every)
-        audited = auditing.audit(snapshots, checks, limits)
-        if samples is None and auditing.needs_another_poll(audited, checks):
-            latest = dict(enumerate(snapshots[-len(target.watched) :]))
-            snapshots = named([*snapshots, *look(target, 1, min(every, _SECOND_LOOK), latest)], len(latest), {})
-            audited = auditing.audit(snapshots, checks, limits)
-    if save is not None:
-        _write(save, files.dumps(snapshots))
-    _print(audited, form, output, auditing.remarks(audited, checks, limits.ignores))
-    if source is None and keys:
-        _print_keys(keys)
-    threshold = settings.threshold if fail_on is None else None if fail_on == "never" else Severity[fail_on.upper()]
-    sys.exit(auditing.exit_code(audited, threshold, fail_on_gap=fail_on_gap))
+    return None if name == "never" else Severity[name.upper()]
+
+
+def _among(name: str, include: "Sequence[str]", exclude: "Sequence[str]") -> bool:
+    """Whether the options of the command line let a name be looked at."""
+    chosen = not include or any(fnmatchcase(name, glob) for glob in include)
+    return chosen and not any(fnmatchcase(name, glob) for glob in exclude)
 
 
 def _refuse_keys(sample: Sequence[str], form: str, output: Path | None) -> None:
@@ -148,36 +268,28 @@ def _print_keys(keys: "Mapping[str, Counter[bytes]]") -> None:
             click.echo(f"  {number:>7,}  {text if len(text) <= _KEY else text[: _KEY - 1] + '…'}")
 
 
-def _refuse_looking() -> None:
-    """What says how to look means nothing for a file: whoever writes it expects something else."""
+def _refuse_vain(source: Path | None, form: str, group_by: str) -> None:
+    """An option that means nothing beside another: whoever writes it expects something else.
+
+    Raises:
+        ConfigError: there is one.
+    """
     given = click.get_current_context().get_parameter_source
     vain = [f"--{name.replace('_', '-')}" for name in _LOOKING if given(name) is ParameterSource.COMMANDLINE]
-    if vain:
+    if source is not None and vain:
         raise ConfigError(f"--from judges what was seen before: leave out {', '.join(vain)}")
+    if group_by != "target" and form in _WHOLE:
+        raise ConfigError(f"--group-by is for what people read: leave it out with --format {form}, which has all of it")
 
 
-def _print(audited: "list[Audited]", form: str, output: Path | None, remarks: list[str]) -> None:
-    from agent.report import json as as_json
-    from agent.report import text as as_text
+def _print(content: "Content", form: str, output: Path | None) -> None:
+    from agent.writing import write
 
     terminal = output is None and sys.stdout.isatty()
     width = max(60, min(120, shutil.get_terminal_size().columns)) if terminal else 80
-    report = as_json.render(audited, remarks) if form == "json" else as_text.render(audited, width, remarks)
+    format_ = import_module(f"agent.report.{form}")
+    report = format_.render(content, width) if form == "text" else format_.render(content)
     if output is not None:
-        _write(output, click.unstyle(report) if form == "text" else report)
+        write(output, click.unstyle(report) if form == "text" else report)
     else:
         click.echo(report, nl=False, color=colour())
-
-
-def _writable(path: Path) -> None:
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise ConfigError(f"{path} can't be written: {error.strerror}") from None
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path} can't be written: {error.strerror}") from None

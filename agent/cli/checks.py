@@ -70,8 +70,7 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
     for name, text in check.doc.sections.items():
         click.echo(click.wrap_text(f"{name}: {text}", 80, subsequent_indent="  ") + "\n")
     click.echo(f"Page: docs/checks/{check.id}.md\n")
-    limits, _ = ruled(config)
-    ruling = limits.of(check, address)
+    ruling = ruled(config).limits.of(check, address)
     rows = [(name, value, ruling.origins.get(name, "default")) for name, value in ruling.values.items()]
     settled = {"off": ruling.off, "severity": ruling.severity, "after": ruling.after}
     rows += [(name, value, ruling.origins[name]) for name, value in settled.items() if name in ruling.origins]

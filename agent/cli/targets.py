@@ -15,8 +15,9 @@ from agent.collect.building import DEFAULT_DEADLINE, Watched, build
 from agent.collect.kafka.security import Security
 from agent.collect.targets import Collector, observe
 from agent.config.loading import endpoints, load
-from agent.config.model import Audit, KafkaTarget, NameChoice, SqsTarget
+from agent.config.model import Audit, Config, KafkaTarget, NameChoice, SqsTarget
 from agent.errors import ConfigError
+from alerts.policy import Policy
 from checks import all_checks
 from checks.facts import Address, History, Snapshot, Unknown, facts_of
 from checks.limits import Limits
@@ -33,6 +34,8 @@ class Aim:
     audit: Audit = field(default_factory=Audit)
     kafka: int = 0
     """How many of the first are clusters."""
+    policy: Policy = field(default_factory=Policy)
+    """Whose resources are, and who is told."""
 
     def only_kafka(self) -> "Aim":
         return replace(self, watched=self.watched[: self.kafka])
@@ -77,7 +80,7 @@ def aim(
 
         sampling = Sampling(tuple(sample), keys=keys)
     watched = build(clusters, regions, questions, deadline=deadline, platform=platform, sampling=sampling)
-    return Aim(tuple(watched), limits, file.audit if file else Audit(), len(clusters))
+    return replace(_aim(file), watched=tuple(watched), kafka=len(clusters))
 
 
 def _region(text: str) -> SqsTarget:
@@ -88,10 +91,13 @@ def _region(text: str) -> SqsTarget:
     raise ConfigError(f"--sqs: {reason}")
 
 
-def ruled(config: Path | None) -> tuple[Limits, Audit]:
-    """What a file says of judging, or the defaults."""
-    file = load(config) if config else None
-    return (file.limits, file.audit) if file else (Limits(), Audit())
+def ruled(config: Path | None) -> Aim:
+    """What a file says of judging, or the defaults; without targets."""
+    return _aim(load(config) if config else None)
+
+
+def _aim(file: Config | None) -> Aim:
+    return Aim(limits=file.limits, audit=file.audit, policy=file.running.policy) if file else Aim()
 
 
 def _clusters(bootstraps: Sequence[str], properties: Path | None) -> Iterator[KafkaTarget]:

@@ -9,6 +9,7 @@ from types import ModuleType
 import click
 
 from agent.audit import audit
+from agent.report.content import Content
 from agent.report.text import render
 from checks import FAMILIES, all_checks
 from checks.check import Check, LimitSpec, Need, Tier
@@ -131,7 +132,7 @@ def _finding(check: Check) -> str:
     if tests is None:
         return ""
     example = tests.FIRING[0]
-    report = click.unstyle(render(audit(example.snapshots, [check], example.limits), 100))
+    report = click.unstyle(render(Content(audit(example.snapshots, [check], example.limits)), 100))
     _, finding, *_ = report.split("\n\n")
     return "\n".join(line.removeprefix("  ") for line in finding.splitlines())
 

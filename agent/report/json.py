@@ -1,11 +1,13 @@
 """The audit as JSON, for programs: the schema is published in docs/report.schema.json and tested against."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from agent import VERSION
 from agent.audit import Audited, counts
+from agent.baseline import Compared, Fate
+from agent.report.content import Content
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding, Gap
 from checks.facts import Unknown
@@ -14,21 +16,23 @@ from checks.ignores import Ignore
 FORMAT = 1
 
 
-def render(audited: Sequence[Audited], remarks: Sequence[str] = ()) -> str:
+def render(content: Content) -> str:
     """The document, stable in its order: targets as given, findings by severity, check and resource."""
-    findings = [f for one in audited for f in ordered(one)]
+    audited = content.audited
+    findings = content.findings()
     gaps = [gap for one in audited for gap in one.report.gaps.values()]
     document = {
         "version": FORMAT,
         "mqcanary": VERSION,
         "targets": [_target(one) for one in audited],
-        "findings": [_finding(finding) for finding in findings],
+        "findings": [_finding(finding, content) for finding in findings],
         "ignored": [
-            {**_finding(one.finding), "reason": one.by.reason, "until": _day(one.by), "origin": one.by.origin}
+            {**_finding(one.finding, content), "reason": one.by.reason, "until": _day(one.by), "origin": one.by.origin}
             for audit in audited
             for one in sorted(audit.report.ignored.values(), key=lambda one: str(one.finding.fingerprint))
         ],
-        "remarks": list(remarks),
+        "remarks": list(content.remarks),
+        "baseline": None if content.compared is None else _compared(content.compared),
         "gaps": [_gap(gap) for gap in sorted(gaps, key=lambda g: (str(g.address), g.check))],
         "summary": {
             **{str(s): sum(f.severity is s for f in findings) for s in reversed(Severity)},
@@ -40,16 +44,20 @@ def render(audited: Sequence[Audited], remarks: Sequence[str] = ()) -> str:
     return json.dumps(document, indent=2, default=list) + "\n"
 
 
+def _compared(compared: Compared) -> Mapping[str, Any]:
+    return {
+        "file": compared.place,
+        **{
+            str(fate): [
+                {"check": entry.check, "resource": str(entry.address), "key": entry.key} for entry in compared.of(fate)
+            ]
+            for fate in Fate
+        },
+    }
+
+
 def _day(by: Ignore) -> str | None:
     return None if by.until is None else by.until.isoformat()
-
-
-def ordered(one: Audited) -> list[Finding]:
-    """The findings of a target, what matters most first."""
-    return sorted(
-        one.report.findings.values(),
-        key=lambda f: (-f.severity, f.fingerprint.check, str(f.fingerprint.address), f.fingerprint.key),
-    )
 
 
 def _target(one: Audited) -> Mapping[str, Any]:
@@ -57,24 +65,19 @@ def _target(one: Audited) -> Mapping[str, Any]:
         "address": str(one.report.target),
         "observed_at": one.report.at,
         "samples": one.samples,
-        "resources": {kind: len(listing.items) for kind, listing in listings(one).items()},
-        "excluded": {kind: listing.excluded for kind, listing in listings(one).items()},
+        "resources": {kind: len(listing.items) for kind, listing in one.listings.items()},
+        "excluded": {kind: listing.excluded for kind, listing in one.listings.items()},
         "unseen": None if one.unseen is None else _unknown(one.unseen),
     }
 
 
-def listings(one: Audited) -> Mapping[str, Any]:
-    """The lists of a target's snapshot by kind."""
-    names = ("topics", "groups", "queues")
-    return {name: getattr(one.snapshot, name) for name in names if hasattr(one.snapshot, name)}
-
-
-def _finding(finding: Finding) -> Mapping[str, Any]:
+def _finding(finding: Finding, content: Content) -> Mapping[str, Any]:
     return {
         "fingerprint": str(finding.fingerprint),
         "check": finding.fingerprint.check,
         "resource": str(finding.fingerprint.address),
         "key": finding.fingerprint.key,
+        "owner": content.owner(finding.fingerprint.address) or None,
         "kind": str(finding.kind),
         "severity": str(finding.severity),
         "summary": finding.summary,
@@ -138,6 +141,10 @@ def schema() -> Mapping[str, Any]:
         "check": text,
         "resource": resource,
         "key": {**text, "description": "Tells two problems of one check on one resource apart; mostly empty."},
+        "owner": {
+            "type": ["string", "null"],
+            "description": "As the configuration says, else the queue's tag; null where nobody is known.",
+        },
         "kind": {
             "enum": ["condition", "configuration"],
             "description": "A condition changes by itself; somebody set a configuration.",
@@ -162,6 +169,18 @@ def schema() -> Mapping[str, Any]:
             "description": "Whether somebody could close it now: --fail-on-gap asks for these.",
         },
     }
+    entry = _object({"check": text, "resource": resource, "key": text})
+    fates = {
+        Fate.KNOWN: "There still, and left out of the findings.",
+        Fate.FIXED: "Looked for and not there: these can be removed.",
+        Fate.IGNORED: "There, and an ignore covers it.",
+        Fate.UNSEEN: "Could not be judged: neither there nor fixed.",
+        Fate.ASIDE: "Not looked at: another target or owner, a check that did not run.",
+    }
+    baseline = {
+        "file": text,
+        **{str(fate): {"type": "array", "items": entry, "description": fates[fate]} for fate in Fate},
+    }
     summary = dict.fromkeys(("critical", "warning", "info", "ignored", "gaps", "unseen_targets"), whole)
     summary["gaps"] = {**whole, "description": "Those that count."}
     return {
@@ -176,6 +195,10 @@ def schema() -> Mapping[str, Any]:
                 "findings": {"type": "array", "items": _object(finding)},
                 "ignored": {"type": "array", "items": _object(ignored)},
                 "remarks": {"type": "array", "items": text, "description": "Ignores to look at."},
+                "baseline": {
+                    "oneOf": [{"type": "null"}, _object(baseline)],
+                    "description": "With --baseline, what became of its entries; findings are the new ones then.",
+                },
                 "gaps": {"type": "array", "items": _object(gap)},
                 "summary": _object(summary),
             }

@@ -7,36 +7,42 @@ from datetime import UTC, datetime
 import click
 
 from agent.audit import Audited, counts
-from agent.report.json import listings, ordered
+from agent.report.content import LONGEST, Cause, Content, causes, ordered
 from checks import all_checks
 from checks.check import Evidence, Severity
-from checks.evaluate import Finding, Gap
-from checks.facts import Address, Why
-from checks.wording import count, printable, shown, span
+from checks.evaluate import Finding
+from checks.facts import Address
+from checks.wording import count, listed, printable, shown
 
 COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _MOST = 6
 """Lines of a list before it is cut."""
-_LONGEST = 300
-"""Characters of what was seen before it is cut: an access policy may have 10,000. The JSON has it whole."""
 
 
-def render(audited: Sequence[Audited], width: int = 80, remarks: Sequence[str] = ()) -> str:
+def render(content: Content, width: int = 80) -> str:
     """The report; colours are click's business, which leaves them out where nobody can see them."""
-    return "\n".join(line for part in _parts(audited, width, remarks) for line in part) + "\n"
+    return "\n".join(line for part in _parts(content, width) for line in part) + "\n"
 
 
-def _parts(audited: Sequence[Audited], width: int, remarks: Sequence[str]) -> Iterator[Iterator[str]]:
-    for one in audited:
+def _parts(content: Content, width: int) -> Iterator[Iterator[str]]:
+    grouped = content.group_by != "target"
+    for group in content.groups() if grouped else ():
+        yield iter((click.style(group.title, bold=True, underline=True), ""))
+        yield from _findings(group.findings, width, apart=len(content.audited) > 1)
+    for one in content.audited:
         yield _head(one)
         if one.unseen is not None:
             yield _unseen(one, width)
             continue
-        yield from _findings(one, width) if one.report.findings else (_nothing(one),)
+        if not one.report.findings:
+            yield _nothing(one, "new " if content.compared else "")
+        elif not grouped:
+            yield from _findings(ordered(one), width)
         yield _gaps(one, width)
-    if remarks:
-        yield _remarks(remarks, width)
-    yield _totals(audited, width)
+    if content.remarks:
+        yield _remarks(content.remarks, width)
+    for text in (*content.notes, content.totals()):
+        yield wrapped(text, width, "")
 
 
 def _remarks(remarks: Sequence[str], width: int) -> Iterator[str]:
@@ -44,19 +50,6 @@ def _remarks(remarks: Sequence[str], width: int) -> Iterator[str]:
     for text in remarks:
         yield from wrapped(line(text), width, "  - ")
     yield ""
-
-
-def ignored_words(audited: Sequence[Audited]) -> str:
-    """`3 ignored, 1 of them until 2027-01-31`: the next to come back is named; empty where nothing is ignored."""
-    found = [(one, ignored.by) for one in audited for ignored in one.report.ignored.values()]
-    if not found:
-        return ""
-    ends = [(by.ends() or 0.0, one.report.at) for one, by in found if by.ends() is not None]
-    if not ends:
-        return f"{len(found)} ignored"
-    end, at = min(ends)
-    expire = sum(e == end for e, _ in ends)
-    return f"{len(found)} ignored, {expire} {'expires' if expire == 1 else 'expire'} in {span(max(0.0, end - at))}"
 
 
 def _head(one: Audited) -> Iterator[str]:
@@ -78,31 +71,33 @@ def _unseen(one: Audited, width: int) -> Iterator[str]:
         yield ""
 
 
-def _nothing(one: Audited) -> Iterator[str]:
+def _nothing(one: Audited, new: str) -> Iterator[str]:
     blind = any(counts(gap) for gap in one.report.gaps.values())
-    yield "No findings in what could be judged." if blind else "No findings."
+    yield f"No {new}findings in what could be judged." if blind else f"No {new}findings."
     yield ""
 
 
-def _findings(one: Audited, width: int) -> Iterator[Iterator[str]]:
-    """By resource, the worst first; what reads best together comes last, a list under one line."""
+def _findings(findings: Sequence[Finding], width: int, *, apart: bool = False) -> Iterator[Iterator[str]]:
+    """By resource, the worst first; what reads best together comes last, a list under one line. `apart`: they are of several
+    targets.
+    """
     together = {check.id for check in all_checks() if check.together}
-    apart: dict[Address, list[Finding]] = {}
+    single: dict[Address, list[Finding]] = {}
     joined: dict[tuple[str, Severity], list[Finding]] = {}
-    for finding in ordered(one):
+    for finding in findings:
         if finding.fingerprint.check in together:
             joined.setdefault((finding.fingerprint.check, finding.severity), []).append(finding)
         else:
-            apart.setdefault(finding.fingerprint.address, []).append(finding)
-    for address, findings in apart.items():
-        yield _resource(address, findings, width)
-    for findings in joined.values():
-        yield _joined(findings, width)
+            single.setdefault(finding.fingerprint.address, []).append(finding)
+    for address, alike in single.items():
+        yield _resource(address, alike, width, apart=apart)
+    for alike in joined.values():
+        yield _joined(alike, width, apart=apart)
 
 
-def _resource(address: Address, findings: Sequence[Finding], width: int) -> Iterator[str]:
+def _resource(address: Address, findings: Sequence[Finding], width: int, *, apart: bool) -> Iterator[str]:
     label = f"{address.kind.removesuffix('s')} {shown(address.name)}" if address.kind else str(address)
-    yield click.style(label, bold=True)
+    yield click.style(label, bold=True) + (f"  on {address.root}" if apart and address.kind else "")
     for finding in findings:
         yield from _finding(finding, width)
     yield ""
@@ -116,13 +111,14 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         yield " " * 11 + line
     yield " " * 11 + click.style(finding.fingerprint.check, dim=True)
     for evidence in finding.evidence[:_MOST]:
-        yield from wrapped(_seen(evidence, finding.fingerprint.address), width, " " * 11 + "seen  ")
+        yield from wrapped(seen(evidence, finding.fingerprint.address), width, " " * 11 + "seen  ")
     yield from wrapped(finding.fix.text, width, " " * 11 + "fix   ")
     if finding.fix.command:
         yield " " * 13 + f"$ {finding.fix.command}"  # never wrapped: it is there to be pasted
 
 
-def _seen(evidence: Evidence, about: Address) -> str:
+def seen(evidence: Evidence, about: Address) -> str:
+    """One observed fact in words, cut where it is endless."""
     where = "" if evidence.address == about else f"{shown(evidence.address.name)} "
     value = evidence.value
     told = (
@@ -131,15 +127,15 @@ def _seen(evidence: Evidence, about: Address) -> str:
     if isinstance(told, float) and told.is_integer():
         told = int(told)
     text = printable(str(told))
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return f"{where}{shown(evidence.field)} = {cut}" + (f" ({evidence.unit})" if evidence.unit else "")
 
 
-def _joined(findings: Sequence[Finding], width: int) -> Iterator[str]:
+def _joined(findings: Sequence[Finding], width: int, *, apart: bool) -> Iterator[str]:
     """One line for the target, the list under it, and the fix of the first: the others have the same with other names."""
     first = findings[0]
     if len(findings) == 1:
-        yield from _resource(first.fingerprint.address, findings, width)
+        yield from _resource(first.fingerprint.address, findings, width, apart=apart)
         return
     kind = first.fingerprint.address.kind.removesuffix("s")
     check = next(check for check in all_checks() if check.id == first.fingerprint.check)
@@ -155,51 +151,31 @@ def _joined(findings: Sequence[Finding], width: int) -> Iterator[str]:
 
 
 def _gaps(one: Audited, width: int) -> Iterator[str]:
-    """Grouped by cause: a missing right makes many gaps, and one line closes them all."""
-    causes: dict[tuple[Why, str, str], list[Gap]] = {}
-    for gap in one.report.gaps.values():
-        key = (gap.unknown.why, "" if gap.unknown.close else gap.unknown.detail, gap.unknown.close)
-        causes.setdefault(key, []).append(gap)
-    if not causes:
+    found = causes(one.report.gaps.values())
+    if not found:
         return
     yield click.style("Could not be judged", bold=True)
-    for (why, _, close), gaps in sorted(causes.items(), key=lambda item: (not counts(item[1][0]), -len(item[1]))):
-        yield from wrapped(
-            gaps[0].unknown.detail + (f" (and {len(gaps) - 1} alike)" if len(gaps) > 1 else ""),
-            width,
-            f"  {why:<11} ",
-            14,
-        )
-        checks = sorted({gap.check for gap in gaps if gap.check})
-        if checks:
-            about = [gap.address.name for gap in gaps if gap.address.name]
-            names = ", ".join(shown(name) for name in sorted(set(about))[:_MOST])
-            more = f" and {len(set(about)) - _MOST} more" if len(set(about)) > _MOST else ""
-            yield from wrapped(": ".join(filter(None, (", ".join(checks), names + more))), width, " " * 14)
-        if close:
-            yield from wrapped(close, width, " " * 14 + "→ ")
+    for cause in found:
+        yield from wrapped(told(cause), width, f"  {cause.why:<11} ", 14)
+        if about := concerned(cause):
+            yield from wrapped(about, width, " " * 14)
+        if cause.close:
+            yield from wrapped(cause.close, width, " " * 14 + "→ ")
     yield ""
 
 
-def _totals(audited: Sequence[Audited], width: int) -> Iterator[str]:
-    findings = [f for one in audited for f in one.report.findings.values()]
-    gaps = [gap for one in audited for gap in one.report.gaps.values() if counts(gap)]
-    unseen = sum(one.unseen is not None for one in audited)
-    by = [f"{sum(f.severity is s for f in findings)} {s}" for s in reversed(Severity)]
-    seen: dict[str, int] = {}
-    for one in audited:
-        for kind, listing in listings(one).items():
-            seen[kind] = seen.get(kind, 0) + len(listing.items)
-    excluded = sum(listing.excluded for one in audited for listing in listings(one).values())
-    line = f"{', '.join(by)}; {count(len(gaps), 'gap')}; looked at " + ", ".join(
-        count(number, kind.removesuffix("s")) for kind, number in seen.items()
+def told(cause: Cause) -> str:
+    """What could not be seen."""
+    return cause.detail + (f" (and {len(cause.gaps) - 1:,} alike)" if len(cause.gaps) > 1 else "")
+
+
+def concerned(cause: Cause) -> str:
+    """Which checks and resources; empty where it is all of them."""
+    return (
+        ": ".join(part for part in (", ".join(cause.checks), listed(cause.names, _MOST)) if part)
+        if cause.checks
+        else ""
     )
-    line += f" in {count(len(audited), 'target')}"
-    line += f", left out {excluded}" if excluded else ""
-    ignored = ignored_words(audited)
-    line += f"; {ignored}" if ignored else ""
-    line += f"; {count(unseen, 'target')} could not be observed" if unseen else ""
-    yield from wrapped(line, width, "")
 
 
 def line(text: str) -> str:
