@@ -6,7 +6,9 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,7 @@ class Listener:
         self._name, self._options, self._secrets = name, options, secrets
         self._server = _Server((options.host, options.port), app, numthreads=options.threads, server_name="mqcanary")
         self._server.timeout = options.timeout
-        self._server.expiration_interval = 0.25  # the longest that its loop takes to see that it should stop
+        self._server.expiration_interval = 5.0  # it wakes so often for nothing; stop() wakes it by itself
         self._port = options.port
 
     @property
@@ -117,7 +119,15 @@ class Listener:
         # cheroot closes its listener and then joins its workers without a limit: it is left alone with that.
         thread = threading.Thread(target=self._server.stop, name=f"{self._name} stops", daemon=True)
         thread.start()
-        thread.join(STOP)
+        end = time.monotonic() + STOP
+        while thread.is_alive() and time.monotonic() < end:
+            self._wake()
+            thread.join(0.05)
+
+    def _wake(self) -> None:
+        """The loop of cheroot sees that it should stop when a connection comes."""
+        with suppress(OSError), socket.create_connection((self._options.host, self._port), 0.1):
+            pass
 
     def _refused(self, error: Exception) -> Exception:
         if not isinstance(error, OSError):

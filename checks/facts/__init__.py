@@ -28,7 +28,7 @@ from checks.facts.kafka import (
 from checks.facts.lag import Lag, Late, Progress
 from checks.facts.logs import Arrivals, Logs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
-from checks.facts.sqs import Account, Queue, RedrivePolicy, SqsSnapshot, unseen_sqs
+from checks.facts.sqs import Account, Queue, QueueSettings, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.storage import Disk, Disks, Moves, PartitionSizes
 from checks.facts.target import BrokerConfigs, Facts, Now, TopicNames, absence, facts_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
@@ -73,6 +73,7 @@ __all__ = [
     "PartitionSizes",
     "Progress",
     "Queue",
+    "QueueSettings",
     "Reassignment",
     "RedrivePolicy",
     "Sample",

@@ -1,6 +1,6 @@
 """What follows from all queues of a target together, and from what they showed before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from checks.facts.history import SqsFrame
 from checks.facts.kafka import NEVER, Floats, Ints, Rows
 from checks.facts.logs import Flags
-from checks.facts.sqs import Queue, SqsSnapshot
+from checks.facts.sqs import Queue, QueueSettings, SqsSnapshot
 from checks.facts.unknown import Unknown, Why
 
 DEAD_LETTER_NAMES = ("*dlq*", "*dead-letter*", "*dead_letter*", "*deadletter*", "*-dlt", "*-dead", "*-failed")
@@ -33,7 +33,7 @@ class DeadLetterQueue:
     """The queue that one queue redrives into."""
 
     arn: str
-    queue: Queue | None
+    queue: QueueSettings | None
     """None: it was asked for by name, and there is no such queue."""
 
 
@@ -66,10 +66,14 @@ class Backlog:
 
 
 class RedriveGraph:
-    """Which queue redrives into which, of one snapshot: built once, asked for each queue."""
+    """Which queue redrives into which, of one snapshot: built once, asked for each queue.
 
-    def __init__(self, snapshot: SqsSnapshot) -> None:
+    `settled` gives the settings of a queue, the very same object as in the look before while they are the same.
+    """
+
+    def __init__(self, snapshot: SqsSnapshot, settled: Callable[[Queue], QueueSettings] = lambda queue: queue) -> None:
         self._snapshot = snapshot
+        self._settled = settled
         self._by_arn: dict[str, Queue] = {}
         self._sources: dict[str, set[str]] = {}
         self._unproven: Unknown | None = snapshot.queues.blind[0] if snapshot.queues.blind else None
@@ -98,7 +102,7 @@ class RedriveGraph:
         if arn in self._snapshot.missing:
             return DeadLetterQueue(arn, None)
         found = self._by_arn[arn] if arn in self._by_arn else self._snapshot.others.get(arn, _NOT_COLLECTED)
-        return found if isinstance(found, Unknown) else DeadLetterQueue(arn, found)
+        return found if isinstance(found, Unknown) else DeadLetterQueue(arn, self._settled(found))
 
 
 _NOT_COLLECTED = Unknown(Why.OFF, "its dead-letter queue is not in the snapshot")
@@ -126,7 +130,7 @@ class Depths:
         there = dead if dead is None or isinstance(dead, Unknown) else self._visible_in(dead.queue, run)
         return Backlog(at, visible, self._in_flight[run, column], there)
 
-    def _visible_in(self, queue: Queue | None, run: slice) -> Ints | None:
+    def _visible_in(self, queue: QueueSettings | None, run: slice) -> Ints | None:
         if queue is None:
             return None  # nothing comes back from a queue that is not there
         column = self._rows.get(queue.arn)

@@ -1,7 +1,8 @@
 """What can be known of the queues of one account and region in one cycle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from checks.facts.address import Address
 from checks.facts.unknown import Absence, Listing, Unknown, Why
@@ -22,19 +23,13 @@ class RedrivePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """The attributes of one queue, typed. Counts are approximate: SQS says they lag by about a minute."""
+class QueueSettings:
+    """What somebody set about one queue, typed: what checks of a configuration ask for. The same object while it is the same."""
 
     name: str
     url: str
     arn: str
     fifo: bool
-    visible: int | Unknown
-    """ApproximateNumberOfMessages."""
-    in_flight: int | Unknown
-    """ApproximateNumberOfMessagesNotVisible."""
-    delayed: int | Unknown
-    """ApproximateNumberOfMessagesDelayed."""
     retention: float | Unknown
     """MessageRetentionPeriod, seconds."""
     visibility_timeout: float | Unknown
@@ -58,8 +53,24 @@ class Queue:
     deduplication_scope: str | None
     throughput_limit: str | None
     tags: Mapping[str, str] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Queue(QueueSettings):
+    """The attributes of one queue. Counts are approximate: SQS says they lag by about a minute."""
+
+    visible: int | Unknown
+    """ApproximateNumberOfMessages."""
+    in_flight: int | Unknown
+    """ApproximateNumberOfMessagesNotVisible."""
+    delayed: int | Unknown
+    """ApproximateNumberOfMessagesDelayed."""
     at: float
     """When the attributes were read."""
+
+
+SETTINGS = attrgetter(*(field.name for field in fields(QueueSettings)))
+"""The settings of a queue, as a tuple that can be compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The facts of one target: its snapshot, its history, and what is derived from both, computed once."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,7 @@ from checks.facts.lag import Lag, Progress, progress_of
 from checks.facts.lags import answers_of, lags_of
 from checks.facts.logs import Arrivals, Logs
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
-from checks.facts.sqs import Account, Queue, SqsSnapshot
+from checks.facts.sqs import SETTINGS, Account, Queue, QueueSettings, SqsSnapshot
 from checks.facts.storage import Disks, Moves, PartitionSizes, sizes_of
 from checks.facts.unknown import Absence, Listing, Unknown, Why
 
@@ -93,7 +94,7 @@ def facts_of(snapshot: Snapshot, history: History, before: Facts | None = None) 
     """
     if isinstance(snapshot, KafkaSnapshot):
         return KafkaFacts(snapshot, history, before if isinstance(before, KafkaFacts) else None)
-    return SqsFacts(snapshot, history)
+    return SqsFacts(snapshot, history, before if isinstance(before, SqsFacts) else None)
 
 
 Provider = Callable[[Any, str], object]
@@ -110,7 +111,7 @@ class _Base:
     snapshot: Snapshot
 
     def __init__(self) -> None:
-        self._told: dict[tuple[type, str], object] = {}
+        self._told: defaultdict[type, dict[str, object]] = defaultdict(dict)
         self._subjects: dict[type, tuple[Address, ...]] = {}
         self._now = Now(self.snapshot.at)
         self._address = self.snapshot.address
@@ -143,13 +144,13 @@ class _Base:
             yield self.address.under(place, name)
 
     def get(self, kind: type[T], at: Address) -> T | Unknown:
-        key = (kind, at.name)
+        told = self._told[kind]
         try:  # most were asked before; asked first whether they were, all would pay twice
-            return self._told[key]  # type: ignore[return-value]
+            return told[at.name]  # type: ignore[return-value]
         except KeyError:
             provider = self.PROVIDERS.get(kind)
-            told = self._told[key] = _not_here(kind) if provider is None else provider(self, at.name)
-            return told  # type: ignore[return-value]
+            fact = told[at.name] = _not_here(kind) if provider is None else provider(self, at.name)
+            return fact  # type: ignore[return-value]
 
     def unasked(self, kind: type) -> tuple[str, Unknown] | None:  # noqa: ARG002 - most targets have no such facts
         return None
@@ -316,13 +317,25 @@ def _still(new: KafkaSnapshot, old: KafkaSnapshot, lags: Mapping[str, Lag | Unkn
 
 
 class SqsFacts(_Base):
-    SUBJECTS: Mapping[type, str] = {Account: "", Queue: "queues"}
+    SUBJECTS: Mapping[type, str] = {Account: "", Queue: "queues", QueueSettings: "queues"}
     snapshot: SqsSnapshot
 
-    def __init__(self, snapshot: SqsSnapshot, history: History) -> None:
+    def __init__(self, snapshot: SqsSnapshot, history: History, before: "SqsFacts | None" = None) -> None:
         self.snapshot = snapshot
         super().__init__()
         self._frames = history.sqs(snapshot.target)
+        # Never the facts before themselves: they would hold those before them.
+        self._former: Mapping[type, Mapping[str, object]] = {} if before is None else before.kept()
+        self._settings: dict[str, QueueSettings] = {}
+        self._settings_before: Mapping[str, QueueSettings] = {} if before is None else before.settings()
+
+    def kept(self) -> Mapping[type, Mapping[str, object]]:
+        """Of what follows from settings, what the next look may take from this one."""
+        return {kind: self._told[kind] for kind in (DeadLettersOf, DeadLetterQueue)}
+
+    def settings(self) -> Mapping[str, QueueSettings]:
+        """By ARN, those that were asked for."""
+        return self._settings
 
     @property
     def unseen(self) -> Unknown | None:
@@ -336,17 +349,31 @@ class SqsFacts(_Base):
 
     @cached_property
     def _graph(self) -> RedriveGraph:
-        return RedriveGraph(self.snapshot)
+        return RedriveGraph(self.snapshot, self._settled)
+
+    def _settled(self, queue: Queue) -> QueueSettings:
+        """Its settings; the object of the look before while they are the same, so that nobody judges them again."""
+        known = self._settings.get(queue.arn)
+        if known is None:
+            old = self._settings_before.get(queue.arn)
+            known = self._settings[queue.arn] = queue if old is None or SETTINGS(old) != SETTINGS(queue) else old
+        return known
+
+    def _again(self, kind: type[T], name: str, new: T) -> T:
+        """The fact of the look before where it says the same."""
+        old = self._former.get(kind, {}).get(name)
+        return old if old == new else new
 
     @cached_property
     def _depths(self) -> Depths:
         return Depths(self._frames)
 
     def _sources(self, queue: Queue) -> DeadLettersOf:
-        return self._graph.sources(queue)
+        return self._again(DeadLettersOf, queue.name, self._graph.sources(queue))
 
     def _target(self, queue: Queue) -> DeadLetterQueue | Unknown | None:
-        return self._graph.target(queue)
+        target = self._graph.target(queue)
+        return self._again(DeadLetterQueue, queue.name, target) if isinstance(target, DeadLetterQueue) else target
 
     def _depth(self, queue: Queue) -> Depth:
         return self._depths.depth(queue)
@@ -368,6 +395,7 @@ class SqsFacts(_Base):
         Now: _Base.now,
         Account: lambda self, _: self.snapshot.account,
         Queue: lambda self, name: _one(self.snapshot.queues.items, name, "queue"),
+        QueueSettings: _about(_settled),
         DeadLettersOf: _about(_sources),
         DeadLetterQueue: _about(_target),
         Depth: _about(_depth),

@@ -1,12 +1,12 @@
 from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Queue, known
+from checks.facts import QueueSettings, known
 from checks.wording import shown
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.INFO, together=True)
-def dlq_breaks_order(queue: Queue) -> Iterator[Problem]:
+def dlq_breaks_order(queue: QueueSettings) -> Iterator[Problem]:
     """A FIFO queue has a dead-letter queue, so a message that fails is overtaken by those behind it.
 
     Why: after the last receive the message is moved away, and the next of its group is delivered: with "create" in the

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import DeadLettersOf, Queue, Unknown, Why, known
+from checks.facts import DeadLettersOf, QueueSettings, Unknown, Why, known
 from checks.facts.queues import DEAD_LETTER_NAMES
 from checks.wording import aws, shell, shown
 
@@ -13,7 +13,7 @@ LONGEST_NAME = 80
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
 def dlq_missing(
-    queue: Queue, users: DeadLettersOf, *, patterns: tuple[str, ...] = DEAD_LETTER_NAMES
+    queue: QueueSettings, users: DeadLettersOf, *, patterns: tuple[str, ...] = DEAD_LETTER_NAMES
 ) -> Iterator[Problem]:
     """A queue has no dead-letter queue.
 

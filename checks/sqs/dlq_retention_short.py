@@ -1,14 +1,14 @@
 from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import DeadLetterQueue, Queue, known
+from checks.facts import DeadLetterQueue, QueueSettings, known
 from checks.wording import aws, shell, shown, span
 
 LONGEST = 14 * 86400
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
-def dlq_retention_short(queue: Queue, dead: DeadLetterQueue | None) -> Iterator[Problem]:
+def dlq_retention_short(queue: QueueSettings, dead: DeadLetterQueue | None) -> Iterator[Problem]:
     """A dead-letter queue keeps messages no longer than the queue they come from.
 
     Why: on a standard queue the move keeps the time of the first send, so a message that spent its days in the source

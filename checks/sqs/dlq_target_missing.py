@@ -1,12 +1,12 @@
 from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import DeadLetterQueue, Queue, RedrivePolicy, known
+from checks.facts import DeadLetterQueue, QueueSettings, RedrivePolicy, known
 from checks.wording import aws, shell, shown
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
-def dlq_target_missing(queue: Queue, dead: DeadLetterQueue | None) -> Iterator[Problem]:
+def dlq_target_missing(queue: QueueSettings, dead: DeadLetterQueue | None) -> Iterator[Problem]:
     """A queue's redrive policy points at a queue that does not exist.
 
     Why: SQS can't move a message that failed too often: it stays in the queue, is received again and again, and is

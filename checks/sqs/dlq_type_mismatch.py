@@ -2,12 +2,12 @@ import json
 from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Queue, known
+from checks.facts import QueueSettings, known
 from checks.wording import aws, shell, shown
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
-def dlq_type_mismatch(queue: Queue) -> Iterator[Problem]:
+def dlq_type_mismatch(queue: QueueSettings) -> Iterator[Problem]:
     """A FIFO queue redrives to a standard queue, or the reverse.
 
     Why: the two must be of one kind, else SQS can't move the message: what fails stays in the queue.

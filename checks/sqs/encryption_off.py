@@ -1,12 +1,12 @@
 from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Queue, known
+from checks.facts import QueueSettings, known
 from checks.wording import aws, shell, shown
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
-def encryption_off(queue: Queue) -> Iterator[Problem]:
+def encryption_off(queue: QueueSettings) -> Iterator[Problem]:
     """The messages of a queue are not encrypted where they are stored.
 
     Why: somebody switched it off: new queues have been encrypted by default since 2022, at no price.

@@ -2,14 +2,14 @@ import json
 from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Queue, known
+from checks.facts import QueueSettings, known
 from checks.wording import aws, count, shell, shown
 
 ENOUGH = 5
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
-def max_receive_count_low(queue: Queue, *, least: int = 2) -> Iterator[Problem]:
+def max_receive_count_low(queue: QueueSettings, *, least: int = 2) -> Iterator[Problem]:
     """A message goes to the dead-letter queue after its first failure.
 
     Why: one restart, one time-out of a database, one receive whose answer got lost, and a sound message becomes a dead

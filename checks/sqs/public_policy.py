@@ -2,7 +2,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Queue, Unknown, Why, known
+from checks.facts import QueueSettings, Unknown, Why, known
 from checks.policy import Condition, Statement, policy_with, statements
 from checks.wording import aws, listed, shell, shown
 
@@ -56,7 +56,7 @@ ACTIONS = ("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:Pu
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.CRITICAL)
-def public_policy(queue: Queue) -> Iterator[Problem]:
+def public_policy(queue: QueueSettings) -> Iterator[Problem]:
     """Anybody in the world may use a queue.
 
     Why: whoever learns its address can send messages that your consumers take for their own, or read and delete yours.
@@ -122,7 +122,7 @@ def _but_some(conditions: Sequence[Condition]) -> bool:
     )
 
 
-def _problem(queue: Queue, text: str | None, told: Sequence[Statement], statement: Statement) -> Problem:
+def _problem(queue: QueueSettings, text: str | None, told: Sequence[Statement], statement: Statement) -> Problem:
     owner = queue.arn.split(":")[4]
     partition = queue.arn.split(":")[1]
     mended = {key: value for key, value in statement.body.items() if key not in ("NotPrincipal", "Principal")}

@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import DeadLettersOf, Queue, known
+from checks.facts import DeadLettersOf, QueueSettings, known
 from checks.wording import aws, shell, shown
 
 DEFAULT = 4 * 86400
@@ -10,7 +10,7 @@ LONGER = 7 * 86400
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.INFO, together=True)
-def retention_default(queue: Queue, users: DeadLettersOf) -> Iterator[Problem]:
+def retention_default(queue: QueueSettings, users: DeadLettersOf) -> Iterator[Problem]:
     """A queue keeps messages for 4 days, the default: probably nobody has chosen that.
 
     Why: consumers that stop on the evening before a long weekend may lose messages before anybody is back.

@@ -2,7 +2,7 @@ import json
 from collections.abc import Iterator
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Queue, known
+from checks.facts import QueueSettings, known
 from checks.policy import Statement, policy_with, statements
 from checks.wording import aws, shell, shown
 
@@ -11,7 +11,7 @@ ACTIONS = ("sqs:SendMessage", "sqs:ReceiveMessage")
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.INFO, together=True)
-def tls_not_forced(queue: Queue) -> Iterator[Problem]:
+def tls_not_forced(queue: QueueSettings) -> Iterator[Problem]:
     """A queue's policy does not refuse requests without TLS.
 
     Why: SDKs use TLS by themselves, but a client with an http:// endpoint sends messages in the clear, and nothing

@@ -9,6 +9,8 @@ from checks.facts.sqs import ABSENT_ATTRIBUTE
 
 T = TypeVar("T")
 
+_NO_TAGS = Unknown(Why.OFF, "tags were not asked for")
+
 
 def typed(name: str, url: str, attributes: Mapping[str, str], at: float) -> Queue:
     """The queue that GetQueueAttributes described at `at`.
@@ -43,7 +45,7 @@ def typed(name: str, url: str, attributes: Mapping[str, str], at: float) -> Queu
         policy=attributes.get("Policy"),
         deduplication_scope=attributes.get("DeduplicationScope"),
         throughput_limit=attributes.get("FifoThroughputLimit"),
-        tags=Unknown(Why.OFF, "tags were not asked for"),
+        tags=_NO_TAGS,
         at=at,
     )
 
