@@ -67,6 +67,7 @@ class Owners:
                 report,
                 findings={f: v for f, v in report.findings.items() if theirs(f.address)},
                 ignored={f: v for f, v in report.ignored.items() if theirs(f.address)},
+                judged={place: v for place, v in report.judged.items() if theirs(place[1])},
                 gaps={p: gap for p, gap in report.gaps.items() if not gap.address.name or theirs(gap.address)},
             ),
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from agent.cli.options import Seconds, check_ids, colour, format_option, sample_option, target_options
+from agent.cli.options import Seconds, check_ids, colour, sample_option, target_options
 from agent.errors import ConfigError, SnapshotError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _LOOKING = (
     "show_keys",
 )
 """Options that mean nothing with --from."""
-_WHOLE = ("json",)
+_WHOLE = ("json", "sarif")
 """Formats for programs, which group by themselves."""
 
 
@@ -87,7 +87,14 @@ _WHOLE = ("json",)
     type=click.Path(path_type=Path, readable=False),
     help="Write all findings of now into this file; they fail no more. What it has and could not be judged now, stays.",
 )
-@format_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown", "sarif", "junit", "html"]),
+    default="text",
+    show_default=True,
+    help="How to print it: markdown for a comment on a pull request, sarif and junit for CI, html for a browser.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file, whole or not at all.")
 def command(
     *,
@@ -255,7 +262,7 @@ def _refuse_keys(sample: Sequence[str], form: str, output: Path | None) -> None:
     if not sample:
         raise ConfigError("--show-keys shows what was sampled: add --sample GLOB")
     if form != "text" or output is not None or not sys.stdout.isatty():
-        raise ConfigError("--show-keys prints to a terminal alone: leave out --format json, --output, pipes and files")
+        raise ConfigError("--show-keys prints to a terminal alone: leave out --format, --output, pipes and files")
 
 
 def _print_keys(keys: "Mapping[str, Counter[bytes]]") -> None:

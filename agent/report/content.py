@@ -117,6 +117,16 @@ class Content:
         return f"{len(found)} ignored, {expire} {'expires' if expire == 1 else 'expire'} in {span(max(0.0, end - at))}"
 
 
+def headline(content: Content) -> str:
+    """What is wrong, in a few words."""
+    by = Counter(finding.severity for one in content.audited for finding in one.report.findings.values())
+    parts = [f"{by[severity]:,} {severity}" for severity in reversed(Severity) if by[severity]]
+    new = "new " if content.compared else ""
+    told = f"{new}{', '.join(parts)}" if parts else f"no {new}findings"
+    unseen = sum(one.unseen is not None for one in content.audited)
+    return told + (f"; {count(unseen, 'target')} could not be observed" if unseen else "")
+
+
 def ordered(one: Audited) -> list[Finding]:
     """The findings of a target, what matters most first."""
     return sorted(one.report.findings.values(), key=_rank)

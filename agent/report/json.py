@@ -81,12 +81,13 @@ def _finding(finding: Finding, content: Content) -> Mapping[str, Any]:
         "kind": str(finding.kind),
         "severity": str(finding.severity),
         "summary": finding.summary,
-        "evidence": [_evidence(evidence) for evidence in finding.evidence],
+        "evidence": [seen_as(evidence) for evidence in finding.evidence],
         "fix": {"text": finding.fix.text, "command": finding.fix.command},
     }
 
 
-def _evidence(evidence: Evidence) -> Mapping[str, Any]:
+def seen_as(evidence: Evidence) -> Mapping[str, Any]:
+    """One observed fact."""
     return {
         "resource": str(evidence.address),
         "field": evidence.field,

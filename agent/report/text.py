@@ -42,7 +42,7 @@ def _parts(content: Content, width: int) -> Iterator[Iterator[str]]:
     if content.remarks:
         yield _remarks(content.remarks, width)
     for text in (*content.notes, content.totals()):
-        yield wrapped(text, width, "")
+        yield wrapped(line(text), width, "")
 
 
 def _remarks(remarks: Sequence[str], width: int) -> Iterator[str]:
@@ -53,11 +53,10 @@ def _remarks(remarks: Sequence[str], width: int) -> Iterator[str]:
 
 
 def _head(one: Audited) -> Iterator[str]:
-    at = datetime.fromtimestamp(one.report.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     target = one.report.target
     # A target that never told its name is called by its brokers, as they were given.
     name = str(target) if one.unseen is None else f"{target.scheme}://{target.target}"
-    yield click.style(shown(name), bold=True) + f"  observed {at}"
+    yield click.style(shown(name), bold=True) + f"  observed {moment(one.report.at)}"
     yield ""
 
 
@@ -176,6 +175,11 @@ def concerned(cause: Cause) -> str:
         if cause.checks
         else ""
     )
+
+
+def moment(at: float) -> str:
+    """A time as people read it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def line(text: str) -> str:

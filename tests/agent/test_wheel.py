@@ -38,6 +38,8 @@ def test_the_wheel_runs_outside_the_checkout(tmp_path: Path) -> None:
     assert run(command, "--version", cwd=tmp_path).startswith("mqcanary ")
     assert "kafka/group-lagging" in run(command, "checks", "list", cwd=tmp_path)
     golden = ROOT / "tests/agent/golden/snapshot-v1.json"
+    page = run(command, "audit", "--from", golden, "--fail-on", "never", "--format", "html", cwd=tmp_path)
+    assert page.startswith("<!DOCTYPE html>")
     assert "behind on orders" in run(command, "audit", "--from", golden, "--fail-on", "never", cwd=tmp_path)
 
 

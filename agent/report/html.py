@@ -1,0 +1,118 @@
+"""The audit as one file for a browser: nothing is fetched, no script runs, and it can be read on a phone and on paper."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from agent import VERSION
+from agent.audit import Audited
+from agent.report.content import Content, Group, causes, headline
+from agent.report.text import concerned, line, moment, seen, told
+from checks.check import Severity
+from checks.evaluate import Finding
+from checks.facts import Address
+from checks.ignores import Ignore
+from checks.wording import printable, shown
+
+
+class _Found(NamedTuple):
+    severity: str
+    summary: str
+    where: str
+    target: str
+    check: str
+    seen: Sequence[str]
+    fix: str
+    command: str
+
+
+class _Cause(NamedTuple):
+    why: str
+    detail: str
+    about: str
+    close: str
+
+
+class _Target(NamedTuple):
+    name: str
+    observed: str
+    unseen: _Cause | None
+    causes: Sequence[_Cause]
+    gaps: int
+
+
+def render(content: Content) -> str:
+    """The page. Every text in it is escaped by the template, and made printable before."""
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(files("agent.report").joinpath("report.html").read_text(encoding="utf-8"))
+    style = files("agent.web").joinpath("templates/style.css").read_text(encoding="utf-8")
+    ignored = [
+        (_found(one.finding), _reason(one.by))
+        for audit in content.audited
+        for one in sorted(audit.report.ignored.values(), key=lambda one: str(one.finding.fingerprint))
+    ]
+    return template.render(
+        version=VERSION,
+        style=Markup(style),  # noqa: S704 - our own file
+        mood=_mood(content),
+        headline=headline(content),
+        totals=content.totals(),
+        notes=[*map(line, content.notes)],
+        remarks=[*map(line, content.remarks)],
+        groups=[(line(group.title), _severities(group), [*map(_found, group.findings)]) for group in content.groups()],
+        ignored=ignored,
+        targets=[*map(_target, content.audited)],
+        new="new " if content.compared else "",
+    )
+
+
+def _mood(content: Content) -> str:
+    if any(one.unseen is not None for one in content.audited):
+        return "blind"
+    worst = max((finding.severity for finding in content.findings()), default=Severity.INFO)
+    return str(worst) if worst > Severity.INFO else "calm"
+
+
+def _severities(group: Group) -> str:
+    number = {severity: sum(f.severity is severity for f in group.findings) for severity in reversed(Severity)}
+    return ", ".join(f"{n:,} {severity}" for severity, n in number.items() if n)
+
+
+def _found(finding: Finding) -> _Found:
+    check, address, _ = finding.fingerprint
+    return _Found(
+        str(finding.severity),
+        line(finding.summary),
+        _where(address),
+        line(str(address.root)),
+        check,
+        [seen(evidence, address) for evidence in finding.evidence],
+        line(finding.fix.text),
+        printable(finding.fix.command),
+    )
+
+
+def _where(address: Address) -> str:
+    return f"{address.kind.removesuffix('s')} {shown(address.name)}" if address.kind else "the target"
+
+
+def _reason(by: Ignore) -> str:
+    until = f", until {by.until.isoformat()}" if by.until is not None else ""
+    return line(f"{by.reason}{until} ({by.origin})")
+
+
+def _target(one: Audited) -> _Target:
+    unseen = None
+    if one.unseen is not None:
+        unseen = _Cause(one.unseen.why, line(one.unseen.detail), "", line(one.unseen.close))
+    found = [] if unseen else causes(one.report.gaps.values())
+    return _Target(
+        line(str(one.report.target)),
+        moment(one.report.at),
+        unseen,
+        [_Cause(cause.why, line(told(cause)), line(concerned(cause)), line(cause.close)) for cause in found],
+        sum(len(cause.gaps) for cause in found),
+    )
