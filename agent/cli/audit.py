@@ -117,8 +117,8 @@ def command(
 ) -> None:
     """Say what is wrong, why, and what to do.
 
-    It only reads: no message is received, no record unless --sample names its topic, no topic created. What could not be seen is listed as such and
-    never counts as fine.
+    It only reads: no message is received, no record unless --sample or sample: in the file names its topic, no topic
+    created. What could not be seen is listed as such and never counts as fine.
 
     \b
     mqcanary audit --kafka kafka-1:9092,kafka-2:9092
@@ -269,7 +269,7 @@ def _print_keys(keys: "Mapping[str, Counter[bytes]]") -> None:
     from checks.wording import printable, shown
 
     for topic, found in sorted(keys.items()):
-        click.echo(click.style(f"Most frequent keys of topic {shown(topic)}", bold=True))
+        click.echo(click.style(f"Most frequent keys of topic {shown(topic)}", bold=True), color=colour())
         for key, number in found.most_common(10):
             text = printable(key.decode("utf-8", "backslashreplace"))
             click.echo(f"  {number:>7,}  {text if len(text) <= _KEY else text[: _KEY - 1] + '…'}")

@@ -12,6 +12,12 @@ from agent.cli.options import colour, format_option, state_option, target_option
 
 @click.command("doctor")
 @target_options
+@click.option(
+    "--sample",
+    multiple=True,
+    metavar="GLOB",
+    help="Of these topics, what it costs to sample them and whether they may be read; nothing is read.",
+)
 @state_option
 @format_option
 def command(*, state: Path | None, form: str, **targets: Any) -> None:

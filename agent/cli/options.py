@@ -79,7 +79,8 @@ sample_option = click.option(
     "--sample",
     multiple=True,
     metavar="GLOB",
-    help="Also read the newest records of these topics, 1 MB of each. Keys are kept as salted hashes, bodies never.",
+    help="Also read the newest records of these topics, 1 MB of each; instead of the file's sample: of each cluster. "
+    "Keys are kept as salted hashes, bodies never.",
 )
 
 

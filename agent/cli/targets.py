@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
@@ -23,6 +24,9 @@ from checks.facts import Address, History, Snapshot, Unknown, facts_of
 from checks.limits import Limits
 from checks.questions import Questions
 from checks.wording import count
+
+if TYPE_CHECKING:
+    from agent.collect.kafka.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,11 @@ def aim(
     exclude: Sequence[str] = (),
     deadline: float = DEFAULT_DEADLINE,
     platform: bool = True,
-    sample: Sequence[str] = (),
+    sample: Sequence[str] | None = None,
     keys: dict[str, Counter[bytes]] | None = None,
 ) -> Aim:
-    """The targets that the options name, or else those of the file; `sample`: globs of topics, whose keys go to `keys`.
+    """The targets that the options name, or else those of the file. `sample`: globs of topics of every cluster, instead of
+    those that the file has for each; None: no record is read. The keys go to `keys`.
 
     Raises:
         ConfigError: one of them can't be used, or there is none.
@@ -74,11 +79,16 @@ def aim(
     clusters = tuple(_narrowed(cluster, include, exclude) for cluster in clusters)
     regions = tuple(region.model_copy(update=_names(region, include, exclude)) for region in regions)
     questions = Questions(all_checks(), limits)
-    sampling = None
-    if sample:
-        from agent.collect.kafka.sampling import Sampling
 
-        sampling = Sampling(tuple(sample), keys=keys)
+    def sampling(cluster: KafkaTarget) -> "Sampling | None":
+        section = cluster.sample
+        if sample is None or not (sample or section):
+            return None
+        from agent.collect.kafka.sampling import BUDGET, Sampling
+
+        globs = tuple(sample) or (section.topics if section else ())
+        return Sampling(globs, (section and section.budget) or BUDGET, keys=keys)
+
     watched = build(clusters, regions, questions, deadline=deadline, platform=platform, sampling=sampling)
     return replace(_aim(file), watched=tuple(watched), kafka=len(clusters))
 

@@ -1,6 +1,6 @@
 """From the targets of a configuration to collectors. A client is imported only where a target needs it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,12 @@ def build(
     *,
     deadline: float = DEFAULT_DEADLINE,
     platform: bool = True,
-    sampling: "Sampling | None" = None,
+    sampling: "Callable[[KafkaTarget], Sampling | None]" = lambda _: None,
 ) -> Iterator[Watched]:
-    """`platform`: leave out what the platform itself makes, unless it is named. `sampling`: of topics of every cluster."""
+    """`platform`: leave out what the platform itself makes, unless it is named. `sampling`: what to sample of a cluster."""
     for cluster in kafka:
         length = cluster.deadline.total_seconds() if cluster.deadline else deadline
-        yield Watched(_kafka(cluster, questions, platform, sampling), length)
+        yield Watched(_kafka(cluster, questions, platform, sampling(cluster)), length)
     for region in sqs:
         length = region.deadline.total_seconds() if region.deadline else deadline
         yield Watched(_sqs(region), length)

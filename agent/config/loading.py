@@ -185,7 +185,8 @@ def _kafka(sections: Iterable[KafkaSection], document: Document, problems: list[
                 place = ("kafka", i, "properties")
                 problems.append(Problem(document.line(place), f"{dotted(place)}: {error}"))
                 continue
-        yield KafkaTarget(bootstrap, section.name, security, section.topics, section.groups, section.deadline, ignored)
+        choices = section.topics, section.groups
+        yield KafkaTarget(bootstrap, section.name, security, *choices, section.deadline, ignored, section.sample)
 
 
 def endpoints(text: str, key: str) -> tuple[tuple[str, int], ...]:

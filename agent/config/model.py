@@ -24,7 +24,20 @@ from agent.config.running import (
     WebhookSection,
 )
 from agent.config.section import Resources, Section, url
-from agent.config.values import NAMES_SCHEMA, Deadline, Duration, File, Key, Level, Names, Pem, SecretText, Text, Truth
+from agent.config.values import (
+    NAMES_SCHEMA,
+    Deadline,
+    Duration,
+    File,
+    Key,
+    Level,
+    Names,
+    Pem,
+    SecretText,
+    Size,
+    Text,
+    Truth,
+)
 from agent.config.values import names as read_names
 from agent.config.values import text as read_text
 from agent.errors import ConfigError
@@ -79,6 +92,12 @@ def _region(value: str) -> str:
 def _role(value: str) -> str:
     if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+", value, re.ASCII):
         raise ValueError(f"{quoted(value)} is not a role; write arn:aws:iam::123456789012:role/NAME")
+    return value
+
+
+def _budget(value: int) -> int:
+    if not 100_000 <= value <= 64_000_000:
+        raise ValueError("a budget is 100kB to 64MB for each topic and hour; write 1MB")
     return value
 
 
@@ -141,6 +160,17 @@ class SecuritySection(Section):
         return Security(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
+class SampleSection(Section):
+    """The newest records of some topics are read now and then, for what their keys and batches show. Bodies are never kept,
+    keys as salted hashes alone.
+    """
+
+    topics: Names
+    """Globs of the topics that are read; needs READ on them."""
+    budget: Annotated[Size, AfterValidator(_budget)] | None = None
+    """Bytes that may be read of each topic in an hour. Not given: 1MB."""
+
+
 class KafkaSection(Section):
     """A Kafka cluster."""
 
@@ -156,6 +186,8 @@ class KafkaSection(Section):
     """Which topics are judged."""
     groups: NameChoice = NameChoice()
     """Which consumer groups are judged."""
+    sample: SampleSection | None = None
+    """Of which topics records are read. Not given: of none."""
     deadline: Deadline | None = None
     """How long one look may take. Not given: 30 s."""
 
@@ -314,6 +346,7 @@ class KafkaTarget:
     deadline: timedelta | None
     ignored: tuple[str, ...] = ()
     """Keys of the client.properties that mean nothing here."""
+    sample: SampleSection | None = None
     scope: tuple[str, ...] = ()
     """Names or globs of groups that alone are looked at, without listing; empty: all that may be seen."""
 

@@ -18,6 +18,7 @@ kafka:
     #   ca: ca.pem
     # topics: {exclude: ["tmp-*"]}
     # groups: {exclude: ["console-consumer-*"]}
+    # sample: {topics: [orders, "pay-*"], budget: 1MB}    # read some records: needs READ; keys are kept as hashes, bodies never
 
 # sqs:
 #   - region: us-east-1         # credentials as the AWS command line finds them

@@ -16,6 +16,8 @@ from checks.check import Severity
 
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s?(s|m|h|d)", re.ASCII)
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s?(B|kB|MB|GB|KiB|MiB|GiB)", re.ASCII)
+_BYTES: Final = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _LONGEST: Final = timedelta(days=3650)
 _TRUTH: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -24,6 +26,11 @@ DURATION_SCHEMA: Final = {
     "type": "string",
     "pattern": r"^\d+(\.\d+)?\s?[smhd]$",
     "examples": ["30s", "15m", "2h", "7d"],
+}
+SIZE_SCHEMA: Final = {
+    "type": "string",
+    "pattern": r"^\d+(\.\d+)?\s?(B|[kMG]B|[KMG]iB)$",
+    "examples": ["500kB", "10MB"],
 }
 NAMES_SCHEMA: Final = {
     "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string", "minLength": 1}}]
@@ -55,6 +62,18 @@ def duration(value: object) -> timedelta:
     if float(match[1]) * _UNITS[match[2]] > _LONGEST.total_seconds():
         raise ValueError(f"{_said(value)} is longer than ten years; write 30s or 2m")
     return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+def size(value: object) -> int:
+    """Reads `500kB`, `10MB`, `4MiB`, as bytes.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{_said(value)} is not a size; write 500kB or 10MB")
+    return int(float(match[1]) * _BYTES[match[2]])
 
 
 def deadline(value: object) -> timedelta:
@@ -150,6 +169,7 @@ Text = Annotated[str, BeforeValidator(text), Field(min_length=1)]
 Truth = Annotated[bool, BeforeValidator(truth)]
 Names = Annotated[tuple[str, ...], PlainValidator(names), WithJsonSchema(NAMES_SCHEMA)]
 Duration = Annotated[timedelta, PlainValidator(duration), WithJsonSchema(DURATION_SCHEMA)]
+Size = Annotated[int, PlainValidator(size), WithJsonSchema(SIZE_SCHEMA)]
 Deadline = Annotated[timedelta, PlainValidator(deadline), WithJsonSchema(DURATION_SCHEMA)]
 SecretText = Annotated[Secret, PlainValidator(secret), WithJsonSchema(_SECRET_SCHEMA)]
 Key = Annotated[Secret, PlainValidator(key), WithJsonSchema(_SECRET_SCHEMA)]

@@ -31,6 +31,7 @@ from agent.store.folder import Folder, network
 from agent.store.frames import Frames
 from agent.store.place import tell_url
 from agent.store.published import publish
+from agent.store.samples import salt, sampling_of, sweep
 from agent.view import Good, TargetView, View
 from agent.web import WebOptions, WebServer
 from agent.web.api import ApiOptions, ApiServer
@@ -81,6 +82,8 @@ class Daemon:
         mode = "delete" if kind else "wal"
         self._store = Store(options.state / "state.db", mode)
         self._frames = Frames(options.state / "history.db", mode)
+        self._salt = salt(options.state)
+        sweep(options.state)
         self._clock = Clock(options.clock) if options.clock else Clock()
         self.started = self._clock()
         house = House(
@@ -215,7 +218,7 @@ class Daemon:
             log.warning("it keeps its state where it did: restart it to change that", state=str(self._options.state))
         self._config = config
         questions = Questions(all_checks(), config.limits, clear=True)
-        watched = list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE))
+        watched = self._build(config, questions)
         before, self._lookers = self._lookers, {}
         for looker in before.values():
             looker.stop()
@@ -230,7 +233,7 @@ class Daemon:
         for number, one in enumerate(watched):
             place = f"{'kafka' if number < len(config.kafka) else 'sqs'}:{one.collector.place}"
             before_it = remembered(self.judge.house.state, place)
-            looker = Looker(_maker(config, questions, number), self._looked, place, before_it, self._spoken)
+            looker = Looker(self._maker(config, questions, number), self._looked, place, before_it, self._spoken)
             if place in before:
                 looker.follow(before[place])
             self._lookers[place] = looker
@@ -245,6 +248,14 @@ class Daemon:
             )
         places = frozenset(self._lookers)
         self.judge.put(Settings(config.limits, config.running.policy, places))
+
+    def _build(self, config: Config, questions: Questions) -> list[Watched]:
+        sampling = lambda target: sampling_of(target, self._options.state, self._salt)  # noqa: E731 - as an argument
+        return list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE, sampling=sampling))
+
+    def _maker(self, config: Config, questions: Questions, number: int) -> Callable[[], Watched]:
+        """Builds the collector of one target of a configuration, as often as it has to be built anew."""
+        return lambda: self._build(config, questions)[number]
 
     def _looked(self, looker: Looker, snapshot: Snapshot) -> None:
         if self._lookers.get(looker.place) is looker:
@@ -352,15 +363,6 @@ class Daemon:
         """The address of a target that may not have told it yet."""
         known = next((str(address) for address, watch in house.watches.items() if watch.place == place), "")
         return known or place
-
-
-def _maker(config: Config, questions: Questions, number: int) -> Callable[[], Watched]:
-    """Builds the collector of one target of a configuration, as often as it has to be built anew."""
-
-    def make() -> Watched:
-        return list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE))[number]
-
-    return make
 
 
 def sinks(running: Running, write: Callable[[str], None]) -> Mapping[str, MessageSink]:

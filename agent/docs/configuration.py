@@ -80,7 +80,7 @@ def _one(told: dict[str, Any]) -> str:
     if (form := told.get("format")) in {"path", "date"}:
         return str(form)
     if "pattern" in told and "examples" in told:
-        return "duration"
+        return "size" if told["examples"][0].endswith("B") else "duration"
     kinds = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
     return kinds.get(told.get("type", ""), "by name")
 

@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from agent.collect.kafka.collector import Choice, KafkaCollector
@@ -13,9 +14,11 @@ from agent.collect.kafka.rights import (
     DESCRIBE_CONFIGS_TOPIC,
     DESCRIBE_GROUP,
     DESCRIBE_TOPIC,
+    READ_TOPIC,
     Right,
     command,
 )
+from agent.collect.kafka.sampling import Sampling
 from agent.collect.kafka.security import Mechanism, Security
 from agent.collect.kafka.topics import read_metadata
 from agent.collect.kafka.wire import UnreachableError, Wire, wired
@@ -32,6 +35,8 @@ _SKEW = 30.0
 _CONFLUENT = ("confluent.license.topic", "confluent.metadata.topic.replication.factor", "confluent.balancer.enable")
 _NEWEST_RECORD = -3
 """ListOffsets: the record with the greatest timestamp (KIP-734, Kafka 3.0)."""
+_READ = 3
+"""The operation, as the protocol numbers it."""
 _MONTH = 30 * 86400.0
 
 Pattern = tuple[str, bool]
@@ -41,12 +46,12 @@ Pattern = tuple[str, bool]
 def examine(collector: KafkaCollector, deadline: float, every: float) -> Subject:
     """`deadline` and `every` in seconds. Never raises for what is outside."""
     settings = collector.settings
-    before = collector.calls.counts()
-    snapshot = collector.collect(None, deadline)
+    looking = collector.without_sampling()
+    snapshot = looking.collect(None, deadline)
     cluster = snapshot.cluster
     if isinstance(cluster, Unknown):
         return Subject(f"kafka://{settings.place}", (_unreachable(cluster),))
-    made = collector.calls.counts() - before
+    made = looking.calls.counts()
     name = str(snapshot.address)
     try:
         with wired(settings.bootstrap, settings.security, deadline) as wire:
@@ -73,6 +78,11 @@ def _items(wire: Wire, collector: KafkaCollector, snapshot: KafkaSnapshot, clust
     principal = principal_of(settings.security)
     for right, denied in _rights(wire, settings.topics, settings.groups, snapshot, cluster):
         yield _right(right, denied, principal, snapshot)
+    if settings.sampling is not None:
+        chosen = [name for name in snapshot.topics.items if settings.sampling.has(name)]
+        yield _right(READ_TOPIC, _unread(wire, settings.sampling.topics, chosen), principal, snapshot)
+        if chosen:
+            yield _sampling(settings.sampling, len(chosen))
     yield _clock(wire, snapshot)
 
 
@@ -221,6 +231,44 @@ def _group_denied(wire: Wire, name: str) -> bool | Unknown:
 
     answer = wire.ask(None, DescribeGroupsRequest, 5, groups=[name], include_authorized_operations=False)
     return answer if isinstance(answer, Unknown) else any(g.error_code == GROUP_DENIED for g in answer.groups)
+
+
+def _unread(wire: Wire, globs: Sequence[str], chosen: Sequence[str]) -> list[Pattern] | Unknown:
+    """Where READ is not granted, as the brokers tell rights (KIP-430): nothing is read to hear it."""
+    from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - as above
+
+    if not chosen:
+        return Unknown(Why.OFF, f"no topic that is seen is called {listed(globs)}: nothing is sampled")
+    answer = wire.ask(
+        None,
+        MetadataRequest,
+        10,
+        topics=[MetadataRequest.MetadataRequestTopic(name=name) for name in chosen],
+        allow_auto_topic_creation=False,
+        include_cluster_authorized_operations=False,
+        include_topic_authorized_operations=True,
+    )
+    if isinstance(answer, Unknown):
+        return answer
+    told = {topic.name: topic.authorized_operations for topic in answer.topics}
+    if any(operations is None for operations in told.values()):
+        return Unknown(Why.UNSUPPORTED, "the broker tells no rights (needs Kafka 2.3: KIP-430)")
+    denied = {name for name, operations in told.items() if _READ not in operations}
+    found: dict[Pattern, None] = {}
+    for glob in globs:
+        meant = [name for name in chosen if fnmatchcase(name, glob)]
+        whole = bool(meant) and denied.issuperset(meant)
+        found |= dict.fromkeys(patterns(Choice((glob,))) if whole else [(n, False) for n in meant if n in denied])
+    return list(found)
+
+
+def _sampling(sampling: Sampling, topics: int) -> Item:
+    most = topics * sampling.budget / 1e6
+    text = (
+        f"{count(topics, 'topic')}, at most {sampling.budget / 1e6:g} MB of each in an hour: {most:,.6g} MB an hour, "
+    )
+    text += f"{most * _MONTH / 3.6e6:,.1f} GB a month; kept are counts and salted hashes of keys, never a body"
+    return Item("sampling", State.OK, text)
 
 
 def _right(right: Right, denied: list[Pattern] | Unknown, principal: str, snapshot: KafkaSnapshot) -> Item:

@@ -273,8 +273,10 @@ class Sample:
 
     bytes: int
     """Of all answers."""
-    records: int
-    """Whose keys were looked at; without control records (markers of transactions)."""
+    records: int | Unknown
+    """Whose keys were looked at; without control records (markers of transactions). Unknown where batches are packed with
+    something that can't be unpacked here: then nothing is known of keys and headers either.
+    """
     keyless: int
     """Of them without a key."""
     distinct: int

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Sample, Topic
+from checks.facts import Sample, Topic, known
 from checks.wording import count, shell, shown
 
 
@@ -19,13 +19,16 @@ def hot_key(sample: Sample, topic: Topic, *, share: float = 0.1, enough: int = 5
     Silent when: few records were sampled; the topic has one partition; no record has a key.
     Source: article S276-280, hot partitions; the limits are our own.
     """
-    if sample.records < enough or len(topic.leader) < 2 or not sample.key.size:
+    if len(topic.leader) < 2:
+        return
+    records = known(sample.records)
+    if records < enough or not sample.key.size:
         return
     keys, place = np.unique(sample.key, return_inverse=True)
     totals = np.bincount(place, weights=sample.key_count, minlength=keys.size)
     top = int(totals.argmax())
-    part = float(totals[top]) / sample.records * sample.covered
-    of = f"of {count(sample.records, 'sampled record')} of topic {shown(topic.name)}"
+    part = float(totals[top]) / records * sample.covered
+    of = f"of {count(records, 'sampled record')} of topic {shown(topic.name)}"
     if sample.distinct <= len(topic.leader):
         yield Problem(
             summary=f"{count(sample.distinct, 'key')} {of}, which has {len(topic.leader)} partitions: some can only be idle",

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Sample, Topic
+from checks.facts import Sample, Topic, known
 from checks.wording import count, shown
 
 
@@ -20,8 +20,9 @@ def key_on_many_partitions(sample: Sample, topic: Topic, *, enough: int = 6) -> 
         partition is chosen by something else on purpose; the topic has two partitions, where the two look alike.
     Source: librdkafka's `partitioner` (consistent_random) against Java's murmur2 of the default partitioner.
     """
-    if len(topic.leader) < 3 or not sample.key.size:
+    if len(topic.leader) < 3:
         return
+    records = known(sample.records)
     keys, place = np.unique(sample.key, return_inverse=True)
     several = np.bincount(place, minlength=keys.size)
     totals = np.bincount(place, weights=sample.key_count, minlength=keys.size)
@@ -38,7 +39,7 @@ def key_on_many_partitions(sample: Sample, topic: Topic, *, enough: int = 6) -> 
         summary=f"{count(len(two), 'key')} of topic {shown(topic.name)} "
         + ("is" if len(two) == 1 else "are")
         + f" written to two partitions at the same time, one of them to {sample.key_partition[first]} and "
-        f"{sample.key_partition[second]}, in {count(sample.records, 'sampled record')}",
+        f"{sample.key_partition[second]}, in {count(records, 'sampled record')}",
         evidence=tuple(
             Seen(f"sample.key_partition[{row}]", int(sample.key_partition[row]), "partition") for row in (first, second)
         ),

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Sample, Topic
+from checks.facts import Sample, Topic, known
 from checks.wording import count, shown
 
 ALL, NONE = 0.95, 0.05
@@ -27,15 +27,16 @@ def unkeyed_producer(
     Silent when: less than 5 % have no key; the topic is one of logs or metrics; it has few partitions or few records.
     Source: article, keys and partitions (S216, S276); the shares are our own.
     """
-    if sample.records < enough or len(topic.leader) < partitions or sample.keyless < NONE * sample.records:
+    if len(topic.leader) < partitions or any(fnmatchcase(topic.name, glob) for glob in ignore):
         return
-    if any(fnmatchcase(topic.name, glob) for glob in ignore):
+    records = known(sample.records)
+    if records < enough or sample.keyless < NONE * records:
         return
-    whole = sample.keyless > ALL * sample.records
+    whole = sample.keyless > ALL * records
     yield Problem(
-        summary=f"{sample.keyless:,} of {count(sample.records, 'sampled record')} of topic {shown(topic.name)} have no key"
+        summary=f"{sample.keyless:,} of {count(records, 'sampled record')} of topic {shown(topic.name)} have no key"
         + (", so that no order is kept" if whole else ": one producer sets it and another does not"),
-        evidence=(Seen("sample.keyless", sample.keyless, "records"), Seen("sample.records", sample.records, "records")),
+        evidence=(Seen("sample.keyless", sample.keyless, "records"), Seen("sample.records", records, "records")),
         severity=Severity.INFO if whole else None,
         fix=Fix(
             "Set as the key what has to stay in order (the id of the order, of the customer) in every producer of the topic; "

@@ -7,12 +7,13 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agent.demo.cluster import SimulatedCluster, brokers
+from agent.demo.cluster import SimulatedCluster, Writing, brokers
 
 GOLDEN = str(Path(__file__).parent / "golden/snapshot-v1.json")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -76,3 +77,25 @@ def test_how_far_it_is_stands_beside_the_report_and_not_in_it(terminal: Terminal
     assert told.endswith("\r\x1b[K"), "nothing of it is left"
     assert "looking" not in report
     assert "\x1b" not in report
+
+
+def test_keys_are_shown_to_a_terminal_alone_and_cannot_move_its_cursor(terminal: Terminal) -> None:
+    model = brokers(1)
+    keys = (b"\x1b[31mred\n", b"\xff\x00raw", b"long" * 100, "rechts\u202elinks".encode())
+    topic = model.add_topic("orders", 2)
+    topic.writing = Writing(key=lambda _, offset: keys[offset % len(keys)])
+    topic.partitions[0].append(400, time.time() - 60)
+    with SimulatedCluster(model) as cluster:
+        words = ("audit", "--kafka", cluster.bootstrap, "--sample", "orders", "--show-keys")
+        text, _ = terminal(*words, NO_COLOR="1")
+        _, piped = terminal(*words, stream="stderr")
+    assert "\x1b[1m" not in text
+    shown = text[text.index("Most frequent keys of topic orders") :].splitlines()[1:]
+    assert [line.split(maxsplit=1)[0] for line in shown] == ["100"] * 4
+    assert {line.split(maxsplit=1)[1] for line in shown} == {
+        "\\x1b[31mred\\n",
+        "\\xff\\x00raw",
+        ("long" * 100)[:63] + "…",
+        "rechts\\u202elinks",
+    }
+    assert piped == ""

@@ -114,11 +114,15 @@ class KafkaCollector:
         self._log_dirs = LogDirs()
         self._asked: dict[Address, tuple[Group, frozenset[str]]] = {}
         self._read: _Read | None = None
-        self._sampler = Sampler(settings.sampling) if settings.sampling else None
+        self._sampler = Sampler(settings.sampling, clock) if settings.sampling else None
 
     @property
     def settings(self) -> KafkaSettings:
         return self._settings
+
+    def without_sampling(self) -> "KafkaCollector":
+        """One for the same cluster that reads no record."""
+        return KafkaCollector(replace(self._settings, sampling=None), self._questions, self._clock)
 
     @property
     def place(self) -> str:
@@ -200,9 +204,8 @@ class KafkaCollector:
         if self._sampler is None:
             return snapshot
         # Last of all: what it costs must not be missing anywhere else.
-        before = {} if previous is None or isinstance(previous.samples, Unknown) else previous.samples
         topics = {name: topic for name, topic in wanted.items() if name in judged}
-        return replace(snapshot, samples=self._sampler.look(wire, topics, ends, before))
+        return replace(snapshot, samples=self._sampler.look(wire, topics, ends))
 
     def _scoped(
         self, wire: Wire, scope: tuple[str, ...], brokers: Sequence[int]

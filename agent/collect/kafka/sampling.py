@@ -7,11 +7,11 @@ all that is newer. Fetch creates no topic, joins no group and commits nothing; i
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -31,6 +31,8 @@ AGAIN = 300.0
 """Seconds to the next try of a topic of which nothing could be read."""
 _AT_ONCE = 64_000_000
 """Bytes in one look; topics beyond that have their turn in the next ones."""
+_LOOKS = 60
+"""Over how many looks an agent spreads the budgets of all topics, at least: half an hour of them, with one each 30 s."""
 _RECORDS = 2000
 """Of one topic that are asked for."""
 _KEYS = 20_000
@@ -39,6 +41,22 @@ _LEAST = 32_768
 """Bytes of an answer below which a partition is not worth asking."""
 _ROWS = 200
 _WINDOWS = (3600.0, 86400.0)
+
+
+class Reading(NamedTuple):
+    """One reading of one topic."""
+
+    at: float
+    size: int
+    """Bytes that it took of the budget."""
+    sample: Sample | Unknown
+
+
+class Memory(Protocol):
+    """The last readings of one cluster, which outlive the process: a restart spends no budget twice."""
+
+    def get(self, topic: str) -> Reading | None: ...
+    def put(self, topic: str, reading: Reading) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +69,8 @@ class Sampling:
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     keys: dict[str, Counter[bytes]] | None = field(default=None, repr=False)
     """Where keys themselves go, for a terminal; nowhere else."""
+    memory: Memory | None = None
+    """None: a command that looks once, and reads what it may at once."""
 
     def has(self, name: str) -> bool:
         return any(fnmatchcase(name, glob) for glob in self.topics)
@@ -70,44 +90,61 @@ class _Found:
     rows: list[tuple[int, Batch]] = field(default_factory=list)
     read: set[int] = field(default_factory=set)
     failure: Unknown | None = None
+    packed: Unknown | None = None
+    """Why the records of a batch can't be read, though the batch itself can."""
 
 
 class Sampler:
     """Samples of one cluster: each topic is read at most once in an hour, later where an answer was larger than its budget."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampling, clock: Callable[[], float] = time.time) -> None:
         self._sampling = sampling
-        self._samples: dict[str, Sample | Unknown] = {}
-        self._due: dict[str, float] = {}
+        self._clock = clock
+        self._readings: dict[str, Reading] = {}
 
-    def look(
-        self, wire: Wire, topics: Mapping[str, Topic], ends: LogEnds | Unknown, before: Mapping[str, Sample | Unknown]
-    ) -> dict[str, Sample | Unknown]:
+    def look(self, wire: Wire, topics: Mapping[str, Topic], ends: LogEnds | Unknown) -> dict[str, Sample | Unknown]:
         """A sample of each of `topics` that is chosen: the very same as before until it is time for another."""
-        chosen = {name: topic for name, topic in topics.items() if self._sampling.has(name)}
+        chosen = sorted(name for name in topics if self._sampling.has(name))
+        now, spent, most = self._clock(), 0, self._at_once(len(chosen))
         found: dict[str, Sample | Unknown] = {}
-        spent, now = 0, time.time()
-        for name in sorted(chosen):
-            earlier = before.get(name)
-            if name not in self._due and isinstance(earlier, Sample):  # a client that hung was made anew
-                self._kept(name, earlier, earlier.bytes, earlier.at)
-            if self._due.get(name, 0.0) > now:
-                found[name] = self._samples[name]
+        for name in sorted(chosen, key=lambda name: self._reading(name, now).at):
+            reading = self._reading(name, now)
+            if self._due(reading) > now:
+                found[name] = reading.sample
             elif wire.patience.over:
                 found[name] = Unknown(Why.DEADLINE, "no time was left to sample its records")
-            elif spent >= _AT_ONCE:
-                found[name] = self._samples.get(
-                    name, Unknown(Why.YOUNG, "its turn to be sampled has not come", "more polls")
-                )
+            elif spent >= most:
+                found[name] = reading.sample
             else:
-                size, found[name] = self._sample(wire, name, chosen[name], ends, now)
-                self._kept(name, found[name], size, now)
+                self._keep(name, Reading(now, self._sampling.budget, _BEGUN))  # also if this is the last that it does
+                size, found[name] = self._sample(wire, name, topics[name], ends, now)
+                self._keep(name, Reading(now, size, found[name]))
                 spent += size
-        return found
+        return {name: found[name] for name in chosen}
 
-    def _kept(self, name: str, sample: Sample | Unknown, size: int, at: float) -> None:
-        self._samples[name] = sample
-        self._due[name] = at + (EVERY * max(1.0, size / self._sampling.budget) if size else AGAIN)
+    def _at_once(self, topics: int) -> int:
+        """Bytes of one look."""
+        if self._sampling.memory is None:
+            return _AT_ONCE
+        return min(_AT_ONCE, max(self._sampling.budget, topics * self._sampling.budget // _LOOKS))
+
+    def _reading(self, name: str, now: float) -> Reading:
+        """The last one of a topic."""
+        if name not in self._readings:
+            memory = self._sampling.memory
+            kept = memory.get(name) if memory is not None else None
+            # What could not be read is tried anew by a new life: somebody may have mended it.
+            self._readings[name] = kept if kept is not None and kept.size and kept.at <= now else _NEVER
+        return self._readings[name]
+
+    def _due(self, reading: Reading) -> float:
+        wait = EVERY * max(1.0, reading.size / self._sampling.budget) if reading.size else AGAIN
+        return reading.at + wait
+
+    def _keep(self, name: str, reading: Reading) -> None:
+        self._readings[name] = reading
+        if self._sampling.memory is not None:
+            self._sampling.memory.put(name, reading)
 
     def _sample(
         self, wire: Wire, name: str, topic: Topic, ends: LogEnds | Unknown, now: float
@@ -141,7 +178,9 @@ class Sampler:
             self._fetch(wire, leader, name, asked, left, seen)
         if seen.failure is not None and (not seen.read or seen.failure.why is Why.UNSUPPORTED):
             return seen.size, seen.failure
-        if self._sampling.keys is not None:
+        if seen.packed is not None:  # a part of the keys would pass for the whole
+            seen.keys, seen.headers, seen.keyless = {}, Counter(), 0
+        elif self._sampling.keys is not None:
             told: Counter[bytes] = Counter()
             for (key, _), (number, _, _) in seen.keys.items():
                 told[key] += number
@@ -198,24 +237,33 @@ class Sampler:
                 seen.failure = refused(partition.error_code, f"records of topic {name}", close if denied else "")
                 continue
             try:
-                self._read(partition.partition_index, data, seen)
+                _read(name, partition.partition_index, data, seen)
             except UnreadableError as error:
                 seen.failure = Unknown(Why.UNSUPPORTED, f"records of topic {name}: {error}")
 
-    @staticmethod
-    def _read(partition: int, data: bytes, seen: _Found) -> None:
-        for batch in batches(data):
-            seen.read.add(partition)
-            if batch.control:
-                continue
-            seen.rows.append((partition, batch._replace(data=b"")))
-            if seen.records >= _KEYS:
-                continue
+
+_NEVER = Reading(0.0, 0, Unknown(Why.YOUNG, "its turn to be sampled has not come", "more polls"))
+_BEGUN = Unknown(Why.YOUNG, "its last sampling did not come to an end", "the next one: each topic has one an hour")
+_GRANT = "kafka-acls.sh --bootstrap-server $BOOTSTRAP --add --allow-principal User:NAME --operation Read"
+
+
+def _read(topic: str, partition: int, data: bytes, seen: _Found) -> None:
+    """
+    Raises:
+        UnreadableError: a batch is none. One whose records are packed with something unknown is still a batch.
+    """
+    for batch in batches(data):
+        seen.read.add(partition)
+        if batch.control:
+            continue
+        seen.rows.append((partition, batch._replace(data=b"")))
+        if seen.records >= _KEYS or seen.packed is not None:
+            continue
+        try:
             for record in records(batch):
                 _count(record, partition, seen)
-
-
-_GRANT = "kafka-acls.sh --bootstrap-server $BOOTSTRAP --add --allow-principal User:NAME --operation Read"
+        except UnreadableError as error:
+            seen.packed = Unknown(Why.UNSUPPORTED, f"keys of topic {topic}: {error}")
 
 
 def _count(record: Record, partition: int, seen: _Found) -> None:
@@ -262,7 +310,7 @@ def _made(seen: _Found, salt: bytes, arrived: int, window: float, covered: float
         more[column] = keys[:, i].copy()
     return Sample(
         bytes=seen.size,
-        records=seen.records,
+        records=seen.records if seen.packed is None else seen.packed,
         keyless=seen.keyless,
         distinct=len(places),
         arrived=arrived,

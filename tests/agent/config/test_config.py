@@ -69,6 +69,14 @@ sqs:
     assert [(w.collector.place, w.deadline) for w in watched] == [("prod", 60.0), ("eu-west-1", 30.0)]
 
 
+def test_sampling(read: Any) -> None:
+    some, none = read(
+        'kafka: [{bootstrap: "k:1", sample: {topics: ["a*", b], budget: 1.5 MiB}}, {bootstrap: "l:1"}]'
+    ).kafka
+    assert (some.sample.topics, some.sample.budget, none.sample) == (("a*", "b"), 1_572_864, None)
+    assert read('kafka: [{bootstrap: "k:1", sample: {topics: a}}]').kafka[0].sample.budget is None
+
+
 def test_a_secret_of_the_environment_is_read_when_it_is_needed(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     config = read("""
 kafka: [{bootstrap: k:1, security: {protocol: SASL_PLAINTEXT, mechanism: PLAIN, username: me, password: ${PW}}}]
@@ -114,6 +122,17 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
     [
         ("kafka:\n- bootsrap: k:1", ['2: kafka[0].bootsrap: unknown key; did you mean "bootstrap"?']),
         ("kafka:\n- bootstrap: k", ['2: kafka[0].bootstrap: "k" is not HOST:PORT; write kafka-1:9092']),
+        (
+            "kafka:\n- bootstrap: k:1\n  sample: {topics: a, budget: 10}",
+            ['3: kafka[0].sample.budget: "10" is not a size; write 500kB or 10MB'],
+        ),
+        (
+            "kafka:\n- bootstrap: k:1\n  sample: {budget: 1GB}",
+            [
+                "3: kafka[0].sample.budget: a budget is 100kB to 64MB for each topic and hour; write 1MB",
+                "3: kafka[0].sample.topics: missing; write it",
+            ],
+        ),
         ("kafka:\n- name: x", ["2: kafka[0]: no brokers; write bootstrap: [kafka-1:9092]"]),
         (
             "kafka:\n- {bootstrap: k:1, deadline: 30}",
@@ -285,7 +304,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "mqcanary: s.yaml: environment variable NO_TOKEN is not set or empty: export it, or name another one for this secret",
     ]
     words = ["checks", "explain", "kafka/group-lagging", "kafka://local/groups/nightly-1", "--config", "mqcanary.yaml"]
-    assert "slo = 2 h  (mqcanary.yaml:28)" in runner.invoke(cli, words).output
+    assert "slo = 2 h  (mqcanary.yaml:29)" in runner.invoke(cli, words).output
 
 
 def test_a_condition_on_the_root_route_is_refused(read: Any) -> None:

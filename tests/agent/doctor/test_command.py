@@ -19,6 +19,7 @@ from tests.live.sqs import REGION, SqsServer
 
 Ran = Any
 TOPICS = "DESCRIBE on topics"
+READ = "READ on topics"
 
 
 @pytest.fixture
@@ -92,6 +93,36 @@ def test_it_makes_no_topic_and_asks_nothing_that_changes(cluster: SimulatedClust
     before = set(cluster.model.topics)
     run("doctor", "--kafka", cluster.bootstrap)
     assert set(cluster.model.topics) == before
+
+
+def test_whether_records_may_be_read_is_told_without_reading_any(
+    cluster: SimulatedCluster,
+    run: Run,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    cluster.model.rights[ANONYMOUS] = Rights(more=False, read={"orders", "payments"})
+    words = ("doctor", "--kafka", cluster.bootstrap, "--format", "json")
+    assert ("kafka", "sampling") not in items(run(*words).out)
+    found = items(run(*words, "--sample", "orders").out)
+    assert found["kafka", READ]["state"] == "ok"
+    assert (
+        "1 topic, at most 1 MB of each in an hour: 1 MB an hour, 0.7 GB a month" in found["kafka", "sampling"]["text"]
+    )
+    found = items(run(*words, "--sample", "pay*", "--sample", "cl*").out)
+    assert "kafka/hot-key" in found["kafka", READ]["costs"]
+    assert [command.partition("--operation ")[2] for command in found["kafka", READ]["commands"]] == [
+        "Read --topic payments.dlq",
+        "Read --topic cl --resource-pattern-type prefixed",
+    ]
+    assert items(run(*words, "--sample", "nobody").out)["kafka", READ]["state"] == "not checked"
+    path = tmp_path / "m.yaml"
+    path.write_text(f"kafka: [{{bootstrap: '{cluster.bootstrap}', sample: {{topics: audit-log, budget: 5MB}}}}]\n")
+    found = items(run("doctor", "--config", path, "--state", tmp_path, "--format", "json").out)
+    assert (found["kafka", READ]["state"], found["kafka", "sampling"]["text"][:22]) == (
+        "missing",
+        "1 topic, at most 5 MB ",
+    )
+    assert not cluster.asked(1)
 
 
 def test_queues_and_their_price(aws: SqsServer, run: Run) -> None:  # noqa: F811
