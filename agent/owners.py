@@ -57,17 +57,4 @@ class Owners:
         return narrowed, text
 
     def _narrowed(self, one: Audited, glob: str) -> Audited:
-        def theirs(address: Address) -> bool:
-            return fnmatchcase(self.of(address), glob)
-
-        report = one.report
-        return replace(
-            one,
-            report=replace(
-                report,
-                findings={f: v for f, v in report.findings.items() if theirs(f.address)},
-                ignored={f: v for f, v in report.ignored.items() if theirs(f.address)},
-                judged={place: v for place, v in report.judged.items() if theirs(place[1])},
-                gaps={p: gap for p, gap in report.gaps.items() if not gap.address.name or theirs(gap.address)},
-            ),
-        )
+        return replace(one, report=one.report.only(lambda address: fnmatchcase(self.of(address), glob)))

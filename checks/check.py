@@ -162,6 +162,11 @@ class Check:
         return tuple(i for i, kind in enumerate(self.facts) if issubclass(kind, Lazy))
 
     @cached_property
+    def stable(self) -> frozenset[type]:
+        """Kinds of facts that must all be what they were for the check to say what it said, if it asked no lazy one."""
+        return frozenset((kind.FOLLOWS or kind) if issubclass(kind, Lazy) else kind for kind in self.facts)
+
+    @cached_property
     def defaults(self) -> Mapping[str, object]:
         return types.MappingProxyType({name: spec.default for name, spec in self.limits.items()})
 

@@ -1,8 +1,8 @@
 """Facts in, report out. A fact that was not observed becomes a Gap: never a pass, never a finding."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from operator import is_
@@ -82,11 +82,26 @@ class _Judged(NamedTuple):
     """One call of one check, kept so that the same inputs need no second call."""
 
     bound: tuple[object, ...]
+    """The facts it took. Of one that it was handed and asked nothing the type: another one would have changed nothing."""
     ruling: Ruling
     problems: tuple[Problem, ...]
     unknown: Unknown | None
-    unasked: tuple[int, ...] = ()
-    """Places in `bound` of what the check was handed and asked nothing: another one would have changed nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """One check on all resources of its kind."""
+
+    all: Mapping[Address, _Judged]
+    speaking: Sequence[Address]
+    """Those with a problem or a gap."""
+    off: frozenset[Address]
+    asked: bool
+    """Some call asked a fact that is computed when it is asked for, or was not handed one."""
+
+    def only(self, wanted: Callable[[Address], bool]) -> "_Results":
+        kept = {address: one for address, one in self.all.items() if wanted(address)}
+        return replace(self, all=kept, speaking=[address for address in self.speaking if address in kept])
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +114,8 @@ class Report:
     gaps: Mapping[tuple[str, Address], Gap]
     lingering: frozenset[Fingerprint]
     gone: frozenset[Address]
-    judged: Mapping[tuple[str, Address], _Judged] = field(repr=False)
+    judged: Mapping[str, _Results] = field(repr=False)
+    """By id of the check."""
     off: frozenset[tuple[str, Address]] = field(repr=False)
     unseen: Unknown | None = None
     """Why nothing of the target could be observed, if so."""
@@ -107,6 +123,10 @@ class Report:
     """How many resources of each kind were seen."""
     limits: Limits | None = field(default=None, repr=False)
     """What was in force: where it still is, nobody asks again what it says of each resource."""
+    look: object = field(default=None, repr=False)
+    """Which facts were judged."""
+    names: Mapping[str, AbstractSet[str]] = field(default_factory=dict, repr=False)
+    """Of the resources of each kind that were seen."""
     ignored: Mapping[Fingerprint, Ignored] = field(default_factory=dict)
     """Problems that somebody chose to live with; none of them is among the findings."""
     expired: Mapping[Fingerprint, Ignore] = field(default_factory=dict)
@@ -123,9 +143,27 @@ class Report:
             return Verdict.OFF
         if fingerprint in self.lingering:
             return Verdict.LINGERING
-        if place in self.gaps or place not in self.judged:
+        results = self.judged.get(fingerprint.check)
+        if place in self.gaps or results is None or fingerprint.address not in results.all:
             return Verdict.UNKNOWN
         return Verdict.CLEAR
+
+    def outcomes(self) -> Iterator[tuple[str, Address, bool, bool]]:
+        """Each check on each resource that it judged: whether it found a problem, and whether something was not known."""
+        for check, results in self.judged.items():
+            for address, one in results.all.items():
+                yield check, address, bool(one.problems), one.unknown is not None
+
+    def only(self, wanted: Callable[[Address], bool]) -> "Report":
+        """The same of some resources alone. Gaps of lists and of all resources of a kind stay."""
+        return replace(
+            self,
+            findings={f: finding for f, finding in self.findings.items() if wanted(f.address)},
+            ignored={f: ignored for f, ignored in self.ignored.items() if wanted(f.address)},
+            gaps={place: gap for place, gap in self.gaps.items() if not gap.address.name or wanted(gap.address)},
+            judged={check: results.only(wanted) for check, results in self.judged.items()},
+            look=None,
+        )
 
     def __eq__(self, other: object) -> bool:
         """Whether both say the same; how they came to it does not count."""
@@ -164,52 +202,55 @@ def evaluate(
     """
     findings: dict[Fingerprint, Finding] = {}
     gaps: dict[tuple[str, Address], Gap] = {}
-    judged: dict[tuple[str, Address], _Judged] = {}
+    judged: dict[str, _Results] = {}
     off: set[tuple[str, Address]] = set()
     lingering: set[Fingerprint] = set()
-    same = previous is not None and previous.limits is limits
     for gap in _list_gaps(facts):
         gaps["", gap.address] = gap
     for check in checks:
         if (unasked := facts.unasked(check.subject.kind)) is not None:
             everywhere = facts.address.under(unasked[0], "")
             gaps[check.id, everywhere] = Gap(check.id, everywhere, unasked[1])
-        for address in facts.subjects(check.subject.kind):
-            place = (check.id, address)
-            before = previous.judged.get(place) if previous is not None else None
-            ruling = before.ruling if before is not None and same else limits.of(check, address)
-            if ruling.off:
-                off.add(place)
-                continue
-            result = judged[place] = _judge(facts, check, address, ruling, before)
+        results = judged[check.id] = _results(facts, check, limits, previous)
+        off.update((check.id, address) for address in results.off)
+        for address in results.speaking:
+            result = results.all[address]
             for problem in result.problems:
-                finding = _finding(check, address, ruling, problem, facts.at)
+                finding = _finding(check, address, result.ruling, problem, facts.at)
                 findings[finding.fingerprint] = finding
             if result.unknown is not None:
-                gaps[place] = Gap(check.id, address, result.unknown)
+                gaps[check.id, address] = Gap(check.id, address, result.unknown)
     for fingerprint in firing:
-        if fingerprint not in findings and (fingerprint.check, fingerprint.address) in judged:
+        if fingerprint not in findings and fingerprint.address in judged.get(fingerprint.check, _NONE).all:
             lingering |= _lingering(facts, checks, limits, fingerprint, gaps)
     ignored, expired = _ignored(facts, limits, findings, firing, off)
-    absent = {fingerprint.address for fingerprint in firing} | {
-        place[1] for place in (previous.judged if previous else ())
-    }
-    gone = frozenset(a for a in absent if (seen := absence(facts, a)) is not None and seen.polls >= GONE_AFTER)
+    listings = facts.listings()
     return Report(
         target=facts.address,
         at=facts.at,
         findings=findings,
         gaps=gaps,
         lingering=frozenset(lingering),
-        gone=gone,
+        gone=frozenset(_gone(facts, firing, previous)),
         judged=judged,
         off=frozenset(off),
         unseen=facts.unseen,
-        counts={kind: len(listing.items) for kind, listing in facts.listings().items()},
+        counts={kind: len(listing.items) for kind, listing in listings.items()},
         limits=limits,
+        look=facts.look,
+        names={kind: listing.items.keys() for kind, listing in listings.items()},
         ignored=ignored,
         expired=expired,
     )
+
+
+def _gone(facts: Facts, firing: AbstractSet[Fingerprint], previous: Report | None) -> Iterator[Address]:
+    """Of what was judged before or fires still, what is proven not to be there."""
+    asked = {fingerprint.address for fingerprint in firing}
+    for kind, names in ({} if previous is None else previous.names).items():
+        listing = facts.listings().get(kind)
+        asked |= {facts.address.under(kind, name) for name in (names & listing.absent.keys() if listing else ())}
+    return (a for a in asked if (seen := absence(facts, a)) is not None and seen.polls >= GONE_AFTER)
 
 
 def _ignored(
@@ -248,25 +289,49 @@ def _list_gaps(facts: Facts) -> Iterator[Gap]:
             yield Gap("", facts.address.under(kind, ""), unknown)
 
 
+_NONE = _Results({}, (), frozenset(), asked=False)
+
+
+def _results(facts: Facts, check: Check, limits: Limits, previous: Report | None) -> _Results:
+    """One check on every resource of its kind."""
+    before = _NONE if previous is None else previous.judged.get(check.id, _NONE)
+    same = previous is not None and previous.limits is limits
+    again = same and previous is not None and previous.look is facts.former and before is not _NONE and not before.asked
+    # Most of a cluster stays as it is from look to look: then nothing of it is even asked for.
+    if again and all(facts.same(kind) for kind in check.stable):
+        return before
+    judged: dict[Address, _Judged] = {}
+    speaking: list[Address] = []
+    off: list[Address] = []
+    for address in facts.subjects(check.subject.kind):
+        old = before.all.get(address)
+        ruling = old.ruling if old is not None and same else limits.of(check, address)
+        if ruling.off:
+            off.append(address)
+            continue
+        result = judged[address] = _judge(facts, check, address, ruling, old)
+        if result.problems or result.unknown is not None:
+            speaking.append(address)
+    asked = any(not isinstance(one.bound[place], type) for place in check.lazy for one in judged.values())
+    return _Results(judged, speaking, frozenset(off), asked)
+
+
 def _judge(facts: Facts, check: Check, address: Address, ruling: Ruling, before: _Judged | None) -> _Judged:
     bound = tuple([facts.get(kind, address) for kind in check.facts])  # a list is made faster than a generator is asked
     if before is not None and before.ruling is ruling and len(before.bound) == len(bound):
         if all(map(is_, bound, before.bound)):
             return before
-        if before.unasked and _same_but(before.unasked, bound, before.bound):
-            return before._replace(bound=bound)
+        if check.lazy and all(a is b or (type(a) is b) for a, b in zip(bound, before.bound, strict=True)):
+            return before
     if not check.lazy:
         return _Judged(bound, ruling, *_call(check, bound, ruling.values))
-    lazy = [(place, fact, fact.asked) for place in check.lazy if isinstance(fact := bound[place], Lazy)]
+    counted = [(place, fact, fact.asked) for place in check.lazy if isinstance(fact := bound[place], Lazy)]
     problems, unknown = _call(check, bound, ruling.values)
-    return _Judged(bound, ruling, problems, unknown, tuple([place for place, fact, n in lazy if fact.asked == n]))
-
-
-def _same_but(places: tuple[int, ...], new: Sequence[object], old: Sequence[object]) -> bool:
-    """Whether all are the very same, but for `places`, where they are of the same kind."""
-    return all(
-        a is b or (place in places and type(a) is type(b)) for place, (a, b) in enumerate(zip(new, old, strict=True))
-    )
+    kept: list[object] = list(bound)
+    for place, fact, asked in counted:
+        if fact.asked == asked:
+            kept[place] = type(fact)
+    return _Judged(tuple(kept), ruling, problems, unknown)
 
 
 def _call(

@@ -106,10 +106,10 @@ def _rest(one: Audited) -> Iterator[_Case]:
 
 def _passed(one: Audited) -> Iterator[_Case]:
     clean: dict[str, int] = {}
-    for (check, _), judged in one.report.judged.items():
-        if judged.problems:
+    for check, _, problem, unknown in one.report.outcomes():
+        if problem:
             clean[check] = -1
-        elif judged.unknown is None and clean.get(check, 0) >= 0:
+        elif not unknown and clean.get(check, 0) >= 0:
             clean[check] = clean.get(check, 0) + 1
     for check, number in clean.items():
         if number > 0:

@@ -9,7 +9,7 @@ import numpy as np
 
 from checks.facts.commits import NOBODY
 from checks.facts.history import KafkaFrame
-from checks.facts.kafka import Committed
+from checks.facts.kafka import Committed, Group
 from checks.facts.unknown import Lazy, Unknown, Why
 
 
@@ -30,6 +30,8 @@ class Away:
 
 class Attendance(Lazy):
     """Asked only of groups that nobody is in and that have something to read."""
+
+    FOLLOWS = Group
 
     def __init__(self, group: str, frames: Sequence[KafkaFrame]) -> None:
         self._group, self._all = group, frames

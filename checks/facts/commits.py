@@ -47,6 +47,8 @@ class Pace:
 class Commits(Lazy):
     """Asked for one topic at a time, and answers from as few polls as it takes."""
 
+    FOLLOWS = Lag
+
     def __init__(self, group: str, lag: Lag, logs: Logs) -> None:
         self._group = group
         self._lag = lag

@@ -124,6 +124,8 @@ class Progress(Lazy):
     Each of it is computed when it is asked for: nobody asks while all is read.
     """
 
+    FOLLOWS = Lag
+
     def __init__(self, group: str, lag: Lag, logs: Logs) -> None:
         self._group, self._lag, self._logs = group, lag, logs
 

@@ -32,7 +32,6 @@ class Logs:
         self._ids = frames[-1].ids if frames else {}
         self._topic: Rows = np.repeat(np.arange(len(ends.topics)), np.diff(ends.first))
         self._partition: Ints = np.arange(ends.end.size) - ends.first[self._topic]
-        self._cuts: dict[tuple[float, int], list[int] | Unknown] = {}
 
     @cached_property
     def told(self) -> Ints:
@@ -58,19 +57,20 @@ class Logs:
         rows = self.ends.rows.get(topic)
         if rows is None:
             return Unknown(Why.UNSUPPORTED, f"the log ends of topic {topic} are not in the snapshot")
+        if len(self.frames) > 1 and topic in self._whole:
+            return Arrivals(self.times, self.end[:, rows], rows, self._shared)
         if (self.ends.end[rows] < 0).any():
             return Unknown(Why.UNREACHABLE, f"the log end of some partition of {topic} was not answered")
         if len(self.frames) < 2:
             return ONE_POLL
         ends = self.end[:, rows]
-        if self._unbroken[rows].all():
-            return Arrivals(self.times, ends, self._cuts)
         seen = np.flatnonzero((ends >= 0).all(axis=1))
         back = np.flatnonzero((np.diff(ends[seen], axis=0) < 0).any(axis=1))
         run = seen[back[-1] + 1 :] if back.size else seen
         if run.size < 2:
             return ONE_POLL
-        return Arrivals(self.times[run], ends[run])
+        at = self.times[run]
+        return Arrivals(at, ends[run], slice(None), _Cuts(at, ends[run]))
 
     @cached_property
     def end(self) -> Ints:
@@ -78,9 +78,15 @@ class Logs:
         return self._of_now(self.told)
 
     @cached_property
-    def _unbroken(self) -> Flags:
-        """Rows that every poll saw, and that never went back: most of them, told for all at once."""
-        return np.logical_and((self.end >= 0).all(axis=0), (np.diff(self.end, axis=0) >= 0).all(axis=0))
+    def _whole(self) -> frozenset[str]:
+        """Topics of which every poll saw every partition, and none went back: most of them, told for all at once."""
+        broken: Flags = np.logical_or((self.end < 0).any(axis=0), (np.diff(self.end, axis=0) < 0).any(axis=0))
+        topics = set(self._topic[np.flatnonzero(broken[:-1])].tolist())
+        return frozenset(name for i, name in enumerate(self.ends.topics) if i not in topics)
+
+    @cached_property
+    def _shared(self) -> "_Cuts":
+        return _Cuts(self.times, self.end)
 
     @cached_property
     def readable(self) -> Ints:
@@ -140,6 +146,38 @@ class Windows(NamedTuple):
     """Windows by partitions."""
 
 
+class _Cuts:
+    """Windows over the same polls, cut once for all the rows of a table."""
+
+    def __init__(self, at: Floats, ends: Ints) -> None:
+        self._at, self._ends = at, ends
+        self._made: dict[tuple[float, int], Windows | Unknown] = {}
+
+    def windows(self, over: float, parts: int) -> Windows | Unknown:
+        """As of Arrivals, of every row."""
+        made = self._made.get((over, parts))
+        if made is None:
+            made = self._made[over, parts] = self._cut(over, parts)
+        return made
+
+    def _cut(self, over: float, parts: int) -> Windows | Unknown:
+        picks = self._picks(over, parts)
+        if isinstance(picks, Unknown):
+            return picks
+        return Windows(np.diff(self._at[picks]), np.diff(self._ends[picks], axis=0))
+
+    def _picks(self, over: float, parts: int) -> list[int] | Unknown:
+        picks: list[int] = [self._at.size - 1]
+        for part in range(1, parts + 1):
+            wanted = self._at[-1] - over * part / parts
+            picks.insert(0, min(int(np.searchsorted(self._at, wanted, side="right")) - 1, picks[0] - 1))
+        if picks[0] >= 0 and self._at[-1] - self._at[picks[0]] <= 2 * over:
+            return picks
+        span = self._at[-1] - self._at[0]
+        detail = f"{self._at.size} polls in {span:.0f} s of history; {parts} windows in {over:g} s are needed"
+        return young(detail, over, parts + 1)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrivals:
     """Where one topic's logs ended in the polls of its newest unbroken run, oldest first.
@@ -150,28 +188,14 @@ class Arrivals:
     at: Floats
     ends: Ints
     """Polls by partitions."""
-    cuts: dict[tuple[float, int], list[int] | Unknown] = field(default_factory=dict, repr=False)
-    """Where windows begin and end; the same for all topics with the same polls."""
+    rows: slice = field(repr=False)
+    """Of the topic, in `cuts`."""
+    cuts: _Cuts = field(repr=False)
 
     def windows(self, over: float, parts: int) -> Windows | Unknown:
         """The last `over` seconds in `parts` windows, each between two polls; Unknown until history reaches so far.
 
         Also where it has a hole there: windows that reach back twice as far would speak of another time.
         """
-        picks = self.cuts.get((over, parts))
-        if picks is None:
-            picks = self.cuts[over, parts] = self._picks(over, parts)
-        if isinstance(picks, Unknown):
-            return picks
-        return Windows(np.diff(self.at[picks]), np.diff(self.ends[picks], axis=0))
-
-    def _picks(self, over: float, parts: int) -> list[int] | Unknown:
-        picks: list[int] = [self.at.size - 1]
-        for part in range(1, parts + 1):
-            wanted = self.at[-1] - over * part / parts
-            picks.insert(0, min(int(np.searchsorted(self.at, wanted, side="right")) - 1, picks[0] - 1))
-        if picks[0] >= 0 and self.at[-1] - self.at[picks[0]] <= 2 * over:
-            return picks
-        span = self.at[-1] - self.at[0]
-        detail = f"{self.at.size} polls in {span:.0f} s of history; {parts} windows in {over:g} s are needed"
-        return young(detail, over, parts + 1)
+        made = self.cuts.windows(over, parts)
+        return made if isinstance(made, Unknown) else Windows(made.seconds, made.records[:, self.rows])

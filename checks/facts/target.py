@@ -68,6 +68,23 @@ class Facts(Protocol):
         """Why nothing of the target could be observed, if so."""
         ...
 
+    @property
+    def look(self) -> object:
+        """Stands for these facts, and for no others."""
+        ...
+
+    @property
+    def former(self) -> object:
+        """Stands for the facts of the look before, if what follows from those could be taken from there."""
+        ...
+
+    def same(self, kind: type) -> bool:
+        """Whether every fact of this kind is the very object that the facts of `former` have, for the very same resources.
+
+        Of a kind that is computed when it is asked for: whether it is known as it was.
+        """
+        ...
+
     def subjects(self, kind: type) -> Iterator[Address]:
         """The resources of this kind, known or not."""
         ...
@@ -115,6 +132,20 @@ class _Base:
         self._subjects: dict[type, tuple[Address, ...]] = {}
         self._now = Now(self.snapshot.at)
         self._address = self.snapshot.address
+        self._look = object()
+        self._before: object = None
+        self._same: dict[type, bool] = {}
+
+    @property
+    def look(self) -> object:
+        return self._look
+
+    @property
+    def former(self) -> object:
+        return self._before
+
+    def same(self, kind: type) -> bool:
+        return self._same.get(kind, False)
 
     @property
     def address(self) -> Address:
@@ -173,13 +204,26 @@ class KafkaFacts(_Base):
         # Never the facts before themselves: they would hold those before them.
         if before is not None:
             names, lags, measured = before.kept()
-            if _alike(snapshot.topics, before.snapshot.topics):
+            old = before.snapshot
+            if _alike(snapshot.topics, old.topics):
                 self._names = names
-            self._former = dict(_still(snapshot, before.snapshot, lags))
-            if snapshot.storage is before.snapshot.storage and _same(
-                snapshot.topics.items, before.snapshot.topics.items
-            ):
+            self._former = dict(_still(snapshot, old, lags))
+            if snapshot.storage is old.storage and _same(snapshot.topics.items, old.topics.items):
                 self._measured = measured
+            self._before = before.look
+            self._same = {
+                Cluster: snapshot.cluster is old.cluster,
+                Topic: snapshot.topics.items is old.topics.items,
+                TopicNames: self._names is names,
+                TopicConfig: snapshot.topic_configs is old.topic_configs,
+                BrokerConfig: snapshot.broker_configs is old.broker_configs,
+                BrokerConfigs: snapshot.broker_configs is old.broker_configs,
+                Group: snapshot.groups.items is old.groups.items,
+                Lag: snapshot.groups.items is old.groups.items and self._former.keys() == lags.keys(),
+                PartitionSizes: self._measured is not None,
+                Sample: snapshot.samples is old.samples,
+                Moves: not isinstance(snapshot.reassignments, Unknown) and not isinstance(old.reassignments, Unknown),
+            }
 
     def kept(self) -> tuple[TopicNames, Mapping[str, Lag | Unknown], Mapping[str, PartitionSizes] | None]:
         """What the next look may take from this one."""
@@ -328,6 +372,27 @@ class SqsFacts(_Base):
         self._former: Mapping[type, Mapping[str, object]] = {} if before is None else before.kept()
         self._settings: dict[str, QueueSettings] = {}
         self._settings_before: Mapping[str, QueueSettings] = {} if before is None else before.settings()
+        if before is not None:
+            self._before = before.look
+            old = before.snapshot
+            settled = self._all_settled(old.queues.items, snapshot.queues.items)
+            graph = settled and self._all_settled(old.others, snapshot.others)
+            graph = graph and (snapshot.queues.blind, snapshot.sources, snapshot.missing) == (
+                old.queues.blind,
+                old.sources,
+                old.missing,
+            )
+            self._same = {Account: snapshot.account is old.account, QueueSettings: settled}
+            self._same |= dict.fromkeys((DeadLettersOf, DeadLetterQueue), graph)
+
+    def _all_settled(self, old: Mapping[str, Queue | Unknown], new: Mapping[str, Queue | Unknown]) -> bool:
+        """Whether nobody changed a setting of any of these queues, and each is known, or not, as before."""
+        return old.keys() == new.keys() and all(
+            queue == old[name]
+            if isinstance(queue, Unknown)
+            else self._settled(queue) is self._settings_before.get(queue.arn)
+            for name, queue in new.items()
+        )
 
     def kept(self) -> Mapping[type, Mapping[str, object]]:
         """Of what follows from settings, what the next look may take from this one."""

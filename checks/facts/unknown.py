@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, NamedTuple, NoReturn, TypeVar
+from typing import ClassVar, Generic, NamedTuple, NoReturn, TypeVar
 
 from checks.wording import printable
 
@@ -79,6 +79,8 @@ def known(value: T | Unknown) -> T:
 class Lazy:
     """A fact that is computed when it is asked for. `asked` counts how often: what was not asked has decided nothing."""
 
+    FOLLOWS: ClassVar[type | None] = None
+    """The kind of fact with which it is known or not; None: by itself."""
     asked = 0
 
 
