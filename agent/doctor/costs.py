@@ -14,6 +14,7 @@ from checks.facts import (
     Commits,
     DeadLetterQueue,
     DeadLettersOf,
+    DeadLetterTopics,
     Depth,
     Disks,
     Group,
@@ -27,7 +28,6 @@ from checks.facts import (
     Sample,
     Topic,
     TopicConfig,
-    TopicNames,
 )
 
 _LOGS = frozenset({"ends", "topics"})
@@ -37,7 +37,7 @@ SECTIONS: Mapping[type, frozenset[str]] = {
     Now: frozenset(),
     Cluster: frozenset({"cluster"}),
     Topic: frozenset({"topics"}),
-    TopicNames: frozenset({"topics"}),
+    DeadLetterTopics: frozenset({"topics", "groups"}),
     TopicConfig: frozenset({"topic_configs"}),
     BrokerConfig: frozenset({"broker_configs"}),
     BrokerConfigs: frozenset({"broker_configs"}),

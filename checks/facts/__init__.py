@@ -26,11 +26,12 @@ from checks.facts.kafka import (
     unseen_kafka,
 )
 from checks.facts.lag import Lag, Late, Progress
+from checks.facts.letters import DeadLetterTopics, Letters
 from checks.facts.logs import Arrivals, Logs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.sqs import Account, Queue, QueueSettings, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.storage import Disk, Disks, Moves, PartitionSizes
-from checks.facts.target import BrokerConfigs, Facts, Now, TopicNames, absence, facts_of
+from checks.facts.target import BrokerConfigs, Facts, Now, absence, facts_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Commits",
     "Committed",
     "DeadLetterQueue",
+    "DeadLetterTopics",
     "DeadLettersOf",
     "Depth",
     "Disk",
@@ -61,6 +63,7 @@ __all__ = [
     "Lag",
     "Late",
     "Lazy",
+    "Letters",
     "Listing",
     "LogDir",
     "LogEnds",
@@ -84,7 +87,6 @@ __all__ = [
     "Storage",
     "Topic",
     "TopicConfig",
-    "TopicNames",
     "Unknown",
     "Unobserved",
     "Why",

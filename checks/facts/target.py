@@ -23,6 +23,7 @@ from checks.facts.kafka import (
 )
 from checks.facts.lag import Lag, Progress, progress_of
 from checks.facts.lags import answers_of, lags_of
+from checks.facts.letters import DeadLetterTopics
 from checks.facts.logs import Arrivals, Logs
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
 from checks.facts.sqs import SETTINGS, Account, Queue, QueueSettings, SqsSnapshot
@@ -37,16 +38,6 @@ class Now:
     """The time of the observation, seconds since the epoch: a fact of checks whose verdict ages."""
 
     at: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TopicNames:
-    """Which topics exist, as far as lists and questions by name can tell."""
-
-    listing: Listing[Topic]
-
-    def exists(self, name: str) -> bool | Unknown:
-        return self.listing.exists(name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,15 +189,15 @@ class KafkaFacts(_Base):
         self.snapshot = snapshot
         super().__init__()
         self._frames = history.kafka(snapshot.target)
-        self._names = TopicNames(snapshot.topics)
+        self._letters = DeadLetterTopics(snapshot.topics, snapshot.groups)
         self._former: Mapping[str, Lag] = {}
         self._measured: Mapping[str, PartitionSizes] | None = None
         # Never the facts before themselves: they would hold those before them.
         if before is not None:
-            names, lags, measured = before.kept()
+            letters, lags, measured = before.kept()
             old = before.snapshot
-            if _alike(snapshot.topics, old.topics):
-                self._names = names
+            if letters.like(snapshot.topics, snapshot.groups):
+                self._letters = letters
             self._former = dict(_still(snapshot, old, lags))
             if snapshot.storage is old.storage and _same(snapshot.topics.items, old.topics.items):
                 self._measured = measured
@@ -214,7 +205,7 @@ class KafkaFacts(_Base):
             self._same = {
                 Cluster: snapshot.cluster is old.cluster,
                 Topic: snapshot.topics.items is old.topics.items,
-                TopicNames: self._names is names,
+                DeadLetterTopics: self._letters is letters,
                 TopicConfig: snapshot.topic_configs is old.topic_configs,
                 BrokerConfig: snapshot.broker_configs is old.broker_configs,
                 BrokerConfigs: snapshot.broker_configs is old.broker_configs,
@@ -225,9 +216,9 @@ class KafkaFacts(_Base):
                 Moves: not isinstance(snapshot.reassignments, Unknown) and not isinstance(old.reassignments, Unknown),
             }
 
-    def kept(self) -> tuple[TopicNames, Mapping[str, Lag | Unknown], Mapping[str, PartitionSizes] | None]:
+    def kept(self) -> tuple[DeadLetterTopics, Mapping[str, Lag | Unknown], Mapping[str, PartitionSizes] | None]:
         """What the next look may take from this one."""
-        return self._names, self._lags, self._measured
+        return self._letters, self._lags, self._measured
 
     @property
     def unseen(self) -> Unknown | None:
@@ -328,18 +319,13 @@ class KafkaFacts(_Base):
         BrokerConfigs: lambda self, _: BrokerConfigs(self.snapshot.broker_configs),
         Sample: _sample,
         Group: lambda self, name: _one(self.snapshot.groups.items, name, "group"),
-        TopicNames: lambda self, _: self._names,
+        DeadLetterTopics: lambda self, _: self._letters,
         Lag: _lag,
         Progress: _progress,
         Commits: _commits,
         Arrivals: _arrivals,
         Attendance: _attendance,
     }
-
-
-def _alike(new: Listing[Topic], old: Listing[Topic]) -> bool:
-    """Whether both lists say the same of what there is."""
-    return new.items is old.items and new.blind == old.blind and new.absent.keys() == old.absent.keys()
 
 
 def _same(new: Mapping[str, object], old: Mapping[str, object]) -> bool:

@@ -1,44 +1,19 @@
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import translate
-from functools import cache
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Cluster, Group, Lag, Progress, TopicNames, Unknown, Why, known
+from checks.facts import Cluster, DeadLetterTopics, Group, Lag, Progress, Unknown, Why, known
+from checks.facts.letters import PATTERNS, filled, looks_dead
 from checks.wording import count, listed, shell, shown
 
-PATTERNS = (
-    "{topic}.dlq",
-    "{topic}-dlq",
-    "{topic}_dlq",
-    "{topic}.DLQ",
-    "{topic}-DLQ",
-    "{topic}.dlt",
-    "{topic}-dlt",
-    "{topic}.DLT",
-    "{topic}-DLT",
-    "{topic}.dead-letter",
-    "{topic}-dead-letter",
-    "dlq.{topic}",
-    "dlq-{topic}",
-    "{group}.dlq",
-    "{group}-dlq",
-    "{topic}.{group}.dlq",
-    "{topic}-{group}-dlq",
-)
-"""Spring Kafka writes `-dlt` (`.DLT` before 3.0); the others are what teams write by hand."""
-
-RETRY = ("*-retry", "*.retry", "*-retry-*", "*.retry.*", "*_retry")
+_RETRY = re.compile("|".join(map(translate, ("*-retry", "*.retry", "*-retry-*", "*.retry.*", "*_retry"))))
 
 
 def _candidates(group: Group, *, patterns: tuple[str, ...]) -> Iterable[str]:
     for topic in _topics(group, patterns):
         for pattern in patterns:
-            yield _filled(pattern, topic, group.name)
-
-
-def _filled(pattern: str, topic: str, group: str) -> str:
-    return pattern.replace("{topic}", topic).replace("{group}", group)
+            yield filled(pattern, topic, group.name)
 
 
 def _topics(group: Group, patterns: tuple[str, ...]) -> list[str]:
@@ -48,20 +23,13 @@ def _topics(group: Group, patterns: tuple[str, ...]) -> list[str]:
     owned = group.assigned_topics()
     if isinstance(owned, Unknown):
         return []
-    drained = _drained(patterns)
-    return sorted(t for t in owned if not t.startswith("__") and not drained.match(t))
-
-
-@cache
-def _drained(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Names of dead-letter and retry topics."""
-    return re.compile("|".join(map(translate, (*(_filled(pattern, "*", "*") for pattern in patterns), *RETRY))))
+    return sorted(t for t in owned if not (t.startswith("__") or looks_dead(t, patterns) or _RETRY.match(t)))
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.INFO, together=True, names=_candidates)
 def dlq_missing(
     group: Group,
-    topics: TopicNames,
+    letters: DeadLetterTopics,
     cluster: Cluster,
     lag: Lag | Unknown,
     progress: Progress | Unknown,
@@ -89,13 +57,10 @@ def dlq_missing(
     missing: list[str] = []
     hole: Unknown | None = None
     for topic in _topics(group, patterns):
-        found = [topics.exists(_filled(pattern, topic, group.name)) for pattern in patterns]
-        if any(answer is True for answer in found):
-            continue
-        hidden = [answer for answer in found if isinstance(answer, Unknown)]
-        if hidden:
-            hole = hidden[0]
-        else:
+        there = letters.exists(topic, group.name, patterns)
+        if isinstance(there, Unknown):
+            hole = there
+        elif not there:
             missing.append(topic)
     if missing:
         yield _problem(group, cluster, missing, patterns, None)
@@ -122,7 +87,7 @@ def _problem(
     members = group.members if not isinstance(group.members, Unknown) else ()
     owned = [(i, m.assigned) for i, m in enumerate(members) if not isinstance(m.assigned, Unknown)]
     owner = {t: (i, partitions) for i, assigned in owned for t, partitions in assigned.items()}
-    wanted = _filled(patterns[0], missing[0], group.name)
+    wanted = filled(patterns[0], missing[0], group.name)
     still = " and has stood still with unread records" if severity is Severity.WARNING else ""
     return Problem(
         summary=f"group {shown(group.name)} reads {count(len(missing), 'topic')} without a dead-letter topic: "

@@ -1,6 +1,6 @@
 from checks.check import Severity
 from checks.facts import Why
-from checks.kafka.dlq_missing import PATTERNS
+from checks.facts.letters import PATTERNS
 from checks.kafka.dlq_missing import dlq_missing as check
 from checks.limits import Limits
 from checks.questions import Questions
