@@ -42,6 +42,10 @@ def command(*, config: Path | None, state: Path | None, scope: tuple[str, ...], 
     # structlog would load it (10 MB) for tracebacks that show local variables, and secrets are among them.
     sys.modules["rich"] = None  # type: ignore[assignment]
 
+    from agent.daemon.heap import keep_small
+
+    keep_small()
+
     from agent.config.loading import load
     from agent.config.scope import scoped
     from agent.daemon.logs import begin

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from agent.cycle import Change, Event, House, Look, Order, Send, Sent, cycle
+from agent.daemon.heap import sweep
 from agent.daemon.sending import Senders
 from agent.store.database import Store
 from agent.store.folder import Folder
@@ -22,6 +23,8 @@ from alerts.render.message import Message
 from alerts.sinks.sink import Fault, Outcome, Refused
 from checks.facts import KafkaSnapshot, Snapshot, Unknown, Why, unseen_kafka, unseen_sqs
 
+SWEEP = (60.0, 3600.0)
+"""Seconds after the start, and then from one to the next, until memory is given back: the first looks load most of the code."""
 TICK = 1.0
 """Seconds between two looks at the clock and the inbox."""
 LISTED = 50
@@ -67,6 +70,7 @@ class Judge:
         """Why the state can't be saved; empty while it can."""
         self._folder, self._store, self._frames, self._published = folder, store, frames, published
         self._ticked = 0.0
+        self._sweep_at = clock() + SWEEP[0]
         self._stopped = False
         self._obeyed: list[str] = []
         """Files of the inbox that were obeyed and could not be noted yet."""
@@ -111,6 +115,9 @@ class Judge:
         now = self.clock()
         if now - self._ticked >= TICK:
             self._ticked = now
+            if now >= self._sweep_at:
+                self._sweep_at = now + SWEEP[1]
+                sweep()
             self.read_inbox()
             self.obey(Tick())
         self.obey(Send())
