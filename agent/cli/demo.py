@@ -19,6 +19,6 @@ def command(*, fast: bool) -> None:
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        play(Screen(terminal()), pace=1 / 6 if fast else 1.0, stay=sys.stdin.isatty())
+        play(Screen(terminal()), pace=1 / 8 if fast else 1.0, stay=sys.stdin.isatty())
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

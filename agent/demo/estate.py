@@ -1,12 +1,11 @@
 """What the demo looks at: a small cluster in good order, whose topics are written and whose groups keep up."""
 
-import threading
 from collections.abc import Callable
 
 from agent.demo.cluster import Config, Member, Model, SimulatedCluster, Source, brokers
 
 TICK = 0.2
-"""Seconds between two writes to each partition."""
+"""Seconds of the story between two writes to each partition; as far behind are those who keep up."""
 
 _WRITTEN = {"orders": (40, 40, 40, 40), "payments": (20, 20, 20), "clicks": (600, 600, 600, 600)}
 """Records per second of the story, by partition."""
@@ -45,7 +44,11 @@ def cluster_model(clock: Callable[[], float]) -> Model:
 
 
 class Traffic:
-    """Writes and reads until `stop`; the verbs of the story change how. `pace`: seconds of ours to one of the story's."""
+    """What is written and read; the verbs of the story change how. `pace`: seconds of ours to one of the story's.
+
+    It goes by the clock alone: before every answer what happened since the one before is made up for, so that logs grow
+    evenly however busy the machine is.
+    """
 
     def __init__(self, cluster: SimulatedCluster, pace: float = 1.0) -> None:
         self._cluster, self._pace = cluster, pace
@@ -53,30 +56,27 @@ class Traffic:
         self._owed = {(name, n): 0.0 for name, rates in _WRITTEN.items() for n in range(len(rates))}
         self._hanging: set[tuple[str, str, int]] = set()
         self._stopped: set[int] = set()
-        self._done = threading.Event()
         self._last = cluster.model.clock()
-        self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._done.set()
-        self._thread.join()
+        cluster.meanwhile = self._go_on
 
     # ── what the story does ──
 
     def write(self, topic: str, *rates: float) -> None:
         """So many records per second of the story to each partition."""
-        self._rates[topic] = rates
+        with self._cluster.lock:
+            self._go_on()
+            self._rates[topic] = rates
 
     def hang(self, group: str, topic: str, partition: int) -> None:
         """Whoever reads the partition reads nothing more."""
-        self._hanging.add((group, topic, partition))
+        with self._cluster.lock:
+            self._go_on()
+            self._hanging.add((group, topic, partition))
 
     def restart(self, group: str) -> None:
         """Its members read again, and have caught up at once."""
-        self._hanging = {one for one in self._hanging if one[0] != group}
+        with self._cluster.lock:
+            self._hanging = {one for one in self._hanging if one[0] != group}
 
     def stop_broker(self, broker: int) -> None:
         model = self._cluster.model
@@ -105,20 +105,20 @@ class Traffic:
 
     # ── what goes on by itself ──
 
-    def _run(self) -> None:
-        while not self._done.wait(TICK * max(self._pace, 0.5)):
-            with self._cluster.lock:
-                self._turn(self._cluster.model)
-
-    def _turn(self, model: Model) -> None:
+    def _go_on(self) -> None:
+        model = self._cluster.model
         now = model.clock()
-        since, self._last = max(0.0, now - self._last) / self._pace, now
-        for group, name in _READERS.items():
-            for n, partition in enumerate(model.topics[name].partitions):
-                # What was written since waits until the next turn, as a record waits for the next poll.
-                if (group, name, n) not in self._hanging:
-                    model.groups[group].committed[name, n] = partition.log_end
+        since = (now - self._last) / self._pace
+        if since < TICK:
+            return
+        self._last = now
         for name, rates in self._rates.items():
             for n, (partition, rate) in enumerate(zip(model.topics[name].partitions, rates, strict=True)):
                 whole, self._owed[name, n] = divmod(self._owed[name, n] + rate * since, 1.0)
                 partition.append(int(whole), now)
+        for group, name in _READERS.items():
+            committed = model.groups[group].committed
+            for n, (partition, rate) in enumerate(zip(model.topics[name].partitions, self._rates[name], strict=True)):
+                if (group, name, n) not in self._hanging:
+                    # What was written last waits a little, as a record waits for the next poll.
+                    committed[name, n] = max(committed[name, n], partition.log_end - int(rate * TICK))

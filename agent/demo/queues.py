@@ -9,6 +9,8 @@ REGION = "us-east-1"
 _QUEUES = ("emails", "invoices")
 _RECEIVES = 3
 _DAY = 86_400
+_ACCOUNT = "123456789012"
+"""moto's own."""
 
 
 class QueueServer:
@@ -37,9 +39,8 @@ class Workers:
         self._moving: set[str] = set()
         for name in _QUEUES:
             dead = self._make(f"{name}-dlq", MessageRetentionPeriod=str(14 * _DAY))
-            arn = self._sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-            redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": str(_RECEIVES)})
-            self._make(name, MessageRetentionPeriod=str(4 * _DAY), VisibilityTimeout="0", RedrivePolicy=redrive)
+            redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": str(_RECEIVES)})
+            self._make(name, MessageRetentionPeriod=str(7 * _DAY), RedrivePolicy=redrive)
 
     def start(self) -> Self:
         threading.Thread(target=self._run, name="workers", daemon=True).start()
@@ -59,9 +60,19 @@ class Workers:
     # ── what goes on by itself ──
 
     def _make(self, name: str, **attributes: str) -> str:
-        url: str = self._sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        self._urls[name] = url
-        return url
+        """A queue that takes requests over TLS alone, as a sound one does (moto minds no policy). Returns its ARN."""
+        arn = f"arn:aws:sqs:{REGION}:{_ACCOUNT}:{name}"
+        refuse = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": arn,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [refuse]})
+        made = self._sqs.create_queue(QueueName=name, Attributes={**attributes, "Policy": policy})
+        self._urls[name] = made["QueueUrl"]
+        return arn
 
     def _run(self) -> None:
         pause = threading.Event()  # never set: it only paces
@@ -76,7 +87,7 @@ class Workers:
 
     def _work(self, name: str) -> None:
         url = self._urls[name]
-        for message in self._received(url):
+        for message in self._received(url, VisibilityTimeout=0):  # what it fails at it takes again at once
             if name not in self._failing:
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 

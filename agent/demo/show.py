@@ -102,13 +102,12 @@ class Channel:
         """
         least = time.monotonic() + act.lasts * pace
         missing = list(act.told)
-        while missing or time.monotonic() < least:
+        while missing or time.monotonic() < least or (act.met and not self._stage.met()):
             changes = self.look(least - time.monotonic())
             missing = [told for told in missing if not any(_is(change, told) for change in changes)]
-            if missing and time.monotonic() > least + PATIENCE:
-                raise MqcanaryError(
-                    f"the demo waited in vain for a message with “{missing[0].words}” (please report this)"
-                )
+            if time.monotonic() > least + PATIENCE:
+                what = f"a message with “{missing[0].words}”" if missing else "the agent's first look"
+                raise MqcanaryError(f"the demo waited in vain for {what} (please report this)")
 
     def look(self, wait: float = _LOOK) -> list[Change]:
         """Shows what is new, or waits a little for it."""

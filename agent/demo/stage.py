@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import resources
@@ -25,15 +25,23 @@ from agent.errors import MqcanaryError
 _STARTS = 60.0
 """Seconds that a process may take to start: a laptop does in two."""
 _ENDS = 10.0
+_TARGETS = 2
 
 _TEMPLATE = resources.files("agent.demo").joinpath("demo.yaml").read_text("utf-8")
 
 
 def configuration(bootstrap: str, sqs: str, slack: str, pace: float = 1.0) -> str:
-    """The demo's own configuration, with the addresses of its servers; lengths of time are multiplied by `pace`."""
+    """The demo's own configuration, with the addresses of its servers.
+
+    Lengths of time of the story are multiplied by `pace`; a deadline is for the machine, which is no faster than before.
+    """
     text = _TEMPLATE.replace("127.0.0.1:9092", bootstrap)
     text = text.replace("http://127.0.0.1:4566", sqs).replace("http://127.0.0.1:8065/api/", slack)
-    return re.sub(r"\b(\d+)s\b", lambda length: f"{float(length[1]) * pace:.3f}".rstrip("0").rstrip(".") + "s", text)
+    return re.sub(
+        r"(?<!deadline: )\b(\d+)s\b",
+        lambda length: f"{float(length[1]) * pace:.3f}".rstrip("0").rstrip(".") + "s",
+        text,
+    )
 
 
 class Actor:
@@ -42,6 +50,8 @@ class Actor:
     def __init__(self, part: str, *more: str) -> None:
         self.part = part
         self._lines: deque[str] = deque(maxlen=20)
+        self.said: Counter[str] = Counter()
+        """How often it said what."""
         self._where: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "agent.demo.actors", part, *more],
@@ -100,8 +110,10 @@ class Actor:
             self._lines.append(line)
             with suppress(ValueError):
                 said = json.loads(line)
-                if isinstance(said, dict) and said.get("message") == "started":
-                    self._where.put(said)
+                if isinstance(said, dict):
+                    self.said[str(said.get("message"))] += 1
+                    if said.get("message") == "started":
+                        self._where.put(said)
         self._where.put(None)
 
     def _failed(self, how: str) -> MqcanaryError:
@@ -141,6 +153,10 @@ class Stage:
 
     def do(self, deed: Deed) -> None:
         self._actors[deed.where].tell(deed.verb, *deed.about)
+
+    def met(self) -> bool:
+        """Whether the agent's first contact with cluster and queues is over."""
+        return self._actors["agent"].said["contact"] >= _TARGETS
 
     def check(self) -> None:
         """Raises a MqcanaryError if one of the processes has ended."""

@@ -31,13 +31,17 @@ class Deed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act. It lasts at least `lasts` seconds, and until everything in `told` was told."""
+    """One act. It lasts at least `lasts` seconds, and until everything in `told` was told.
+
+    With `met` also until the agent's first contact with every target is over: what goes wrong before that is told otherwise.
+    """
 
     title: str
     words: str
     lasts: float
     deeds: tuple[Deed, ...] = ()
     told: tuple[Told, ...] = ()
+    met: bool = False
 
 
 CHANNEL: Final = "on-call"
@@ -47,6 +51,7 @@ STORY: Final[Sequence[Act]] = (
         "All is well",
         "Three brokers, six topics, four queues; whoever reads them keeps up. Nothing is wrong, so nothing is told.",
         10,
+        met=True,
     ),
     Act(
         "A consumer hangs",

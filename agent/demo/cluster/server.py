@@ -24,7 +24,8 @@ class SimulatedCluster:
 
     `model`, `faults` and who is up may change at any time. `requests` holds the last 10,000 requests of all brokers.
     `tls` makes every listener speak TLS only. Free ports are taken at once, so `bootstrap` is known before `start()`, and
-    are kept while a broker is stopped: nobody else answers there.
+    are kept while a broker is stopped: nobody else answers there. `meanwhile` is called before every answer, under `lock`:
+    what the model is to show by now.
     """
 
     def __init__(self, model: Model, *, tls: ssl.SSLContext | None = None) -> None:
@@ -33,6 +34,7 @@ class SimulatedCluster:
         self.faults: list[Fault] = []
         self.requests: deque[Request] = deque(maxlen=_MOST_REQUESTS)
         self.connections_made = 0
+        self.meanwhile: Callable[[], None] = lambda: None
         self._tls = tls
         self._recorded = threading.Condition()
         self._connections: set[Connection] = set()
@@ -139,6 +141,7 @@ class SimulatedCluster:
 
     def answer(self, make: Callable[[], bytes]) -> bytes:
         with self.lock:
+            self.meanwhile()
             return make()
 
     def opened(self, connection: Connection) -> None:
