@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -149,7 +150,14 @@ def signature(headers: Mapping[str, str], path: str, body: bytes, region: str, k
     canonical = f"POST\n{path}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{at[:8]}/{region}/sqs/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signed = hmac.digest(_signing(secret, at[:8], region), text.encode(), "sha256").hex()
+    return f"AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signed}"
+
+
+@lru_cache(maxsize=64)
+def _signing(secret: str, day: str, region: str) -> bytes:
+    """The key with which all requests of one day are signed."""
     signing = f"AWS4{secret}".encode()
-    for part in (at[:8], region, "sqs", "aws4_request", text):
+    for part in (day, region, "sqs", "aws4_request"):
         signing = hmac.digest(signing, part.encode(), "sha256")
-    return f"AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signing.hex()}"
+    return signing

@@ -27,10 +27,9 @@ from agent.collect.kafka.security import Security
 from agent.collect.kafka.storage import LogDirs, read_reassignments
 from agent.collect.kafka.topics import (
     TOPIC_LIST_BLIND,
+    Configs,
     Metadata,
-    read_broker_configs,
     read_metadata,
-    read_topic_configs,
 )
 from agent.collect.kafka.wire import Endpoint, UnreachableError, Wire, wired
 from agent.collect.targets import Calls
@@ -111,6 +110,7 @@ class KafkaCollector:
         self._clock = clock
         self._missing = _Missing()
         self._memos = Memos()
+        self._configs = Configs()
         self._log_dirs = LogDirs()
         self._asked: dict[Address, tuple[Group, frozenset[str]]] = {}
         self._read: _Read | None = None
@@ -180,14 +180,14 @@ class KafkaCollector:
                 wire.know({b.id: (b.host, b.port) for b in fresh.cluster.brokers})
                 wanted |= {n: t for n, t in fresh.topics.items() if not isinstance(t, Unknown)}
                 ends = read_ends(wire, wanted)
-        configs = read_topic_configs(wire, wanted)
+        configs = self._configs.of_topics(wire, wanted)
         snapshot = KafkaSnapshot(
             target=target,
             at=at,
             cluster=cluster,
             topics=self._topics(wire, metadata, judged, groups, address, previous, at),
             topic_configs=configs,
-            broker_configs=read_broker_configs(wire, broker_ids),
+            broker_configs=self._configs.of_brokers(wire, broker_ids),
             groups=groups,
             committed=committed,
             ends=ends,

@@ -3,7 +3,7 @@
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
 from typing import Any, Final, TypeVar
 
@@ -70,12 +70,37 @@ def _connected(address: tuple[Any, ...], seconds: float) -> socket.socket:
     return sock
 
 
+class Framed:
+    """A request that is put look after look: encoded once, and only its number written anew."""
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+        self._bytes = bytearray()
+
+    def numbered(self, serial: int, client_id: str) -> bytes:
+        if not self._bytes:
+            self.request.with_header(correlation_id=serial, client_id=client_id)
+            self._bytes += self.request.encode(header=True, framed=True)
+        struct.pack_into(">i", self._bytes, 8, serial)  # behind the size, the API key and its version
+        return bytes(self._bytes)
+
+
 class Memos:
     """What was made of the answers of one look, for the next one: by the bytes of the question and those of the answer."""
 
     def __init__(self) -> None:
         self._former: dict[bytes, tuple[bytes, Any]] = {}
         self._latest: dict[bytes, tuple[bytes, Any]] = {}
+        self._asked: dict[Hashable, tuple[object, Framed]] = {}
+        self._asking: dict[Hashable, tuple[object, Framed]] = {}
+
+    def framed(self, slot: Hashable, what: object, build: Callable[[], Any]) -> Framed:
+        """The request of the last look under `slot`, if it asked for the very same; else a new one."""
+        before = self._asked.get(slot)
+        if before is None or before[0] != what:
+            before = what, Framed(build())
+        self._asking[slot] = before
+        return before[1]
 
     def get(self, question: bytes, answer: bytes, make: Callable[[], Any]) -> Any:
         before = self._former.get(question)
@@ -87,6 +112,7 @@ class Memos:
     def turn(self) -> None:
         """A look begins: what was not asked in the last one is forgotten."""
         self._former, self._latest = self._latest, {}
+        self._asked, self._asking = self._asking, {}
 
 
 class Exchange:
@@ -116,8 +142,8 @@ class Exchange:
     def _exchanged(self, request: Any) -> tuple[bytes, bytes]:
         """The bytes of a request with their size before them, and those of its answer without."""
         self._serial += 1
-        request.with_header(correlation_id=self._serial, client_id=self._client_id)
-        asked = bytes(request.encode(header=True, framed=True))
+        framed = request if isinstance(request, Framed) else Framed(request)
+        asked = framed.numbered(self._serial, self._client_id)
         self._send(asked)
         try:
             (size,) = struct.unpack(">i", self._receive(4))
@@ -131,6 +157,7 @@ class Exchange:
         return asked, body
 
     def _decoded(self, request: Any, body: bytes) -> Any:
+        request = request.request if isinstance(request, Framed) else request
         try:
             return request.header.get_response_class().decode(body, header=True)
         except Exception:  # noqa: BLE001 - a decoder that is fed with another protocol's bytes may raise anything

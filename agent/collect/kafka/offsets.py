@@ -111,22 +111,27 @@ def _ask_leader(
 
     topic_kind = ListOffsetsRequest.ListOffsetsTopic
     partition_kind = topic_kind.ListOffsetsPartition
-    by_topic: dict[str, list[Any]] = {}
-    for topic, partition in places:
-        request = partition_kind(
-            partition_index=partition, current_leader_epoch=-1, timestamp=wanted[topic, partition], max_num_offsets=1
-        )
-        by_topic.setdefault(topic, []).append(request)
-    fields = {
-        "replica_id": -1,
-        "isolation_level": 1 if committed else 0,
-        "topics": [topic_kind(name=name, partitions=partitions) for name, partitions in by_topic.items()],
-    }
+    moments = [wanted[place] for place in places]
+
+    def fields() -> dict[str, Any]:
+        by_topic: dict[str, list[Any]] = {}
+        for (topic, partition), moment in zip(places, moments, strict=True):
+            request = partition_kind(
+                partition_index=partition, current_leader_epoch=-1, timestamp=moment, max_num_offsets=1
+            )
+            by_topic.setdefault(topic, []).append(request)
+        return {
+            "replica_id": -1,
+            "isolation_level": 1 if committed else 0,
+            "topics": [topic_kind(name=name, partitions=partitions) for name, partitions in by_topic.items()],
+        }
+
     told: dict[Place, Answer] | Unknown
     if len(places) <= _KEPT:
-        told = wire.made(_answers, leader, ListOffsetsRequest, 7, **fields)
+        slot = (committed, places[0], moments[0])
+        told = wire.again(_answers, leader, ListOffsetsRequest, 7, slot, (places, moments), fields)
     else:
-        answer = wire.ask(leader, ListOffsetsRequest, 7, **fields)
+        answer = wire.ask(leader, ListOffsetsRequest, 7, **fields())
         told = answer if isinstance(answer, Unknown) else _answers(answer)
     failure = _DEADLINE if isinstance(told, Unknown) and told.why is Why.DEADLINE else _NETWORK_EXCEPTION
     answers.update(dict.fromkeys(places, (failure, NEVER, NEVER)))

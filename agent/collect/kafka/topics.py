@@ -1,7 +1,8 @@
 """Metadata and configurations: which brokers and topics there are, and how they are set."""
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ TOPIC_LIST_BLIND = Unknown(
     Why.UNSUPPORTED, "Kafka lists only the topics one may describe, and does not say whether there are others"
 )
 _BATCH = 200
+EVERY = 300.0
+"""Seconds after which a configuration is asked for again: the question names every topic and key, and people change them seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +126,47 @@ def _topic(topic: Any) -> Topic:
     )
 
 
-def read_topic_configs(wire: Wire, names: Iterable[str]) -> dict[str, TopicConfig | Unknown]:
-    configs: dict[str, TopicConfig | Unknown] = {}
-    for batch in _batches(sorted(names)):
-        close = DESCRIBE_CONFIGS_TOPIC.close()
-        for name, told in _configs(wire, None, 2, batch, TOPIC_KEYS, close).items():
-            configs[name] = told if isinstance(told, Unknown) else TopicConfig(told)
-    return configs
+class Configs:
+    """Asks what topics and brokers are set to, and again when what was told is old: people change it, now and then."""
 
+    def __init__(self, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every, self._clock = every, clock
+        self._topics: dict[str, tuple[float, str, TopicConfig | Unknown]] = {}
+        """When it was asked, the topic id then, and what was said."""
+        self._brokers: dict[str, tuple[float, BrokerConfig | Unknown]] = {}
 
-def read_broker_configs(wire: Wire, brokers: Iterable[int]) -> dict[str, BrokerConfig | Unknown]:
-    """Each broker tells its own, by its id as text."""
-    configs: dict[str, BrokerConfig | Unknown] = {}
-    for broker in brokers:
-        told = _configs(wire, broker, 4, [str(broker)], BROKER_KEYS, DESCRIBE_CONFIGS_CLUSTER.close())[str(broker)]
-        configs[str(broker)] = told if isinstance(told, Unknown) else BrokerConfig(told)
-    return configs
+    def of_topics(self, wire: Wire, topics: Mapping[str, Topic]) -> dict[str, TopicConfig | Unknown]:
+        """A topic that was created anew is asked for at once, and one of which nothing is known each time."""
+        now = self._clock()
+        kept = {
+            name: before
+            for name, topic in topics.items()
+            if (before := self._topics.get(name)) is not None and before[1] == topic.id and self._fresh(now, before)
+        }
+        told: dict[str, TopicConfig | Unknown] = {}
+        for batch in _batches(sorted(topics.keys() - kept.keys())):
+            close = DESCRIBE_CONFIGS_TOPIC.close()
+            for name, one in _configs(wire, None, 2, batch, TOPIC_KEYS, close).items():
+                told[name] = one if isinstance(one, Unknown) else TopicConfig(one)
+        self._topics = kept | {name: (now, topics[name].id, one) for name, one in told.items()}
+        return {name: self._topics[name][2] for name in sorted(topics)}
+
+    def of_brokers(self, wire: Wire, brokers: Iterable[int]) -> dict[str, BrokerConfig | Unknown]:
+        """Each broker tells its own, by its id as text."""
+        now = self._clock()
+        told: dict[str, tuple[float, BrokerConfig | Unknown]] = {}
+        for broker in brokers:
+            before = self._brokers.get(str(broker))
+            if before is None or not self._fresh(now, before):
+                close = DESCRIBE_CONFIGS_CLUSTER.close()
+                one = _configs(wire, broker, 4, [str(broker)], BROKER_KEYS, close)[str(broker)]
+                before = now, one if isinstance(one, Unknown) else BrokerConfig(one)
+            told[str(broker)] = before
+        self._brokers = told
+        return {broker: one for broker, (_, one) in told.items()}
+
+    def _fresh(self, now: float, before: tuple[Any, ...]) -> bool:
+        return now - before[0] < self._every and not isinstance(before[-1], Unknown)
 
 
 def _configs(

@@ -6,7 +6,7 @@ that is followed at once by end of file, and can't be told a deadline that cover
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -63,9 +63,12 @@ class Question(NamedTuple):
     kind: Any
     most: int
     """The highest version that is wanted."""
-    fields: Mapping[str, Any]
+    fields: Callable[[], Mapping[str, Any]]
     make: Callable[[Any], Any] = lambda answer: answer
     memos: Memos | None = None
+    slot: Hashable = None
+    """With `what`: where the last look put the same question, which is not built again."""
+    what: object = None
 
 
 class Connection:
@@ -103,10 +106,15 @@ class Connection:
         if version < lowest:
             raise UnsupportedError(kind.__name__)
         self._patience.begin()
-        request = kind(version=version, **question.fields)
         if memos is None:
-            return question.make(self._exchange.ask(request))
-        return self._exchange.made(request, question.make, memos, f"{node} {self.endpoint}")
+            return question.make(self._exchange.ask(kind(version=version, **question.fields())))
+        whom = f"{node} {self.endpoint}"
+        if question.slot is None:
+            request = kind(version=version, **question.fields())
+        else:
+            slot = (whom, key, version, question.slot)
+            request = memos.framed(slot, question.what, lambda: kind(version=version, **question.fields()))
+        return self._exchange.made(request, question.make, memos, whom)
 
     def version(self, key: int) -> int:
         """The highest version of an API that the broker speaks, -1 if it does not know it."""
@@ -156,14 +164,30 @@ class Wire:
 
     def ask(self, node: int | None, kind: Any, most: int, **fields: Any) -> Any:
         """The answer of one broker (None: of any), or Unknown: never raises for what is outside."""
-        return self._at(node, Question(kind, most, fields))
+        return self._at(node, Question(kind, most, lambda: fields))
 
     def made(self, make: Callable[[Any], T], node: int | None, kind: Any, most: int, **fields: Any) -> T | Unknown:
         """What `make` makes of that answer: the very same object as in the look before while its bytes are the same.
 
         `make` knows nothing but the question, the broker and the answer.
         """
-        found: T | Unknown = self._at(node, Question(kind, most, fields, make, self._memos))
+        found: T | Unknown = self._at(node, Question(kind, most, lambda: fields, make, self._memos))
+        return found
+
+    def again(
+        self,
+        make: Callable[[Any], T],
+        node: int,
+        kind: Any,
+        most: int,
+        slot: Hashable,
+        what: object,
+        fields: Callable[[], Mapping[str, Any]],
+    ) -> T | Unknown:
+        """As `made`, for a big question that is the same from look to look: `fields` is called where `what` is another than
+        under `slot` in the look before.
+        """
+        found: T | Unknown = self._at(node, Question(kind, most, fields, make, self._memos, slot, what))
         return found
 
     def _at(self, node: int | None, question: Question) -> Any:
