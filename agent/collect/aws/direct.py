@@ -1,4 +1,4 @@
-"""GetQueueAttributes without botocore's machinery around it: it is nearly all that a look at queues asks.
+"""GetQueueAttributes and ListQueues without botocore's machinery around them: they are nearly all that a look at queues asks.
 
 A call costs a quarter of botocore's CPU. Only what succeeds at once comes from here, in the simplest form of HTTP; whatever
 else happens, botocore is asked as well, with its retries and its names for errors.
@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-_TARGET = "AmazonSQS.GetQueueAttributes"
 _TYPE = "application/x-amz-json-1.0"
 _FINE = re.compile(rb"HTTP/1\.[01] 200 ")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,7})\r\n", re.IGNORECASE)
@@ -47,37 +46,55 @@ class Direct:
 
     def attributes(self, url: str) -> Mapping[str, str] | None:
         """All attributes of the queue; None if botocore has to be asked. Never raises for what is outside."""
-        body = json.dumps({"QueueUrl": url, "AttributeNames": ["All"]}).encode()
+        told = self._told("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["All"]})
+        found = told.get("Attributes") if told is not None else None
+        return found if isinstance(found, dict) else None
+
+    def queues(self, prefix: str, page: int) -> list[list[str]] | None:
+        """The addresses of all queues whose names begin so, in pages as they were answered; None as above."""
+        pages: list[list[str]] = []
+        asked: dict[str, object] = {"QueueNamePrefix": prefix, "MaxResults": page}
+        while (told := self._told("ListQueues", asked)) is not None:
+            pages.append(told.get("QueueUrls") or [])
+            following = told.get("NextToken")
+            if not following:
+                return pages
+            if following == asked.get("NextToken"):
+                return None  # it would go on for ever
+            asked["NextToken"] = following
+        return None
+
+    def _told(self, operation: str, asked: Mapping[str, object]) -> dict[str, Any] | None:
+        body = json.dumps(asked).encode()
         kept = self._sock is not None
         try:
-            return self._ask(body)
+            return self._ask(operation, body)
         except (OSError, ValueError) as error:
             self.close()
             # A connection that was kept may have been closed by the other side meanwhile.
             if not kept or isinstance(error, TimeoutError):
                 return None
         try:
-            return self._ask(body)
+            return self._ask(operation, body)
         except (OSError, ValueError):
             self.close()
             return None
 
-    def _ask(self, body: bytes) -> Mapping[str, str] | None:
+    def _ask(self, operation: str, body: bytes) -> dict[str, Any] | None:
         """
         Raises:
             OSError: it could not be asked, or the other side closed.
             ValueError: the answer is not one in the simplest form.
         """
         sock = self._sock or self._connected()
-        sock.sendall(self._head(body, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())) + body)
+        sock.sendall(self._head(operation, body, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())) + body)
         head, text = _answer(sock)
         if _CLOSE.match(head):
             self.close()
         if not _FINE.match(head) or not _JSON.search(head):
             return None
         told = json.loads(text)
-        found = told.get("Attributes") if isinstance(told, dict) else None
-        return found if isinstance(found, dict) else None
+        return told if isinstance(told, dict) else None
 
     def _connected(self) -> socket.socket:
         sock = socket.create_connection(self._address, self._timeouts[0])
@@ -92,12 +109,12 @@ class Direct:
         self._sock = sock
         return sock
 
-    def _head(self, body: bytes, at: str) -> bytes:
+    def _head(self, operation: str, body: bytes, at: str) -> bytes:
         keys = self._credentials()
         headers = {"content-type": _TYPE, "host": self._netloc, "x-amz-date": at}
         if keys.token:
             headers["x-amz-security-token"] = keys.token
-        headers["x-amz-target"] = _TARGET  # in the order of the alphabet, as they are signed
+        headers["x-amz-target"] = f"AmazonSQS.{operation}"  # in the order of the alphabet, as they are signed
         signed = signature(headers, self._path, body, self._region, keys.access_key, keys.secret_key)
         lines = {**headers, "authorization": signed, "user-agent": "mqcanary", "content-length": str(len(body))}
         written = "".join(f"{name}: {value}\r\n" for name, value in lines.items())

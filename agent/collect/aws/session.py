@@ -11,6 +11,7 @@ from agent.collect.aws.direct import Direct
 from agent.collect.targets import Calls
 
 _LOADING = threading.Lock()
+_PAGE = 1000
 
 
 class Session:
@@ -67,6 +68,19 @@ class Session:
         )
         self._roundabout.discard(url)
         return told
+
+    def queues(self, prefix: str) -> list[str]:
+        """The addresses of all queues whose names begin so. Raises what botocore raises."""
+        if (link := self._link()) is not None:
+            found = link.queues(prefix, _PAGE)
+            self._idle.append(link)
+            if found is not None:
+                for _ in found:
+                    self.calls.add("ListQueues", "ok")
+                return [url for page in found for url in page]
+        pages = self.client("sqs").get_paginator("list_queues")
+        told = pages.paginate(QueueNamePrefix=prefix, PaginationConfig={"PageSize": _PAGE})
+        return [url for page in told for url in page.get("QueueUrls", ())]
 
     def _link(self) -> Direct | None:
         """One that no other thread has; None where a proxy stands between, which botocore knows how to speak with."""

@@ -158,10 +158,7 @@ class Look:
         if self.settings.tags:
             return self.tagged()
         try:
-            pages = self.sqs.get_paginator("list_queues").paginate(
-                QueueNamePrefix=self.settings.prefix, PaginationConfig={"PageSize": _PAGE}
-            )
-            urls = [url for page in pages for url in page.get("QueueUrls", ())]
+            urls = self.session.queues(self.settings.prefix)
         except Exception as error:  # noqa: BLE001 - as above
             return {}, (reason(error, "the list of queues", rights.LIST_QUEUES.on()),)
         return {url.rpartition("/")[2]: url for url in urls}, ()

@@ -174,3 +174,28 @@ def test_only_the_simplest_answer_is_taken(
     link = Direct(f"http://127.0.0.1:{serve(handle)}", REGION, credentials.get_frozen_credentials, None, (5.0, 5.0))
     assert link.attributes("http://q") == ({"QueueArn": "arn"} if found else None)
     link.close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        pytest.param([b"{}"], [[]], id="none"),
+        pytest.param(
+            [b'{"QueueUrls": ["a"], "NextToken": "1"}', b'{"QueueUrls": ["b"]}'], [["a"], ["b"]], id="two-pages"
+        ),
+        pytest.param([b'{"NextToken": "1"}', b'{"NextToken": "1"}'], None, id="the-same-page-for-ever"),
+    ],
+)
+def test_all_pages_of_the_list_are_read(
+    serve: Callable[[Handler], int], answers: list[bytes], found: list[list[str]] | None
+) -> None:
+    def handle(connection: socket.socket, _stop: threading.Event) -> None:
+        for answer in answers:
+            connection.recv(65536)
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(answer)
+            connection.sendall(head + answer)
+
+    credentials = Credentials("AKID", "secret")
+    link = Direct(f"http://127.0.0.1:{serve(handle)}", REGION, credentials.get_frozen_credentials, None, (5.0, 5.0))
+    assert link.queues("", 1000) == found
+    link.close()
