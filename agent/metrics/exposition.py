@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from agent.metrics.families import DROPPED, FAMILIES
+from agent.metrics.families import DROPPED, FAMILIES, TOPIC_SKEW
 from agent.metrics.kafka import Partitions, kafka_lines
 from agent.metrics.own import finding_lines, gap_lines, target_lines, view_lines
 from agent.metrics.sqs import sqs_lines
 from agent.metrics.text import Chunk, Chunks, Family, packed, series
 from agent.view import Good, TargetView, View
 from checks.evaluate import Report
-from checks.facts import Address, Facts, KafkaSnapshot
+from checks.facts import Address, Facts, Group, KafkaSnapshot, Lag, Snapshot, Topic, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class _Rendered(NamedTuple):
     """One target as it was rendered, and from what."""
 
     facts: Facts | None
+    snapshot: Snapshot | None
     bulk: Chunks
     found: Report
     findings: Chunks
@@ -120,12 +121,28 @@ def _rendered(target: TargetView, now: float, options: Options, before: _Rendere
     pack = partial(packed, cap=options.cap)
     return _Rendered(
         facts=facts,
-        bulk=before.bulk if before and before.facts is facts else pack(_bulk(good, options)) if good else {},
+        snapshot=good.snapshot if good else None,
+        bulk=before.bulk if before and _still(good, before) else pack(_bulk(good, options)) if good else {},
         found=found,
         findings=before.findings if before and before.found is found else pack(finding_lines(found)),
         seen=target.report,
         gaps=before.gaps if before and before.seen is target.report else pack(gap_lines(target.report)),
     )
+
+
+def _still(good: Good | None, before: _Rendered) -> bool:
+    """Whether every series is what it was: the same look, or one of a cluster in which nothing has moved and all is read."""
+    if good is None or before.facts is None:
+        return good is None and before.facts is None
+    if good.facts is before.facts:
+        return True
+    new, old = good.snapshot, before.snapshot
+    if not isinstance(new, KafkaSnapshot) or not isinstance(old, KafkaSnapshot):
+        return False
+    if isinstance(new.ends, Unknown) or isinstance(old.ends, Unknown) or new.ends.end is not old.ends.end:
+        return False
+    follows = good.facts.former is before.facts.look and all(good.facts.same(kind) for kind in (Topic, Group, Lag))
+    return follows and TOPIC_SKEW not in before.bulk  # that one speaks of the last minutes
 
 
 def _served(target: TargetView, now: float, ttl: float) -> Good | None:

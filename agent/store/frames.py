@@ -8,15 +8,18 @@ import json
 import sqlite3
 import zlib
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 
 import structlog
 
 from agent.snapshot import decode_as, encode
-from checks.facts import History, KafkaSnapshot, Snapshot
+from checks.facts import History, KafkaSnapshot, LogEnds, Snapshot
 from checks.facts.history import SPAN, KafkaFrame, SqsFrame
 
 VERSION = 1
+KEPT = 1 << 16
+"""Characters of a part of a frame that are kept for the next."""
 
 log = structlog.get_logger("history")
 
@@ -27,6 +30,7 @@ class Frames:
     def __init__(self, path: Path, log_mode: str = "wal") -> None:
         self._path, self._mode = path, log_mode
         self._trouble = ""
+        self._kept: dict[str, tuple[object, str]] = {}
         try:
             self._open()
         except sqlite3.DatabaseError:
@@ -76,7 +80,7 @@ class Frames:
         kafka = isinstance(seen, KafkaSnapshot)
         frames = history.kafka(seen.target) if kafka else history.sqs(seen.target)
         frame = frames[-1]
-        packed = zlib.compress(json.dumps(encode(frame), separators=(",", ":"), allow_nan=True).encode(), 1)
+        packed = zlib.compress(self._text(frame, seen.target).encode(), 1)
         scheme = "kafka" if kafka else "sqs"
         try:
             self._db.execute("BEGIN")
@@ -93,6 +97,26 @@ class Frames:
             self._trouble = str(error)
         else:
             self._trouble = ""
+
+    def _text(self, part: KafkaFrame | SqsFrame | LogEnds, place: str) -> str:
+        """As JSON. Most of a frame is the very objects of the one before, whose text is kept."""
+        told = []
+        for one in fields(part):
+            value = getattr(part, one.name)
+            if not one.init:
+                continue
+            where = f"{place} {one.name}"
+            if isinstance(value, LogEnds):
+                text = self._text(value, where)
+            elif (kept := self._kept.get(where)) is not None and kept[0] is value:
+                text = kept[1]
+            else:
+                text = json.dumps(encode(value), separators=(",", ":"), allow_nan=True)
+                self._kept.pop(where, None)
+                if len(text) <= KEPT:
+                    self._kept[where] = value, text
+            told.append(f'"{one.name}":{text}')
+        return f"{{{','.join(told)}}}"
 
     def close(self) -> None:
         self._db.close()

@@ -9,12 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import VERSION
+from agent.daemon.memory import same
 from agent.metrics import Exposition, Options, exposition
+from agent.view import Good, TargetView
 from alerts.model import Alert, Delivery, Op, Phase, Progress, State
+from checks import all_checks
 from checks.check import Fix, Kind, Severity
-from checks.evaluate import Finding, Fingerprint, Gap
-from checks.facts import Address, KafkaSnapshot, Unknown, Why
+from checks.evaluate import Finding, Fingerprint, Gap, evaluate
+from checks.facts import Address, History, KafkaSnapshot, Unknown, Why, facts_of
+from checks.limits import Limits
 from tests.agent.metrics.views import GONE, blinded, of, report_of, scraped, target, view
+from tests.agent.world import PROD, Kafka
 from tests.checks.examples import AT, group, kafka, queue, sqs, topic
 
 NOW = AT + 5
@@ -238,3 +243,24 @@ def test_an_exposition_is_left_as_it_is_by_the_next() -> None:
     text = first.text
     exposition(view(target(cluster(("other",)))), NOW, OPTIONS, first)
     assert first.text == text
+
+
+def test_what_is_taken_from_the_last_rendering_is_what_would_be_rendered_anew() -> None:
+    world, history, taken = Kafka(["orders", "mails"], at=AT), History(), 0
+    snapshot, facts, former = None, None, None
+    for minute in range(1, 40):
+        world.rates[:] = 1.0 if minute in (2, 3, 30) else 0.0  # quiet for long, then written again, then quiet
+        if minute == 31:
+            world.states["mails"] = "Empty"
+        world.pass_time(AT + 60 * minute)
+        snapshot = same(world.snapshot(), snapshot)
+        history = history.plus(snapshot)
+        facts = facts_of(snapshot, history, facts)
+        report = evaluate(facts, all_checks(), Limits())
+        one = TargetView(PROD, "p", snapshot, facts, report, Good(snapshot, facts, report), 60.0, 0.1, looks=minute)
+        seen = view(one, at=snapshot.at)
+        made = exposition(seen, snapshot.at, OPTIONS, former)
+        assert made.text == exposition(seen, snapshot.at, OPTIONS).text
+        taken += former is not None and made.rendered[PROD].bulk is former.rendered[PROD].bulk
+        former = made
+    assert 10 < taken < 30
