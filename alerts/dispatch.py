@@ -30,9 +30,12 @@ from alerts.silence import silenced_by
 from checks.check import Severity
 from checks.evaluate import Finding, Fingerprint
 from checks.facts import Address
+from checks.ignores import ending
 
 NAMED = 40
 """Findings that a digest names, at most."""
+WARN = (7, 1)
+"""Days before an ignore ends on which a digest says so, though it has nothing else to say."""
 STALE = 300.0
 """Seconds: messages that could not be sent for so long become one about how things are now."""
 
@@ -316,7 +319,9 @@ class _Desk:
         self.post(thread, (Kind.CONTACT,), self.now + self.policy.gather)
 
     def review(self) -> None:
-        """The digest: what is new and what was fixed since the last one; no message where neither is."""
+        """The digest: what is new and what was fixed since the last one, and ignores about to end; no message where there is
+        nothing of it.
+        """
         fixed: dict[str, list[Setting]] = {}
         still: dict[str, int] = {}
         new: list[Setting] = []
@@ -332,7 +337,8 @@ class _Desk:
                 new.append(setting)
         reviews = self.reviewed(new)
         gaps = tuple(gap for target in self.before.targets.values() for gap in target.gaps)
-        for destination in dict.fromkeys((*reviews, *fixed)):
+        warned = self.policy.route.destinations if ending(self.policy.ignores, self.now, WARN) else ()
+        for destination in dict.fromkeys((*reviews, *fixed, *warned)):
             added, mended = reviews.get(destination, []), fixed.get(destination, [])
             digest = _digest(added, mended, still.get(destination, 0), gaps)
             thread = Thread(self.next(), Subject.DIGEST, destination, self.now, digest=digest)

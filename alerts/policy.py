@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from checks.check import Severity
 from checks.facts import Address
+from checks.ignores import Ignore
 from checks.pattern import Pattern
 
 CONSOLE = "console"
@@ -85,6 +86,8 @@ class Policy:
     keep_closed: float = 3600.0
     digest_at: time = time(9, 0)
     digest_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    ignores: Sequence[Ignore] = ()
+    """What the digest says of: those that end soon."""
     fallback: str = ""
     """Destination for what another one refuses; empty: it waits as parked."""
 

@@ -1,7 +1,8 @@
 """What people chose to live with: for which resources, why, and until when. Ignored is not hidden: a report lists it."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -41,6 +42,16 @@ class Ignore:
     def over(self, now: float) -> bool:
         ends = self.ends()
         return ends is not None and now >= ends
+
+    def days_left(self, now: float) -> int | None:
+        """Days until it is over, begun ones as whole; 0 where it is, None where it never will be."""
+        ends = self.ends()
+        return None if ends is None else max(0, math.ceil((ends - now) / timedelta(days=1).total_seconds()))
+
+
+def ending(ignores: Sequence[Ignore], now: float, days: Container[int]) -> list[Ignore]:
+    """Those that are over in so many days."""
+    return [one for one in ignores if one.days_left(now) in days]
 
 
 def chosen(

@@ -1,7 +1,9 @@
 """mqcanary checks."""
 
+import time
 from datetime import timedelta
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from agent.errors import ConfigError
 if TYPE_CHECKING:
     from checks.check import Check
     from checks.facts import Address
+    from checks.ignores import Ignore
 
 
 @click.group("checks")
@@ -35,12 +38,12 @@ def list_checks() -> None:
     click.echo(f"groups  {' '.join(GROUPS)}")
 
 
-@command.command("explain", short_help="What a check looks at, and the limits in force.")
+@command.command("explain", short_help="What a check looks at, and the limits and ignores in force.")
 @click.argument("check_id", metavar="ID", shell_complete=check_ids)
 @click.argument("resource", required=False)
 @config_option
 def explain(check_id: str, resource: str | None, config: Path | None) -> None:
-    """Say what a check looks at, and which limits are in force for a resource.
+    """Say what a check looks at, and which limits and ignores are in force for a resource.
 
     \b
     mqcanary checks explain kafka/group-lagging
@@ -70,7 +73,8 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
     for name, text in check.doc.sections.items():
         click.echo(click.wrap_text(f"{name}: {text}", 80, subsequent_indent="  ") + "\n")
     click.echo(f"Page: docs/checks/{check.id}.md\n")
-    ruling = ruled(config).limits.of(check, address)
+    limits = ruled(config).limits
+    ruling = limits.of(check, address)
     rows = [(name, value, ruling.origins.get(name, "default")) for name, value in ruling.values.items()]
     settled = {"off": ruling.off, "severity": ruling.severity, "after": ruling.after}
     rows += [(name, value, ruling.origins[name]) for name, value in settled.items() if name in ruling.origins]
@@ -79,6 +83,20 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
         if isinstance(found, tuple):
             value = " ".join(map(str, found))
         click.echo(f"{name} = {span(value) if isinstance(value, timedelta) else value}  ({origin})")
+    for by in limits.ignores:
+        if by.covers(check.id, address) if resource else any(fnmatchcase(check.id, glob) for glob in by.checks):
+            click.echo(_ignored(by))
+
+
+def _ignored(by: "Ignore") -> str:
+    """One ignore: which resources, until when, why, and where it stands."""
+    from checks.pattern import Pattern
+    from checks.wording import shown
+
+    left = by.days_left(time.time())
+    end = "" if left is None else f" until {by.until}" if left else f" until {by.until}, which is over"
+    which = "all resources" if by.resources == Pattern() else shown(str(by.resources))
+    return f"ignored: {which}{end}: {by.reason}  ({by.origin})"
 
 
 def _fits(check: "Check", address: "Address") -> None:

@@ -48,8 +48,8 @@ def load(path: Path) -> Config:
         raise ConfigFileError(
             [f"{path}:{problem.line}: {problem.text}" for problem in sorted(set(problems), key=lambda p: p.line)]
         )
-    run = running(section, lambda place: f"{path.name}:{document.line(place)}")
     ignores = [one.build(f"{path.name}:{document.line(('ignore', i))}") for i, one in enumerate(section.ignore)]
+    run = running(section, lambda place: f"{path.name}:{document.line(place)}", ignores)
     return Config(path, tuple(targets), section.sqs, overrides, Limits(overrides, ignores), section.audit, run)
 
 

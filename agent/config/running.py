@@ -1,6 +1,6 @@
 """What the daemon is told beside its targets: whom to tell, how patiently, where to keep its state and to listen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from agent.config.values import text as read_text
 from agent.secret import Secret
 from alerts.policy import CONSOLE, Owner, Policy, Route
 from checks.check import Severity
+from checks.ignores import Ignore
 from checks.pattern import Pattern
 
 Origin = Callable[[tuple[str | int, ...]], str]
@@ -271,7 +272,7 @@ class Running:
     heartbeat: HeartbeatSection | None = None
 
 
-def running(section: Any, origin: Origin) -> Running:
+def running(section: Any, origin: Origin, ignores: Sequence[Ignore]) -> Running:
     """From a FileSection."""
     alerts: AlertSection = section.alerts
     route: Route = section.route.build(origin)
@@ -292,6 +293,7 @@ def running(section: Any, origin: Origin) -> Running:
         keep_closed=alerts.keep_closed.total_seconds(),
         digest_at=section.digest.at,
         digest_zone=section.digest.timezone,
+        ignores=tuple(ignores),
         fallback=alerts.fallback or "",
     )
     return Running(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 
-from alerts.dispatch import edits
+from alerts.dispatch import WARN, edits
 from alerts.model import TARGET_BLIND, Alert, Delivery, Digest, Kind, Op, Phase, State, Subject, Thread
 from alerts.policy import Policy
 from alerts.render.message import Mark, Message, Table
@@ -13,6 +13,7 @@ from checks import all_checks
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding
 from checks.facts import Address
+from checks.ignores import ending
 from checks.wording import count, listed, shell, shown, span
 
 ROWS = 20
@@ -241,11 +242,21 @@ class _Words:
         fixed = tuple(("fixed", *_setting_row(f)[1:]) for f in digest.fixed[: max(5, ROWS - len(rows))])
         return Message(
             title=f"Review of the configuration: {digest.news:,} new, {digest.fixes:,} fixed, {digest.open:,} still open",
-            mark=Mark.NEUTRAL if digest.news else Mark.RESOLVED,
+            mark=Mark.RESOLVED if digest.fixes and not digest.news else Mark.NEUTRAL,
             table=Table(("", "resource", "what"), rows + fixed, digest.news + digest.fixes - len(rows) - len(fixed)),
             step="What to do about each stands in the audit.",
             command="mqcanary audit --config mqcanary.yaml",
-            notes=_gaps(digest),
+            notes=(*self.ending(), *_gaps(digest)),
+        )
+
+    def ending(self) -> tuple[str, ...]:
+        """Ignores about to end: for those who are told of everything."""
+        if self.thread.destination not in self.policy.route.destinations:
+            return ()
+        at = self.thread.created
+        return tuple(
+            f"the ignore of {' '.join(by.checks)} ends after {by.until} ({by.origin}): what it covers comes back"
+            for by in ending(self.policy.ignores, at, range(1, max(WARN) + 1))[:5]
         )
 
     def test(self) -> Message:

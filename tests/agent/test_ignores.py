@@ -63,3 +63,29 @@ def test_what_is_over_and_what_meets_nothing_is_said(saved: str, tmp_path: Path)
 def test_mistakes_are_told(saved: str, tmp_path: Path, ignores: str, told: str) -> None:
     done = audited(saved, tmp_path, ignores)
     assert told in str(getattr(done.exception, "lines", done.exception))
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        ((), [2, 3, 4]),
+        (("sqs://prod/queues/orders",), [2, 4]),
+        (("sqs://prod/queues/other",), [4]),
+    ],
+)
+def test_explain_shows_the_ignores_that_touch_a_check(tmp_path: Path, words: tuple[str, ...], lines: list[int]) -> None:
+    config = tmp_path / "m.yaml"
+    config.write_text(
+        "ignore:\n"
+        '- {checks: sqs/dlq-missing, resources: "sqs://*/queues/orders", reason: "replayed by hand", until: 9999-12-30}\n'
+        '- {checks: sqs/*, resources: "sqs://*/queues/more", reason: b}\n'
+        "- {checks: sqs/*, reason: c, until: 2020-01-01}\n"
+        "- {checks: kafka/*, reason: another check}\n"
+    )
+    told = {
+        2: "ignored: sqs://*/queues/orders until 9999-12-30: replayed by hand  (m.yaml:2)",
+        3: "ignored: sqs://*/queues/more: b  (m.yaml:3)",
+        4: "ignored: all resources until 2020-01-01, which is over: c  (m.yaml:4)",
+    }
+    done = CliRunner().invoke(cli, ["checks", "explain", "sqs/dlq-missing", *words, "--config", str(config)])
+    assert [line for line in done.output.splitlines() if line.startswith("ignored")] == [told[line] for line in lines]

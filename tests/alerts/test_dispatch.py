@@ -1,19 +1,22 @@
 """Who is told what: one thread for one alert, one message for many, nothing twice, nothing lost."""
 
 from dataclasses import replace
+from datetime import date
 
 from alerts.commands import Acknowledge, AddSilence, ExpireSilence, Notify
 from alerts.machine import Tick
-from alerts.model import TARGET_BLIND, Kind, Op, Progress, Subject
+from alerts.model import TARGET_BLIND, Delivery, Kind, Op, Progress, State, Subject
 from alerts.outbox import recover
 from alerts.policy import Policy, Route
+from alerts.sinks.sink import Outcome, Sending
 from checks.check import Kind as CheckKind
 from checks.check import Severity
 from checks.evaluate import Finding
 from checks.facts import Address, Unknown, Why
+from checks.ignores import Ignore
 from checks.pattern import Pattern
 from tests.alerts.scene import GROUP, PROD, finding, report
-from tests.alerts.town import POLICY, Town
+from tests.alerts.town import POLICY, Channel, Town
 
 LATE = finding()
 BEHIND = "groups: a consumer group is further behind, in time, than its service level allows"
@@ -216,6 +219,37 @@ def test_findings_of_configuration_wait_for_the_digest() -> None:
     town.look(report(town.now + 30, clear=[setting]))
     town.pass_time(2 * 86400, 1800)
     assert town.channel.texts()[1:] == ["Review of the configuration: 0 new, 1 fixed, 0 still open"]
+
+
+def test_an_ignore_is_spoken_of_before_it_ends() -> None:
+    """A week and a day before, and in every digest between; only where everything is told."""
+    setting = finding(PROD.under("topics", "orders"), "kafka/min-insync-unsafe", kind=CheckKind.CONFIGURATION)
+    lasting = Ignore(("kafka/*",), Pattern(), "for ever", None, "m.yaml:3")
+    heard = []
+
+    class Ears(Channel):
+        def send(self, delivery: Delivery, sent: Sending, state: State, now: float) -> Outcome:
+            heard.append((round(now / 86400), delivery.destination, sent.message.title, sent.message.notes))
+            return super().send(delivery, sent, state, now)
+
+    by = Ignore(("kafka/dlq-missing",), Pattern(), "known", date(1970, 1, 12), "m.yaml:4")
+    routes = (Route(("slack:#orders",), resources=Pattern(name="orders")),)
+    policy = Policy(route=Route(("slack:#ops",), routes=routes), contact_polls=1, ignores=(lasting, by))
+    town = Town(policy, channel=Ears())
+    town.look(MET, Tick())
+    town.pass_time(8 * 86400, 7200)
+    town.look(
+        report(town.now + 30, setting, finding(PROD.under("topics", "other"), "kafka/x", kind=CheckKind.CONFIGURATION))
+    )
+    town.pass_time(7 * 86400, 7200)
+    note = ("the ignore of kafka/dlq-missing ends after 1970-01-12 (m.yaml:4): what it covers comes back",)
+    nothing, new = (f"Review of the configuration: {n} new, 0 fixed, {o} still open" for n, o in ((0, 0), (1, 0)))
+    assert heard == [
+        (5, "slack:#ops", nothing, note),
+        (8, "slack:#orders", new, ()),
+        (8, "slack:#ops", new, note),
+        (11, "slack:#ops", nothing.replace("0 still", "1 still"), note),
+    ]
 
 
 def test_what_is_over_and_told_is_forgotten() -> None:
