@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 
 from alerts.machine import Event, Observed, step
 from alerts.model import State
@@ -47,6 +48,9 @@ def report(
         return one.fingerprint.check, one.fingerprint.address
 
     denied = Unknown(Why.DENIED, "not allowed", "grant DESCRIBE")
+    judged: dict[str, dict[Address, None]] = {}
+    for found in (*findings, *clear, *lingering):
+        judged.setdefault(found.fingerprint.check, {})[found.fingerprint.address] = None
     made = Report(
         target=PROD,
         at=at,
@@ -54,7 +58,7 @@ def report(
         gaps={place(f): Gap(*place(f), denied) for f in gaps},
         lingering=frozenset(f.fingerprint for f in lingering),
         gone=frozenset(f.fingerprint.address for f in gone),
-        judged={place(f): None for f in (*findings, *clear, *lingering)},  # type: ignore[misc]
+        judged={check: SimpleNamespace(all=places) for check, places in judged.items()},  # type: ignore[misc]
         off=frozenset(place(f) for f in off),
         unseen=unseen,
         counts=counts or {"groups": 10},
