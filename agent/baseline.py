@@ -114,7 +114,7 @@ def load(path: Path) -> list[Fingerprint]:
     try:
         return loads(path.read_bytes().decode(), str(path))
     except OSError as error:
-        raise ConfigError(f"{path} can't be read ({error.strerror}): write it with --write-baseline {path}") from None
+        raise ConfigError(f"{path} can't be read ({error.strerror}): name a file that --write-baseline wrote") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is no baseline: it is not UTF-8 text; is it the right file?") from None
 

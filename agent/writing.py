@@ -14,10 +14,10 @@ def write(path: Path, text: str) -> None:
         ConfigError: it can't be written.
     """
     try:
-        real = path.resolve()  # of a link, what it points at
-        if real.exists() and not real.is_file():
-            real.write_text(text, encoding="utf-8")
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
             return
+        real = path.resolve()  # of a link, what it points at
         hidden = _hidden(real)
         try:
             with hidden.open("w", encoding="utf-8") as file:
@@ -41,11 +41,10 @@ def writable(path: Path) -> None:
         ConfigError: it can't be written.
     """
     try:
-        real = path.resolve()
-        if real.exists() and not real.is_file():
-            real.open("ab").close()
+        if path.exists() and not path.is_file():
+            path.open("ab").close()
         else:
-            hidden = _hidden(real)
+            hidden = _hidden(path.resolve())
             hidden.open("w").close()
             hidden.unlink()
     except OSError as error:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 from agent.demo.cluster import SimulatedCluster, estate
@@ -39,6 +40,23 @@ def real(topics: int, partitions: int, groups: int) -> float:
         return median(kafka.bootstrap)
 
 
+def formats(findings: int) -> None:
+    """CPU seconds of each format for so many findings, three to a queue."""
+    from agent.audit import audit, chosen_checks  # noqa: PLC0415 - as below
+    from agent.report.content import Content  # noqa: PLC0415
+    from checks.limits import Limits  # noqa: PLC0415
+    from tests.checks.examples import queue, sqs  # noqa: PLC0415
+
+    checks = chosen_checks(("sqs/encryption-off", "sqs/dlq-missing", "sqs/tls-not-forced"))
+    queues = (queue(f"orders-{number}", sse=False) for number in range(findings // 3 + 1))
+    content = Content(audit([sqs(*queues)], checks, Limits()), checks)
+    print(f"\n| format | CPU s for {findings} findings | MB |\n|---|---|---|")
+    for name in ("text", "json", "markdown", "sarif", "junit", "html"):
+        begun = time.process_time()
+        report = import_module(f"agent.report.{name}").render(content)
+        print(f"| {name} | {time.process_time() - begun:.2f} | {len(report) / 1e6:.1f} |")
+
+
 def main() -> None:
     from tests.live import jars  # noqa: PLC0415
 
@@ -57,6 +75,7 @@ def main() -> None:
         print(
             f"| Apache Kafka | {topics} | {topics * partitions} | {groups} | {real(topics, partitions, groups):.2f} |"
         )
+    formats(10_000)
 
 
 if __name__ == "__main__":

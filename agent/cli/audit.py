@@ -166,17 +166,18 @@ def command(
     if save is not None:
         write(save, files.dumps(snapshots))
     threshold = target.audit.threshold if fail_on is None else _level(fail_on)
+    owners = Owners(target.policy, audited)
     content = Content(
         audited,
         checks,
         auditing.remarks(audited, checks, target.limits.ignores),
-        owner=Owners(target.policy, audited).of,
+        owner=owners.of,
         group_by=group_by,
         threshold=threshold,
         file="" if targets["config"] is None else str(targets["config"]),
     )
     if owner is not None:
-        narrowed, note = Owners(target.policy, audited).only(audited, owner)
+        narrowed, note = owners.only(audited, owner)
         content = replace(content, audited=narrowed, notes=(note,))
 
     def asked(address: "Address") -> bool:

@@ -52,11 +52,18 @@ def render(content: Content) -> str:
 
 
 def _targets(content: Content) -> str:
-    lines = [
-        f"{_code(str(one.report.target))} observed {moment(one.report.at)}<br>" for one in content.audited[:_CAUSES]
-    ]
+    """When each was seen, or why not."""
+    lines = [_target(one) for one in content.audited[:_CAUSES]]
     more = len(content.audited) - _CAUSES
-    return "\n" + "\n".join([*lines, *([f"and {count(more, 'target')} more"] if more > 0 else [])]) + "\n"
+    return "\n" + "".join([*lines, *([f"and {count(more, 'more target')}\n"] if more > 0 else [])])
+
+
+def _target(one: Audited) -> str:
+    name = _code(str(one.report.target))
+    if one.unseen is None:
+        return f"{name} observed {moment(one.report.at)}<br>\n"
+    close = f"<br>→ {_prose(one.unseen.close)}" if one.unseen.close else ""
+    return f"🟣 {name} **could not be observed** ({one.unseen.why}): {_prose(one.unseen.detail)}{close}<br>\n"
 
 
 def _any(group: Group, rows: Mapping[Fingerprint, str]) -> bool:
@@ -139,10 +146,8 @@ def _foot(content: Content) -> str:
 
 def _gaps(one: Audited) -> str:
     """What could not be seen of a target; empty where all was."""
-    name = _code(str(one.report.target))
     if one.unseen is not None:
-        told_ = f"\n🟣 {name} **could not be observed** ({one.unseen.why}): {_prose(one.unseen.detail)}"
-        return f"{told_}<br>→ {_prose(one.unseen.close)}\n" if one.unseen.close else f"{told_}\n"
+        return ""  # said above
     found = causes(one.report.gaps.values())
     lines = []
     for cause in found[:_CAUSES]:
@@ -152,7 +157,7 @@ def _gaps(one: Audited) -> str:
     if len(found) > _CAUSES:
         lines.append(f"- and {len(found) - _CAUSES:,} more\n")
     number = sum(len(cause.gaps) for cause in found)
-    head = f"\n<details><summary>Could not be judged on {name}: {number:,}</summary>\n\n"
+    head = f"\n<details><summary>Could not be judged on {_code(str(one.report.target))}: {number:,}</summary>\n\n"
     return f"{head}{''.join(lines)}\n</details>\n" if lines else ""
 
 

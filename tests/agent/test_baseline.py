@@ -180,5 +180,5 @@ def test_what_is_no_baseline_is_not_written_over(audit: Audit, tmp_path: Path) -
     assert isinstance(done.exception, ConfigError)
     assert config.read_text() == "every: 30s\n"
     missing = audit(sqs(plain("a")), words=("--baseline", f"{tmp_path}/none"))
-    assert "write it with --write-baseline" in str(missing.exception)
+    assert "name a file that --write-baseline wrote" in str(missing.exception)
     assert {entry.name for entry in tmp_path.iterdir()} == {"m.yaml", "s.json"}
