@@ -65,6 +65,22 @@ class Commits(Lazy):
         return [self._logs.frames[k] for k in self._polls.tolist()]
 
     @cached_property
+    def _rows(self) -> list[Rows]:
+        """By topic of the Lag, the rows that somebody has committed."""
+        found: list[list[int]] = [[] for _ in self._lag.topics]
+        rows = np.flatnonzero(self._lag.committed >= 0).tolist()
+        for row, topic in zip(rows, self._lag.topic[rows].tolist(), strict=True):
+            found[topic].append(row)
+        return [np.array(one, dtype=np.intp) for one in found]
+
+    def waiting(self, least: int) -> list[int]:
+        """Topics of the Lag of which `least` records may be there to read: no other can stand still."""
+        self.asked += 1
+        lag = self._lag
+        more = (lag.committed >= 0) & ((lag.stable < 0) | (lag.stable - lag.committed >= least))
+        return sorted(set(lag.topic[more].tolist()))
+
+    @cached_property
     def _row(self) -> Rows:
         return log_rows(self._lag, self._logs.ends)
 
@@ -75,7 +91,7 @@ class Commits(Lazy):
         an offset was elsewhere, nothing was unread or the topic was another one ends the look back.
         """
         self.asked += 1
-        rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
+        rows = self._rows[topic]
         offsets = self._lag.committed[rows]
         # Most groups have read everything: that needs no history.
         if not _unread(self._lag.stable[rows], offsets, least) or not self._frames:
@@ -138,7 +154,7 @@ class Commits(Lazy):
         The longest but one where there were several: a stall that is over must not hide the next.
         """
         self.asked += 1
-        rows = np.flatnonzero((self._lag.topic == topic) & (self._lag.committed >= 0))
+        rows = self._rows[topic]
         taken: list[float] = []
         start: float | None = None
         before: Ints | None = None

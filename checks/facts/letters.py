@@ -1,6 +1,7 @@
 """Which topics hold dead letters, and whose: Kafka knows neither, so their names have to tell."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
@@ -97,7 +98,11 @@ class _Names:
         self._patterns = patterns
         self._topics, self._groups = topics, groups
         self._meant: set[tuple[str, str]] = set()
-        self._asked: dict[tuple[str, str], bool | Unknown] = {}
+        self._asked: dict[tuple[str, str], tuple[bool | None]] = {}
+        self._by_words: defaultdict[tuple[bool, bool], list[str]] = defaultdict(list)
+        for pattern in patterns:
+            topic, group = "{topic}" in pattern, "{group}" in pattern
+            self._by_words[topic or not group, group].append(pattern)
         match = _any_of(patterns).match
         self.letters: Mapping[str, Letters] = {name: self._whose(name) for name in topics.items if match(name)}
 
@@ -113,18 +118,23 @@ class _Names:
     def exists(self, topic: str, group: str) -> bool | Unknown:
         if not self._meant.isdisjoint(((topic, ""), ("", group), (topic, group))):
             return True
-        answer = self._asked.get((topic, group))
-        if answer is None:
-            answer = self._asked[topic, group] = self._lacking(topic, group)
-        return answer
+        # Most patterns have the topic alone: what they say is the same for all its groups.
+        lacking = (self._lacking(topic, ""), self._lacking("", group), self._lacking(topic, group))
+        if True in lacking:
+            return True
+        return False if None not in lacking else self._topics.blind[0]
 
-    def _lacking(self, topic: str, group: str) -> bool | Unknown:
-        names = [filled(pattern, topic, group) for pattern in self._patterns]
-        if any(name in self._topics.items for name in names):
-            return True  # a pattern that is no more than a name
-        if self._topics.blind and not self._topics.absent.keys() >= set(names):
-            return self._topics.blind[0]
-        return False
+    def _lacking(self, topic: str, group: str) -> bool | None:
+        """As `exists`, of the patterns with these words and no other; None where a name was not asked for."""
+        kept = self._asked.get((topic, group))
+        if kept is not None:
+            return kept[0]
+        names = {filled(pattern, topic, group) for pattern in self._by_words[bool(topic), bool(group)]}
+        there: bool | None = any(name in self._topics.items for name in names)  # a pattern may be no more than a name
+        if not there and self._topics.blind and not self._topics.absent.keys() >= names:
+            there = None
+        self._asked[topic, group] = (there,)
+        return there
 
 
 @cache

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import translate
+from functools import lru_cache
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import Cluster, DeadLetterTopics, Group, Lag, Progress, Unknown, Why, known
@@ -23,7 +24,13 @@ def _topics(group: Group, patterns: tuple[str, ...]) -> list[str]:
     owned = group.assigned_topics()
     if isinstance(owned, Unknown):
         return []
-    return sorted(t for t in owned if not (t.startswith("__") or looks_dead(t, patterns) or _RETRY.match(t)))
+    return sorted(topic for topic in owned if not _aside(topic, patterns))
+
+
+@lru_cache(maxsize=1 << 14)
+def _aside(topic: str, patterns: tuple[str, ...]) -> bool:
+    """A topic of Kafka itself, of dead letters or of retries, by its name: many groups read the same ones."""
+    return topic.startswith("__") or looks_dead(topic, patterns) or _RETRY.match(topic) is not None
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.INFO, together=True, names=_candidates)

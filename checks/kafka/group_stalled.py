@@ -30,36 +30,44 @@ def group_stalled(
     """
     if group.state in NOBODY or (lag.read and least > 0):
         return
-    still, unclear = _standing(lag, commits, window, least)
-    if still or unclear:
+    standing = _standing(lag, commits, window, least)
+    if standing:
         owned = known(group.assigned_topics())
-        if found := {name: standing for name, standing in still.items() if name in owned}:
-            yield _problem(group, lag, found)
-        for hole in (hole for name, hole in unclear.items() if name in owned):
-            known(hole)
+        seen = {name: one for name, one in standing.items() if name in owned}
+        long = {name: one for name, one in seen.items() if not isinstance(one, Unknown) and _long(one, window)}
+        if long:
+            yield _problem(group, lag, long)
+        for name, one in seen.items():
+            if name not in long:
+                known(one if isinstance(one, Unknown) else _young(name, one, window))
     if (failed := lag.unknown()) is not None:
         known(failed)
 
 
-def _standing(
-    lag: Lag, commits: Commits, window: timedelta, least: int
-) -> tuple[dict[str, Standing], dict[str, Unknown]]:
-    """The topics on which the group stood still for long enough, and those of which that is not known."""
-    still: dict[str, Standing] = {}
-    unclear: dict[str, Unknown] = {}
-    for topic, name in enumerate(lag.topics):
+def _standing(lag: Lag, commits: Commits, window: timedelta, least: int) -> dict[str, Standing | Unknown]:
+    """The topics on which the group has stood still for long enough, or of which that is not known."""
+    found: dict[str, Standing | Unknown] = {}
+    for topic in commits.waiting(least):
         standing = commits.standing(topic, least)
-        if isinstance(standing, Unknown):
-            unclear[name] = standing
-        elif standing is None:
+        if standing is None:
             continue
-        elif standing.seconds >= window.total_seconds():
-            if standing.seconds >= commits.usual(topic, standing.since) + 2 * standing.poll:
-                still[name] = standing
-        elif standing.open:
-            seen = f"no offset on {name} moved in {span(standing.seconds)} of history; {span(window)} decide"
-            unclear[name] = young(seen, window.total_seconds())
-    return still, unclear
+        if not isinstance(standing, Unknown):
+            if not _long(standing, window):
+                if not standing.open:
+                    continue
+            elif standing.seconds < commits.usual(topic, standing.since) + 2 * standing.poll:
+                continue
+        found[lag.topics[topic]] = standing
+    return found
+
+
+def _long(standing: Standing, window: timedelta) -> bool:
+    return standing.seconds >= window.total_seconds()
+
+
+def _young(topic: str, standing: Standing, window: timedelta) -> Unknown:
+    told = f"no offset on {topic} moved in {span(standing.seconds)} of history; {span(window)} decide"
+    return young(told, window.total_seconds())
 
 
 def _problem(group: Group, lag: Lag, still: dict[str, Standing]) -> Problem:
