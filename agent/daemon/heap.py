@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 from collections.abc import Callable
 from typing import cast
 
@@ -13,7 +14,8 @@ _M_ARENA_MAX = -8
 
 
 def keep_small() -> None:
-    """Before the first thread starts. Does nothing where the C library is not glibc."""
+    """Before the first thread starts and numpy is loaded; no more than the C library can do."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's linear algebra would start one for each core
     if (mallopt := _of_glibc("mallopt")) is not None:
         mallopt(_M_ARENA_MAX, ARENAS)
 
