@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from alerts.commands import Command
 from alerts.dispatch import dispatch
-from alerts.machine import Observed, Tick, Watching, step
+from alerts.machine import Observed, Tick, Watching, replaced, step
 from alerts.model import Delivery, State, Transition
 from alerts.outbox import begin, due, settle
 from alerts.policy import Policy
@@ -19,7 +19,7 @@ from alerts.sinks.sink import Outcome
 from alerts.tidy import tidy
 from checks.check import Check
 from checks.evaluate import Report, evaluate
-from checks.facts import Address, Facts, Group, History, Queue, Snapshot, Unknown, facts_of
+from checks.facts import Address, Facts, Group, History, KafkaSnapshot, Queue, Snapshot, Unknown, facts_of
 from checks.facts.commits import REBALANCING
 from checks.limits import Limits
 
@@ -103,6 +103,8 @@ class Change:
     """New in history."""
     consumed: str = ""
     """A file of the inbox that must not be obeyed twice."""
+    replaced: bool = False
+    """What history knew before of the target of `seen` was another cluster's."""
 
 
 def cycle(house: House, event: Event, now: float) -> Change:
@@ -144,8 +146,10 @@ def _settled(house: House, event: Settings) -> House:
 
 def _look(house: House, event: Look, now: float) -> Change:
     snapshot = _named(house.state, event)
-    history = house.history.plus(snapshot)
-    before = house.watches.get(snapshot.address)
+    identity = _identity(snapshot)
+    another = replaced(house.state, snapshot.address, identity)
+    history = (house.history.without({snapshot.address}) if another else house.history).plus(snapshot)
+    before = None if another else house.watches.get(snapshot.address)
     facts = facts_of(snapshot, history, before.facts if before else None)
     report = evaluate(
         facts,
@@ -159,9 +163,16 @@ def _look(house: House, event: Look, now: float) -> Change:
     watches = {a: w for a, w in house.watches.items() if w.place != event.place}
     good = house.good if report.unseen is not None else {**house.good, facts.address: watch}
     house = replace(house, history=history, watches={**watches, facts.address: watch}, good=good)
-    observed = Observed(report, _owners(facts, report), _rebalancing(facts, report), event.place)
+    observed = Observed(report, _owners(facts, report), _rebalancing(facts, report), event.place, identity)
     change = _told(house, observed, now)
-    return replace(change, seen=snapshot)
+    return replace(change, seen=snapshot, replaced=another)
+
+
+def _identity(snapshot: Snapshot) -> str:
+    """Which cluster or account answered, whatever it is called here; empty where that was not told."""
+    if isinstance(snapshot, KafkaSnapshot):
+        return "" if isinstance(snapshot.cluster, Unknown) else snapshot.cluster.id
+    return "" if isinstance(snapshot.account, Unknown) else f"account {snapshot.account.id}"
 
 
 def _named(state: State, event: Look) -> Snapshot:

@@ -46,6 +46,8 @@ class Observed:
     rebalancing: AbstractSet[Address] = frozenset()
     """Groups that are dealing out their partitions; only of those with findings."""
     place: str = ""
+    identity: str = ""
+    """As of TargetState; empty where it was not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,21 @@ def step(state: State, event: Event, now: float, policy: Policy) -> tuple[State,
     if isinstance(event, Observed):
         report = event.report
         others = {a for a, t in state.targets.items() if t.place == event.place and a != report.target}
-        if report.unseen is not None or not others:
+        another = replaced(state, report.target, event.identity)
+        if report.unseen is not None or not (others or another):
             return _Look(state, event, now, policy).result()
         # The same way leads to another cluster than before, or to one that could not tell its name until now.
-        state, left_behind = _leave(state, others, now, f"{event.place} is {report.target} now", answers=True)
+        why = f"{event.place} is {report.target} now" if others else f"{report.target} is {event.identity} now"
+        state, left_behind = _leave(state, others | ({report.target} if another else set()), now, why, answers=True)
         state, transitions = _Look(state, event, now, policy).result()
         return state, (*left_behind, *transitions)
     return obey(state, event, now)
+
+
+def replaced(state: State, target: Address, identity: str) -> bool:
+    """Whether another cluster or account than before answers under the same name."""
+    known = state.targets.get(target)
+    return known is not None and bool(known.identity and identity) and known.identity != identity
 
 
 class _Look:
@@ -97,7 +107,8 @@ class _Look:
         self.settings = dict(state.settings)
         self.transitions: list[Transition] = []
         known = state.targets.get(self.report.target)
-        self.target = replace(known, place=event.place) if known else TargetState(self.report.target, now, event.place)
+        known = known or TargetState(self.report.target, now)
+        self.target = replace(known, place=event.place, identity=event.identity or known.identity)
 
     def result(self) -> tuple[State, tuple[Transition, ...]]:
         seen = self.report.unseen is None

@@ -273,6 +273,8 @@ class TargetState:
     """When it was first looked at."""
     place: str = ""
     """How it is reached: an unnamed target that is away can't tell its cluster id."""
+    identity: str = ""
+    """The cluster id or AWS account that answered: under the same name another one may answer some day."""
     polls: int = 0
     """How often it has been seen, up to what first contact waits for."""
     met: bool = False

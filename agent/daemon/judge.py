@@ -191,6 +191,8 @@ class Judge:
             else:
                 self._obeyed.append(change.consumed)
         if change.seen is not None:
+            if change.replaced:
+                self._frames.forget(change.seen)
             self._frames.keep(change.house.history, change.seen)
         for delivery in change.sending:
             if self.senders is not None:

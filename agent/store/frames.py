@@ -82,12 +82,21 @@ class Frames:
         frame = frames[-1]
         packed = zlib.compress(self._text(frame, seen.target).encode(), 1)
         scheme = "kafka" if kafka else "sqs"
+        self._write(
+            ("INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?)", (scheme, seen.target, frame.at, packed)),
+            ("DELETE FROM frames WHERE at < ?", (frame.at - SPAN,)),
+        )
+
+    def forget(self, seen: Snapshot) -> None:
+        """Drops what was kept of the target that `seen` shows: it was another one of the same name."""
+        scheme = "kafka" if isinstance(seen, KafkaSnapshot) else "sqs"
+        self._write(("DELETE FROM frames WHERE scheme = ? AND target = ?", (scheme, seen.target)))
+
+    def _write(self, *commands: tuple[str, tuple[object, ...]]) -> None:
         try:
             self._db.execute("BEGIN")
-            self._db.execute(
-                "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?)", (scheme, seen.target, frame.at, packed)
-            )
-            self._db.execute("DELETE FROM frames WHERE at < ?", (frame.at - SPAN,))
+            for command, values in commands:
+                self._db.execute(command, values)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):

@@ -74,10 +74,10 @@ class Commits(Lazy):
         return [np.array(one, dtype=np.intp) for one in found]
 
     def waiting(self, least: int) -> list[int]:
-        """Topics of the Lag of which `least` records may be there to read: no other can stand still."""
+        """Topics of the Lag of which `least` records are there to read on some partition: no other can stand still."""
         self.asked += 1
         lag = self._lag
-        more = (lag.committed >= 0) & ((lag.stable < 0) | (lag.stable - lag.committed >= least))
+        more = (lag.committed >= 0) & (lag.stable >= 0) & (lag.stable - lag.committed >= least)
         return sorted(set(lag.topic[more].tolist()))
 
     @cached_property
@@ -85,7 +85,7 @@ class Commits(Lazy):
         return log_rows(self._lag, self._logs.ends)
 
     def standing(self, topic: int, least: int) -> Standing | Unknown | None:
-        """Whether the group stands still on the topic of this index in its Lag; None when it does not.
+        """Whether the group stands still on a topic that is `waiting`, by its index in the Lag; None when it does not.
 
         Counted are partitions with at least `least` records to read. A poll in which the group had no members,
         an offset was elsewhere, nothing was unread or the topic was another one ends the look back.
@@ -93,8 +93,7 @@ class Commits(Lazy):
         self.asked += 1
         rows = self._rows[topic]
         offsets = self._lag.committed[rows]
-        # Most groups have read everything: that needs no history.
-        if not _unread(self._lag.stable[rows], offsets, least) or not self._frames:
+        if not self._frames:
             return None
         now = len(self._frames) - 1
         if (nameless := self._logs.nameless(self._lag.topics[topic])) is not None:

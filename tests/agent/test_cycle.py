@@ -10,7 +10,7 @@ from alerts.model import TARGET_BLIND, Kind, Ref, Transition
 from alerts.outbox import sending
 from alerts.policy import Policy, Route
 from alerts.sinks.sink import Delivered
-from checks.facts import Address
+from checks.facts import Address, Cluster, KafkaSnapshot, Snapshot
 from checks.limits import Limits, Override
 from checks.pattern import Pattern
 from tests.agent.world import PROD, Kafka, Sqs, checks
@@ -106,3 +106,32 @@ def test_a_cluster_without_a_name_keeps_the_one_that_it_told_before() -> None:
     assert {a.fingerprint.check for a in desk.house.state.firing()} == {TARGET_BLIND}
     assert set(desk.house.state.targets) == {PROD}
     assert Address("kafka", "b1:9092") not in desk.house.watches
+
+
+def test_another_cluster_under_the_same_name_begins_anew() -> None:
+    kafka, desk = Kafka(("orders",), at=START), Desk()
+    desk.watch(kafka, 5, "kafka:prod")
+    kafka.states["orders"] = "Empty"
+    desk.watch(kafka, 15, "kafka:prod")
+    assert desk.house.state.open
+    told, frames = len(desk.told), len(desk.house.history.kafka("prod"))
+
+    def moved(snapshot: Snapshot) -> Snapshot:
+        assert isinstance(snapshot, KafkaSnapshot)
+        assert isinstance(snapshot.cluster, Cluster)
+        return replace(snapshot, cluster=replace(snapshot.cluster, id="c2"))
+
+    other = Kafka(("orders",), at=desk.now)
+    desk.now += 30
+    other.pass_time(desk.now)
+    change = cycle(desk.house, Look(moved(other.snapshot()), "kafka:prod"), desk.now)
+    assert change.replaced
+    assert frames > len(change.house.history.kafka("prod")) == 1
+    assert not change.house.state.open
+    assert {t.detail for t in change.transitions if t.kind is Kind.OFF} == {"kafka://prod is c2 now"}
+    assert [t.kind for t in change.transitions if not t.alert] == [Kind.CONTACT]
+    desk.happen(Look(moved(other.snapshot()), "kafka:prod"))
+    for _ in range(4):
+        desk.now += 2
+        desk.happen(Send())
+    assert any("group orders" in title for title in desk.told[told:])
