@@ -295,7 +295,7 @@ class _Desk:
                     ids.setdefault(destination, []).append(id_)
                 if destinations:
                     self.told(alert)
-        found = [s for f, s in self.settings.items() if f.address.root == target and not s.told]
+        found = [s for f, s in self.settings.items() if f.address.root == target and not s.told and self.due(s)]
         reviews = self.reviewed(found)
         gaps = self.before.targets[target].gaps
         for destination in dict.fromkeys((*ids, *reviews)):
@@ -333,7 +333,7 @@ class _Desk:
             elif setting.told:
                 for destination in self.owners(setting):
                     still[destination] = still.get(destination, 0) + 1
-            else:
+            elif self.due(setting):
                 new.append(setting)
         reviews = self.reviewed(new)
         gaps = tuple(gap for target in self.before.targets.values() for gap in target.gaps)
@@ -343,6 +343,10 @@ class _Desk:
             digest = _digest(added, mended, still.get(destination, 0), gaps)
             thread = Thread(self.next(), Subject.DIGEST, destination, self.now, digest=digest)
             self.post(thread, (Kind.DIGEST,))
+
+    def due(self, setting: Setting) -> bool:
+        """Whether it has stood for as long as its check is patient."""
+        return self.now - setting.since >= setting.finding.after.total_seconds()
 
     def reviewed(self, settings: Iterable[Setting]) -> dict[str, list[Setting]]:
         """Untold settings by destination; they are told from here on."""

@@ -22,7 +22,7 @@ def cluster_model(clock: Callable[[], float]) -> Model:
         broker.configs["default.replication.factor"] = Config("3", Source.STATIC_BROKER)
     for name, rates in _WRITTEN.items():
         topic = model.add_topic(name, len(rates), 3, min_insync_replicas="2")
-        model.add_topic(f"{name}.dlq", 1, 3, min_insync_replicas="2")
+        model.add_topic(f"{name}.dlq", 1, 3, min_insync_replicas="2", retention_ms=str(14 * 86_400_000))
         for partition, rate in zip(topic.partitions, rates, strict=True):
             partition.append(rate * 600, now)
             partition.points.insert(0, type(partition.points[0])(0, round((now - 600) * 1000)))

@@ -25,9 +25,12 @@ from checks.facts import (
     Progress,
     Queue,
     QueueSettings,
+    Readers,
     Sample,
     Topic,
     TopicConfig,
+    TopicConfigs,
+    TopicLogs,
 )
 
 _LOGS = frozenset({"ends", "topics"})
@@ -46,6 +49,9 @@ SECTIONS: Mapping[type, frozenset[str]] = {
     PartitionSizes: frozenset({"storage", "topics"}),
     Moves: frozenset({"reassignments"}),
     Arrivals: _LOGS,
+    TopicLogs: _LOGS,
+    TopicConfigs: frozenset({"topic_configs"}),
+    Readers: frozenset({"groups", "committed"}),
     Group: frozenset({"groups"}),
     Lag: _LAG,
     Progress: _LAG | _LOGS,

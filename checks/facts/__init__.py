@@ -27,11 +27,12 @@ from checks.facts.kafka import (
 )
 from checks.facts.lag import Lag, Late, Progress
 from checks.facts.letters import DeadLetterTopics, Letters
-from checks.facts.logs import Arrivals, Logs, Windows
+from checks.facts.logs import Arrivals, Extent, Logs, TopicLogs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
+from checks.facts.readers import Readers
 from checks.facts.sqs import Account, Queue, QueueSettings, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.storage import Disk, Disks, Moves, PartitionSizes
-from checks.facts.target import BrokerConfigs, Facts, Now, absence, facts_of
+from checks.facts.target import BrokerConfigs, Facts, Now, TopicConfigs, absence, facts_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Depth",
     "Disk",
     "Disks",
+    "Extent",
     "Facts",
     "Group",
     "History",
@@ -77,6 +79,7 @@ __all__ = [
     "Progress",
     "Queue",
     "QueueSettings",
+    "Readers",
     "Reassignment",
     "RedrivePolicy",
     "Sample",
@@ -87,6 +90,8 @@ __all__ = [
     "Storage",
     "Topic",
     "TopicConfig",
+    "TopicConfigs",
+    "TopicLogs",
     "Unknown",
     "Unobserved",
     "Why",

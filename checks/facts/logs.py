@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from checks.facts.history import KafkaFrame
 from checks.facts.kafka import NEVER, Floats, Ints, LogEnds, Rows, Topic
-from checks.facts.unknown import Listing, Unknown, Why, young
+from checks.facts.unknown import Lazy, Listing, Unknown, Why, young
 
 Flags = npt.NDArray[np.bool_]
 
@@ -52,11 +52,16 @@ class Logs:
             return seen
         return Unknown(Why.UNSUPPORTED, f"topic {topic} is not in the snapshot: it may not be the one seen before")
 
+    def rows(self, topic: str) -> slice | Unknown:
+        """Where a topic stands in `ends`."""
+        rows = self.ends.rows.get(topic)
+        return rows if rows is not None else Unknown(Why.UNSUPPORTED, f"no log end of topic {topic} is in the snapshot")
+
     def arrivals(self, topic: str) -> "Arrivals | Unknown":
         """What arrived on each partition of `topic`, as far as it is one log that never went back."""
-        rows = self.ends.rows.get(topic)
-        if rows is None:
-            return Unknown(Why.UNSUPPORTED, f"the log ends of topic {topic} are not in the snapshot")
+        rows = self.rows(topic)
+        if isinstance(rows, Unknown):
+            return rows
         if len(self.frames) > 1 and topic in self._whole:
             return Arrivals(self.times, self.end[:, rows], rows, self._shared)
         if (self.ends.end[rows] < 0).any():
@@ -136,6 +141,37 @@ class Logs:
         there = self._partition < count[self._topic]
         rows = np.where(there, first[self._topic] + self._partition, then.end.size)
         return np.append(rows, then.end.size)
+
+
+class Extent(NamedTuple):
+    """Where the partitions of one topic begin and end."""
+
+    start: Ints
+    """Log start offsets."""
+    end: Ints
+    """Log end offsets."""
+
+
+class TopicLogs(Lazy):
+    """The logs of single topics, for checks that look into few of them."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+
+    def arrivals(self, topic: str) -> "Arrivals | Unknown":
+        """What arrived on each partition."""
+        self.asked += 1
+        return self._logs.arrivals(topic)
+
+    def extent(self, topic: str) -> Extent | Unknown:
+        """From where to where its partitions reach now."""
+        self.asked += 1
+        rows, ends = self._logs.rows(topic), self._logs.ends
+        if isinstance(rows, Unknown):
+            return rows
+        if (ends.start[rows] < 0).any() or (ends.end[rows] < 0).any():
+            return Unknown(Why.UNREACHABLE, f"the log of some partition of {topic} was not answered")
+        return Extent(ends.start[rows], ends.end[rows])
 
 
 class Windows(NamedTuple):

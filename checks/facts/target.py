@@ -24,11 +24,12 @@ from checks.facts.kafka import (
 from checks.facts.lag import Lag, Progress, progress_of
 from checks.facts.lags import answers_of, lags_of
 from checks.facts.letters import DeadLetterTopics
-from checks.facts.logs import Arrivals, Logs
+from checks.facts.logs import Arrivals, Logs, TopicLogs
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
+from checks.facts.readers import Readers
 from checks.facts.sqs import SETTINGS, Account, Queue, QueueSettings, SqsSnapshot
 from checks.facts.storage import Disks, Moves, PartitionSizes, sizes_of
-from checks.facts.unknown import Absence, Listing, Unknown, Why
+from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Why
 
 T = TypeVar("T")
 
@@ -45,6 +46,17 @@ class BrokerConfigs:
     """How the brokers of a cluster are set, each by its id as text."""
 
     all: Mapping[str, BrokerConfig | Unknown]
+
+
+class TopicConfigs(Lazy):
+    """The configurations of other topics, for checks that compare one with those that it belongs to."""
+
+    def __init__(self, configs: Mapping[str, TopicConfig | Unknown]) -> None:
+        self._configs = configs
+
+    def of(self, topic: str) -> TopicConfig | Unknown:
+        self.asked += 1
+        return _one(self._configs, topic, "configuration of topic")
 
 
 class Facts(Protocol):
@@ -213,6 +225,9 @@ class KafkaFacts(_Base):
                 Lag: snapshot.groups.items is old.groups.items and self._former.keys() == lags.keys(),
                 PartitionSizes: self._measured is not None,
                 Sample: snapshot.samples is old.samples,
+                TopicLogs: not isinstance(snapshot.ends, Unknown) and not isinstance(old.ends, Unknown),
+                TopicConfigs: True,
+                Readers: True,
                 Moves: not isinstance(snapshot.reassignments, Unknown) and not isinstance(old.reassignments, Unknown),
             }
 
@@ -285,6 +300,18 @@ class KafkaFacts(_Base):
     def _arrivals(self, name: str) -> Arrivals | Unknown:
         return self._logs if isinstance(self._logs, Unknown) else self._logs.arrivals(name)
 
+    @cached_property
+    def _single_logs(self) -> TopicLogs | Unknown:
+        return self._logs if isinstance(self._logs, Unknown) else TopicLogs(self._logs)
+
+    @cached_property
+    def _configs(self) -> TopicConfigs:
+        return TopicConfigs(self.snapshot.topic_configs)
+
+    @cached_property
+    def _readers(self) -> Readers:
+        return Readers(self.snapshot, self._frames)
+
     def _sample(self, name: str) -> Sample | Unknown:
         samples = self.snapshot.samples
         return samples if isinstance(samples, Unknown) else samples.get(name, NOT_SAMPLED)
@@ -324,6 +351,9 @@ class KafkaFacts(_Base):
         Progress: _progress,
         Commits: _commits,
         Arrivals: _arrivals,
+        TopicLogs: lambda self, _: self._single_logs,
+        TopicConfigs: lambda self, _: self._configs,
+        Readers: lambda self, _: self._readers,
         Attendance: _attendance,
     }
 

@@ -12,7 +12,7 @@ def cluster_model(clock: Callable[[], float]) -> Model:
     now = clock()
     orders = model.add_topic("orders", 4, 3, min_insync_replicas="2")
     payments = model.add_topic("payments", 3, 3, min_insync_replicas="2")
-    model.add_topic("payments.dlq", 3, 3, min_insync_replicas="2")
+    model.add_topic("payments.dlq", 3, 3, min_insync_replicas="2", retention_ms="1209600000")
     model.add_topic("audit-log", 2, 1)
     clicks = model.add_topic("clicks", 2, 3, min_insync_replicas="1")
     for partition in (*orders.partitions, *payments.partitions, *clicks.partitions):

@@ -12,6 +12,7 @@ from agent.audit import audit, chosen_checks
 from agent.collect.aws.sqs import SqsCollector, SqsSettings
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.demo.cluster import Member, Model, SimulatedCluster, brokers
+from checks import all_checks
 from checks.facts import KafkaSnapshot, LogEnds, Queue, Snapshot, SqsSnapshot
 from checks.limits import Limits
 from checks.questions import Questions
@@ -82,8 +83,46 @@ def test_a_partition_that_takes_most_of_a_topic(cluster: SimulatedCluster) -> No
         at = 1_800_000_000.0 + 60 * minute
         snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
     assert found(snapshots, "kafka/hot-partition") == {
-        "topics/orders": "partition 0 takes 94 % of what is written to topic orders: 1,500 of 1,600 records/s in "
+        (
+            "kafka/hot-partition",
+            "orders",
+        ): "partition 0 takes 94 % of what is written to topic orders: 1,500 of 1,600 records/s in "
         "10 min; a fair share would be 50 %"
+    }
+
+
+def test_dead_letters_that_arrive_that_nobody_reads_and_that_go_too_soon(cluster: SimulatedCluster) -> None:
+    with cluster.lock:
+        for name, days in (("orders.dlq", 14), ("bills-dlt", 3), ("limps.dlq", 14)):
+            letters = cluster.model.add_topic(name, 1, 3, min_insync_replicas="2", retention_ms=str(days * 86_400_000))
+            letters.partitions[0].append(3, time.time())
+        cluster.model.add_group("triage", {("bills-dlt", 0): 0, ("limps.dlq", 0): 0})
+    host, port = cluster.bootstrap.split(",")[0].split(":")
+    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions(all_checks(), Limits()))
+    snapshots: list[KafkaSnapshot] = []
+    for minute in range(0, 50, 10):
+        with cluster.lock:
+            cluster.model.topics["orders.dlq"].partitions[0].append(minute % 20 // 10, time.time())
+            # What is put back fails again.
+            cluster.model.topics["limps.dlq"].partitions[0].append(minute == 40, time.time())
+            cluster.model.groups["triage"].committed["limps.dlq", 0] = 3 if minute > 20 else 0
+        seen = collector.collect(snapshots[-1] if snapshots else None, 5.0)
+        assert isinstance(seen.ends, LogEnds)
+        at = 1_800_000_000.0 + 60 * minute
+        snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
+    assert found(snapshots, "kafka/dlq-*") == {
+        (
+            "kafka/dlq-growing",
+            "orders.dlq",
+        ): "2 records arrived in dead-letter topic orders.dlq (of orders) in the last 40 min, none in the last 10 min",
+        (
+            "kafka/dlq-unread",
+            "orders.dlq",
+        ): "5 records in dead-letter topic orders.dlq (of orders) and no group that reads it",
+        (
+            "kafka/dlq-retention-short",
+            "bills-dlt",
+        ): "dead-letter topic bills-dlt keeps records 3 d, its source bills 7 d",
     }
 
 
@@ -102,11 +141,17 @@ def test_a_queue_that_grows_and_one_that_is_worked_off(aws: SqsServer, monkeypat
             sqs.delete_message(QueueUrl=steady, ReceiptHandle=message["ReceiptHandle"])
         snapshots.append(moved(collector.collect(snapshots[-1] if snapshots else None, 20.0), 60.0 * minute))
     assert found(snapshots, "sqs/backlog-growing") == {
-        "queues/invoices": "queue invoices grows: 80 messages not finished, 75 more than 15 min ago (5.0 a minute); "
+        (
+            "sqs/backlog-growing",
+            "invoices",
+        ): "queue invoices grows: 80 messages not finished, 75 more than 15 min ago (5.0 a minute); "
         "nothing was in flight at any poll"
     }
     assert found(snapshots, "sqs/consumers-absent") == {
-        "queues/invoices": "nobody receives from queue invoices: 80 messages waiting, 50 more than 10 min ago, "
+        (
+            "sqs/consumers-absent",
+            "invoices",
+        ): "nobody receives from queue invoices: 80 messages waiting, 50 more than 10 min ago, "
         "and none in flight in 11 polls"
     }
     assert snapshots[0].target == f"{ACCOUNT}.{REGION}"
@@ -119,6 +164,6 @@ def moved(snapshot: SqsSnapshot, seconds: float) -> SqsSnapshot:
     return replace(snapshot, at=at, queues=replace(snapshot.queues, items=queues))
 
 
-def found(snapshots: Sequence[Snapshot], check: str) -> dict[str, str]:
+def found(snapshots: Sequence[Snapshot], check: str) -> dict[tuple[str, str], str]:
     (one,) = audit(snapshots, chosen_checks([check]), Limits())
-    return {f"{mark.address.kind}/{mark.address.name}": f.summary for mark, f in one.report.findings.items()}
+    return {(mark.check, mark.address.name): f.summary for mark, f in one.report.findings.items()}

@@ -252,6 +252,16 @@ def test_an_ignore_is_spoken_of_before_it_ends() -> None:
     ]
 
 
+def test_a_patient_finding_of_configuration_waits_until_it_has_stood_long_enough() -> None:
+    town = Town()
+    unread = finding(PROD.under("topics", "dlq"), "kafka/dlq-unread", kind=CheckKind.CONFIGURATION, after=3 * 86400)
+    town.look(report(0, unread), report(30, unread))
+    town.pass_time(2 * 86400, 1800)
+    assert town.channel.texts() == []
+    town.pass_time(2 * 86400, 1800)
+    assert town.channel.texts() == ["Review of the configuration: 1 new, 0 fixed, 0 still open"]
+
+
 def test_what_is_over_and_told_is_forgotten() -> None:
     town = Town()
     each = groups(40)

@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+from checks.facts import Listing, Unknown, Why
+from checks.kafka.dlq_unread import dlq_unread as check
+from tests.checks.examples import Example, group, judge, kafka, member, only, topic
+
+DLQ = topic("orders.dlq", 2)
+LYING = {("orders.dlq", 0): 12, ("orders.dlq", 1): 0}
+EMPTY = {("orders.dlq", 0): 0, ("orders.dlq", 1): 0}
+HIDDEN = Unknown(Why.DENIED, "not all groups are listed", "allow DESCRIBE on the cluster")
+
+FIRING = (
+    Example("nobody reads it", (kafka([topic("orders"), DLQ], ends=LYING),)),
+    Example(
+        "a group that reads only its source",
+        (
+            kafka(
+                [topic("orders"), DLQ],
+                [group("app", [member("m", {"orders": (0,)})])],
+                committed={"app": {("orders", 0): 90}},
+                ends=LYING,
+            ),
+        ),
+    ),
+)
+SILENT = (
+    Example("nothing lies in it", (kafka([topic("orders"), DLQ], ends=EMPTY),)),
+    Example(
+        "a member owns a partition", (kafka([DLQ], [group("t", [member("m", {"orders.dlq": (1,)})])], ends=LYING),)
+    ),
+    Example("a stopped group", (kafka([DLQ], [group("t")], committed={"t": {("orders.dlq", 0): 3}}, ends=LYING),)),
+    Example("no dead letters", (kafka([topic("orders", 2)], ends={("orders", 0): 12, ("orders", 1): 0}),)),
+)
+
+
+def test_says_how_many_and_what_was_deleted() -> None:
+    (whole,) = FIRING[0].snapshots
+    assert only(judge(check, FIRING[0])).summary == (
+        "12 records in dead-letter topic orders.dlq (of orders) and no group that reads it"
+    )
+    assert whole is not None
+    ends = whole.ends  # type: ignore[union-attr]
+    start = ends.start.copy()
+    start[ends.rows["orders.dlq"]] = (4, 0)
+    told = judge(check, Example("expired", (replace(whole, ends=replace(ends, start=start)),)))  # type: ignore[arg-type]
+    assert only(told).summary.startswith("8 records in ")
+    assert only(told).summary.endswith("; 4 before them are deleted already")
+
+
+def test_a_group_that_can_t_be_seen_may_read_it() -> None:
+    (whole,) = FIRING[0].snapshots
+    blind = replace(whole, groups=Listing({}, (HIDDEN,)))  # type: ignore[arg-type]
+    report = judge(check, Example("blind", (blind,)))
+    assert not report.findings
+    assert [gap.unknown for gap in report.gaps.values() if gap.check] == [HIDDEN]
