@@ -303,21 +303,23 @@ def _results(facts: Facts, check: Check, limits: Limits, previous: Report | None
     judged: dict[Address, _Judged] = {}
     speaking: list[Address] = []
     off: list[Address] = []
-    for address in facts.subjects(check.subject.kind):
+    addresses = facts.subjects(check.subject.kind)
+    columns = [facts.column(kind, check.subject.kind) for kind in check.facts]
+    everywhere = limits.everywhere(check)
+    for address, bound in zip(addresses, zip(*columns, strict=True), strict=True):
         old = before.all.get(address)
-        ruling = old.ruling if old is not None and same else limits.of(check, address)
+        ruling = everywhere or (old.ruling if old is not None and same else limits.of(check, address))
         if ruling.off:
             off.append(address)
             continue
-        result = judged[address] = _judge(facts, check, address, ruling, old)
+        result = judged[address] = _judge(check, bound, ruling, old)
         if result.problems or result.unknown is not None:
             speaking.append(address)
     asked = any(not isinstance(one.bound[place], type) for place in check.lazy for one in judged.values())
     return _Results(judged, speaking, frozenset(off), asked)
 
 
-def _judge(facts: Facts, check: Check, address: Address, ruling: Ruling, before: _Judged | None) -> _Judged:
-    bound = tuple([facts.get(kind, address) for kind in check.facts])  # a list is made faster than a generator is asked
+def _judge(check: Check, bound: tuple[object, ...], ruling: Ruling, before: _Judged | None) -> _Judged:
     if before is not None and before.ruling is ruling and len(before.bound) == len(bound):
         if all(map(is_, bound, before.bound)):
             return before
@@ -350,7 +352,7 @@ def _call(
     if len(problems) > 1:
         # A problem yielded later under the same key is the same one, known better.
         problems = list({problem.key: problem for problem in problems}.values())
-    return tuple(problems), unknown
+    return (tuple(problems) if problems else ()), unknown
 
 
 def _lingering(

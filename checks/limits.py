@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from types import MappingProxyType
 
 from checks.check import Check, Severity
 from checks.facts import Address
@@ -32,7 +31,9 @@ class Override:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ruling:
-    """What is in force for one check on one resource. The same object for all that the same overrides reach."""
+    """What is in force for one check on one resource. The same object for all that the same overrides reach; its mappings are
+    plain ones, since a check is called with them, and nobody alters them.
+    """
 
     values: Mapping[str, object]
     clear: Mapping[str, object]
@@ -53,12 +54,22 @@ class Limits:
         self._rulings: dict[tuple[str, tuple[int, ...]], Ruling] = {}
         self._per_check: dict[str, tuple[int, ...]] = {}
 
+    def everywhere(self, check: Check) -> Ruling | None:
+        """What is in force wherever it looks; None where some override is for it."""
+        return None if self._candidates(check) else self._shared(check, ())
+
     def of(self, check: Check, address: Address) -> Ruling:
+        chosen = tuple(i for i in self._candidates(check) if self._overrides[i].resources.matches(address))
+        return self._shared(check, chosen)
+
+    def _candidates(self, check: Check) -> tuple[int, ...]:
         candidates = self._per_check.get(check.id)
         if candidates is None:
             matching = (i for i, o in enumerate(self._overrides) if fnmatchcase(check.id, o.checks))
             candidates = self._per_check.setdefault(check.id, tuple(matching))
-        chosen = candidates and tuple(i for i in candidates if self._overrides[i].resources.matches(address))
+        return candidates
+
+    def _shared(self, check: Check, chosen: tuple[int, ...]) -> Ruling:
         ruling = self._rulings.get((check.id, chosen))
         if ruling is None:
             ruling = self._rulings.setdefault((check.id, chosen), self._compile(check, chosen))
@@ -79,9 +90,7 @@ class Limits:
                 if getattr(override, name) is not None:
                     origins[name] = override.lines.get(name, override.origin)
         clear = {name: _clear(value, check.limits[name].clear) for name, value in values.items()}
-        return Ruling(
-            MappingProxyType(values), MappingProxyType(clear), off, severity, after, MappingProxyType(origins)
-        )
+        return Ruling(values, clear, off, severity, after, origins)
 
 
 def _clear(value: object, factor: float | None) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
+from typing import cast
 
 from checks.facts.kafka import Group, Topic
 from checks.facts.unknown import Listing, Unknown
@@ -98,7 +99,7 @@ class _Names:
         self._patterns = patterns
         self._topics, self._groups = topics, groups
         self._meant: set[tuple[str, str]] = set()
-        self._asked: dict[tuple[str, str], tuple[bool | None]] = {}
+        self._asked: dict[tuple[str, str], object] = {}
         self._by_words: defaultdict[tuple[bool, bool], list[str]] = defaultdict(list)
         for pattern in patterns:
             topic, group = "{topic}" in pattern, "{group}" in pattern
@@ -119,21 +120,26 @@ class _Names:
         if not self._meant.isdisjoint(((topic, ""), ("", group), (topic, group))):
             return True
         # Most patterns have the topic alone: what they say is the same for all its groups.
-        lacking = (self._lacking(topic, ""), self._lacking("", group), self._lacking(topic, group))
+        lacking = (self._of_one(topic, ""), self._of_one("", group), self._lacking(topic, group))
         if True in lacking:
             return True
         return False if None not in lacking else self._topics.blind[0]
 
+    def _of_one(self, topic: str, group: str) -> bool | None:
+        kept = self._asked.get((topic, group), self)
+        if kept is self:
+            kept = self._asked[topic, group] = self._lacking(topic, group)
+        return cast("bool | None", kept)
+
     def _lacking(self, topic: str, group: str) -> bool | None:
         """As `exists`, of the patterns with these words and no other; None where a name was not asked for."""
-        kept = self._asked.get((topic, group))
-        if kept is not None:
-            return kept[0]
-        names = {filled(pattern, topic, group) for pattern in self._by_words[bool(topic), bool(group)]}
-        there: bool | None = any(name in self._topics.items for name in names)  # a pattern may be no more than a name
-        if not there and self._topics.blind and not self._topics.absent.keys() >= names:
-            there = None
-        self._asked[topic, group] = (there,)
+        there: bool | None = False
+        for pattern in self._by_words[bool(topic), bool(group)]:
+            name = filled(pattern, topic, group)
+            if name in self._topics.items:  # a pattern may be no more than a name
+                return True
+            if self._topics.blind and name not in self._topics.absent:
+                there = None
         return there
 
 

@@ -1,7 +1,7 @@
 """The facts of one target: its snapshot, its history, and what is derived from both, computed once."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar, cast
@@ -96,6 +96,10 @@ class Facts(Protocol):
         """One fact about one resource."""
         ...
 
+    def column(self, kind: type, subject: type) -> Sequence[object]:
+        """The facts of `kind` about all `subjects(subject)`, in their order: what a dozen checks ask for is gathered once."""
+        ...
+
     def unasked(self, kind: type) -> tuple[str, Unknown] | None:
         """Why there are resources without this kind of fact, where that was not asked for: one answer for all of them, which
         are no subjects, and the kind of their address.
@@ -133,6 +137,7 @@ class _Base:
     def __init__(self) -> None:
         self._told: defaultdict[type, dict[str, object]] = defaultdict(dict)
         self._subjects: dict[type, tuple[Address, ...]] = {}
+        self._columns: dict[tuple[type, type], Sequence[object]] = {}
         self._now = Now(self.snapshot.at)
         self._address = self.snapshot.address
         self._look = object()
@@ -176,6 +181,12 @@ class _Base:
             return
         for name in self.listings()[place].items:
             yield self.address.under(place, name)
+
+    def column(self, kind: type, subject: type) -> Sequence[object]:
+        made = self._columns.get((kind, subject))
+        if made is None:
+            made = self._columns[kind, subject] = [self.get(kind, address) for address in self.subjects(subject)]
+        return made
 
     def get(self, kind: type[T], at: Address) -> T | Unknown:
         told = self._told[kind]
