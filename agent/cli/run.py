@@ -34,7 +34,7 @@ def command(*, config: Path | None, state: Path | None, scope: tuple[str, ...], 
     on those groups and topics is enough, and it serves metrics only unless the configuration has a route.
 
     \b
-    mqcanary config init > mqcanary.yaml
+    mqcanary config init
     mqcanary run --config mqcanary.yaml --state /var/lib/mqcanary
     mqcanary run --config mqcanary.yaml --scope groups/payments-app --scope 'queues/invoices*'
     """  # noqa: D301 - \b is click's own mark
@@ -54,7 +54,7 @@ def command(*, config: Path | None, state: Path | None, scope: tuple[str, ...], 
     from agent.store.place import state_folder
 
     if config is None:
-        raise ConfigError("nothing to watch: give --config FILE; begin with: mqcanary config init > mqcanary.yaml")
+        raise ConfigError("nothing to watch: give --config FILE; begin with: mqcanary config init")
     file = config
     begin(log)
 
