@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from agent.collect.kafka.security import Mechanism, Protocol, Security
+from agent.collect.kafka.tokens import ClientCredentials, GivenToken
 from agent.config.reading import quoted
 from agent.config.running import (
     AlertSection,
@@ -47,6 +48,9 @@ from checks.limits import Limits, Override
 from checks.pattern import Pattern
 
 Endpoint = tuple[str, int]
+
+_BY_PASSWORD = {"username", "password"}
+_BY_TOKEN = {"token", "oauth", "extensions"}
 
 
 def read_endpoints(value: object) -> tuple[Endpoint, ...]:
@@ -114,6 +118,32 @@ class NameChoice(Section):
     """Names that are left out, of those included."""
 
 
+class OauthSection(Section):
+    """A token endpoint, asked with the client credentials grant (RFC 6749). A token is kept until shortly before its end."""
+
+    url: Text
+    """Where tokens are given: https, or http on this machine itself."""
+    client_id: Text
+    """Of mqcanary, as the endpoint knows it."""
+    client_secret: SecretText
+    """Sent to the endpoint alone."""
+    scope: Text = ""
+    """What is asked for, where the endpoint wants to hear it."""
+    ca: Pem = ""
+    """Certificates of those who may sign the endpoint's own: a PEM file, or PEM itself. Not given: those of the system."""
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        try:
+            self.build()
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def build(self) -> ClientCredentials:
+        return ClientCredentials(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class SecuritySection(Section):
     """How a cluster is reached, and as whom."""
 
@@ -124,9 +154,15 @@ class SecuritySection(Section):
     ] = None
     """Of SASL."""
     username: Text = ""
-    """For SASL."""
+    """For PLAIN and SCRAM."""
     password: SecretText | None = None
-    """For SASL."""
+    """For PLAIN and SCRAM."""
+    token: SecretText | None = None
+    """For OAUTHBEARER: a token that somebody else renews, as in a file; read anew at every connect."""
+    oauth: OauthSection | None = None
+    """For OAUTHBEARER: who gives tokens."""
+    extensions: dict[Text, Text] = Field(default_factory=dict)
+    """For OAUTHBEARER: what the broker wants to hear beside the token, as `logicalCluster` and `identityPoolId`."""
     ca: Pem = ""
     """Certificates of those who may sign the brokers' own: a PEM file, or PEM itself. Not given: those of the system."""
     certificate: Pem = ""
@@ -141,9 +177,14 @@ class SecuritySection(Section):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         written = self.model_fields_set
-        if not self.protocol.sasl and (spare := written & {"mechanism", "username", "password"}):
+        if not self.protocol.sasl and (spare := written & {"mechanism", *_BY_PASSWORD, *_BY_TOKEN}):
             other = Protocol.of(tls=self.protocol.tls, sasl=True)
             raise ValueError(f"protocol {self.protocol} has no use for {min(spare)}; write protocol: {other}")
+        if self.mechanism and (spare := written & (_BY_TOKEN if self.mechanism.by_password else _BY_PASSWORD)):
+            ways = [str(one) for one in Mechanism if one.by_password is not self.mechanism.by_password]
+            raise ValueError(f"mechanism {self.mechanism} has no use for {min(spare)}; write mechanism: {ways[-1]}")
+        if self.token is not None and self.oauth is not None:
+            raise ValueError("both token and oauth; write one of them")
         tls = {"ca", "certificate", "key", "key_password", "verify_hostname"}
         if not self.protocol.tls and (spare := written & tls):
             other = Protocol.of(tls=True, sasl=self.protocol.sasl)
@@ -157,7 +198,13 @@ class SecuritySection(Section):
         return self
 
     def build(self) -> Security:
-        return Security(**{name: getattr(self, name) for name in type(self).model_fields})
+        same = set(type(self).model_fields) - _BY_TOKEN
+        endpoint = None if self.oauth is None else self.oauth.build()
+        return Security(
+            **{name: getattr(self, name) for name in same},
+            tokens=GivenToken(self.token) if self.token else endpoint,
+            extensions=tuple(self.extensions.items()),
+        )
 
 
 class SampleSection(Section):

@@ -19,7 +19,7 @@ from agent.collect.kafka.rights import (
     command,
 )
 from agent.collect.kafka.sampling import Sampling
-from agent.collect.kafka.security import Mechanism, Security
+from agent.collect.kafka.security import Mechanism, Protocol, Security
 from agent.collect.kafka.topics import read_metadata
 from agent.collect.kafka.wire import UnreachableError, Wire, wired
 from agent.doctor import kind as kinds
@@ -38,6 +38,8 @@ _NEWEST_RECORD = -3
 _READ = 3
 """The operation, as the protocol numbers it."""
 _MONTH = 30 * 86400.0
+_OPEN = {Mechanism.PLAIN: "password", Mechanism.OAUTHBEARER: "token"}
+"""What a mechanism sends without hiding it."""
 
 Pattern = tuple[str, bool]
 """A name or the beginning of names (True), as ACLs have them."""
@@ -144,14 +146,17 @@ def _identity(security: Security, cluster: Cluster) -> Item:
     tls = "TLS" if security.protocol.tls else "no TLS"
     if security.protocol.sasl:
         who = f"by {security.mechanism}" + (f" as {shown(security.username)}" if security.username else "")
+        if security.tokens is not None:
+            who += f" with a token from {shown(security.tokens.origin)}"
     elif security.certificate:
         who = (
             "by client certificate; ACLs name it User: and its subject, or what ssl.principal.mapping.rules make of it"
         )
     else:
         who = "as nobody (User:ANONYMOUS)"
-    plain = security.protocol.sasl and not security.protocol.tls and security.mechanism is Mechanism.PLAIN
-    text = f"{security.protocol}, {tls}, {who}" + ("; the password goes over the network as it is" if plain else "")
+    text = f"{security.protocol}, {tls}, {who}"
+    if security.protocol is Protocol.SASL_PLAINTEXT and security.mechanism in _OPEN:
+        text += f"; the {_OPEN[security.mechanism]} goes over the network as it is"
     needed = {right.code for right in (DESCRIBE_CLUSTER, DESCRIBE_CONFIGS_CLUSTER)}
     more = () if isinstance(cluster.operations, Unknown) else sorted(set(cluster.operations) - needed)
     if more:

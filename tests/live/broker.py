@@ -26,13 +26,14 @@ from tests.live import jars
 from tests.live.certs import Certs
 from tests.live.process import Process, free_port, until
 
-# Name of a listener: its protocol. MTLS is SSL that insists on the client's certificate.
+# Name of a listener: its protocol. MTLS is SSL that insists on the client's certificate, OAUTH takes unsigned tokens alone.
 PROTOCOLS = {
     "PLAINTEXT": "PLAINTEXT",
     "SSL": "SSL",
     "MTLS": "SSL",
     "SASL_PLAINTEXT": "SASL_PLAINTEXT",
     "SASL_SSL": "SASL_SSL",
+    "OAUTH": "SASL_PLAINTEXT",
 }
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 # One start matters more than the speed of a day: the first compiler only, the smallest collector, no shared counters in /tmp.
@@ -70,7 +71,7 @@ class Broker:
 class KafkaCluster:
     """A cluster for the time of a `with` block. Brokers are named by node id, from 1.
 
-    `listeners` beside PLAINTEXT: SSL, MTLS, SASL_PLAINTEXT, SASL_SSL. `users` maps name to password, for PLAIN and both SCRAMs.
+    `listeners` beside PLAINTEXT: SSL, MTLS, SASL_PLAINTEXT, SASL_SSL, OAUTH. `users` maps name to password, for PLAIN and both SCRAMs.
     `authorizer` turns on StandardAuthorizer, with ANONYMOUS (the PLAINTEXT listener) and `superusers` above it.
     """
 
@@ -358,6 +359,15 @@ class KafkaCluster:
             result[f"{prefix}.plain.sasl.jaas.config"] = f"{module}.plain.PlainLoginModule required {known};"
             for mechanism in ("scram-sha-256", "scram-sha-512"):
                 result[f"{prefix}.{mechanism}.sasl.jaas.config"] = f"{module}.scram.ScramLoginModule required;"
+        if (
+            "OAUTH" in self.listeners
+        ):  # Kafka's own validator for development: it believes whatever a token says, until its end
+            module = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
+            login = f'{module} required unsecuredLoginStringClaim_sub="broker";'
+            result |= {
+                "listener.name.oauth.sasl.enabled.mechanisms": "OAUTHBEARER",
+                "listener.name.oauth.oauthbearer.sasl.jaas.config": login,
+            }
         if self._superusers:
             result |= {
                 "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

@@ -51,7 +51,7 @@ def kafka3(java: None) -> Iterator[KafkaCluster]:
 def kafka_secure(java: None) -> Iterator[KafkaCluster]:
     """One broker with every listener and an authorizer. admin may do all; alice, bob and the mTLS client only what tests allow."""
     with KafkaCluster(
-        listeners=("SSL", "MTLS", "SASL_PLAINTEXT", "SASL_SSL"),
+        listeners=("SSL", "MTLS", "SASL_PLAINTEXT", "SASL_SSL", "OAUTH"),
         users={"admin": "admin-secret", "alice": "alice-secret", "bob": "bob-secret"},
         authorizer=True,
         superusers=("admin",),

@@ -1,20 +1,27 @@
 """A real broker's ways of refusing have the causes that the stub servers of tests/agent have been given for them."""
 
+import base64
+import json
 import shutil
 import ssl
 import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
-from agent.collect.kafka.probe import Cause, Probed, probe
+from agent.collect.kafka.cause import Cause
+from agent.collect.kafka.probe import Probed, probe
 from agent.collect.kafka.security import Mechanism, Protocol, Security
+from agent.collect.kafka.tokens import GivenToken
 from agent.errors import ConfigError, ConnectError
 from agent.secret import Secret
 from tests.live import seed
 from tests.live.broker import KafkaCluster
 
+BY_PASSWORD = [one for one in Mechanism if one.by_password]
 SECONDS = 20.0  # a busy machine, not a slow broker
 
 
@@ -46,6 +53,18 @@ def tls(cluster: KafkaCluster, *, ca: str = "", client: bool = False, verify_hos
     )
 
 
+def unsigned(subject: str, *, seconds: float = 300) -> str:
+    """A token without a signature, as Kafka's validator for development takes it."""
+    claims = {"sub": subject, "iat": time.time() + min(0, seconds - 1), "exp": time.time() + seconds}
+    parts = (json.dumps(part).encode() for part in ({"alg": "none"}, claims))
+    return ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), ""])
+
+
+def bearing(token: str, **fields: Any) -> Security:
+    tokens = GivenToken(Secret.literal(token))
+    return Security(protocol=Protocol.SASL_PLAINTEXT, mechanism=Mechanism.OAUTHBEARER, tokens=tokens, **fields)
+
+
 # ── getting in ──
 
 
@@ -54,10 +73,11 @@ def test_in_by_every_listener(kafka_secure: KafkaCluster) -> None:
     ca = str(kafka_secure.certs.ca)
     ways = [
         ("PLAINTEXT", Security()),
+        ("OAUTH", bearing(unsigned("alice"), extensions=(("logicalCluster", "lkc-1"), ("x", "y z")))),
         ("SSL", tls(kafka_secure)),
         ("MTLS", tls(kafka_secure, client=True)),
-        *(("SASL_PLAINTEXT", sasl(mechanism)) for mechanism in Mechanism),
-        *(("SASL_SSL", sasl(mechanism, Protocol.SASL_SSL, ca=ca)) for mechanism in Mechanism),
+        *(("SASL_PLAINTEXT", sasl(mechanism)) for mechanism in BY_PASSWORD),
+        *(("SASL_SSL", sasl(mechanism, Protocol.SASL_SSL, ca=ca)) for mechanism in BY_PASSWORD),
     ]
     for listener, security in ways:
         probed = enter(kafka_secure, listener, security)
@@ -103,12 +123,23 @@ def test_in_with_a_name_that_scram_escapes(kafka_secure: KafkaCluster, fresh: st
 # ── not getting in ──
 
 
-@pytest.mark.parametrize("mechanism", Mechanism)
+@pytest.mark.parametrize("mechanism", BY_PASSWORD)
 @pytest.mark.parametrize("fields", [{"password": "wrong"}, {"username": "nobody"}])
 def test_wrong_credentials(kafka_secure: KafkaCluster, mechanism: Mechanism, fields: dict[str, str]) -> None:
     """The answer and the end of the connection come together; kafka-python's own transport loses the first."""
     said = f"with {mechanism} (Authentication failed"
     refused(kafka_secure, "SASL_PLAINTEXT", sasl(mechanism, **fields), Cause.WRONG_CREDENTIALS, said)
+
+
+@pytest.mark.parametrize("token", [unsigned("alice", seconds=-60), unsigned(""), "no.to.ken"])
+def test_a_token_that_the_broker_refuses(kafka_secure: KafkaCluster, token: str) -> None:
+    said = "does not accept the token from the configuration (invalid_token)"
+    refused(kafka_secure, "OAUTH", bearing(token), Cause.WRONG_CREDENTIALS, said)
+
+
+def test_a_password_where_a_token_is_wanted(kafka_secure: KafkaCluster) -> None:
+    plain = sasl(Mechanism.PLAIN)
+    refused(kafka_secure, "OAUTH", plain, Cause.MECHANISM_UNSUPPORTED, "does not offer PLAIN, it offers OAUTHBEARER")
 
 
 def test_tls_or_not(kafka_secure: KafkaCluster) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from agent.collect.kafka.pem import MARK
-from agent.collect.kafka.properties import parse_jaas, parse_properties
+from agent.collect.kafka.properties import LoginModule, parse_jaas, parse_properties
 from agent.collect.kafka.security import MECHANISMS, Mechanism, Protocol, Security
+from agent.collect.kafka.tokens import ClientCredentials, GivenToken, TokenSource
 from agent.errors import ConfigError
 from agent.secret import Secret
 
@@ -62,7 +65,10 @@ def read_client_properties(source: Path | str) -> ClientProperties:
     keys = _Keys(parse_properties(_text(source)))
     protocol = _protocol(keys.first("security.protocol"))
     mechanism = _mechanism(keys.first("sasl.mechanism", "sasl.mechanisms"), needed=protocol.sasl)
-    username, password = _credentials(keys, needed=protocol.sasl)
+    login = parse_jaas(jaas) if protocol.sasl and (jaas := keys.first("sasl.jaas.config")) else None
+    bearer = mechanism is Mechanism.OAUTHBEARER
+    username, password = ("", "") if bearer else _credentials(keys, login)
+    tokens, extensions = _tokens(keys, login) if bearer else (None, ())
     ca = _store(keys, "truststore", needed=protocol.tls)
     certificate, key = _identity(keys, needed=protocol.tls)
     key_password = keys.first("ssl.key.password")
@@ -73,6 +79,8 @@ def read_client_properties(source: Path | str) -> ClientProperties:
         mechanism=mechanism,
         username=username,
         password=_secret(keys, password) if password else None,
+        tokens=tokens,
+        extensions=extensions,
         ca=ca,
         certificate=certificate,
         key=key,
@@ -119,22 +127,57 @@ def _mechanism(value: str, *, needed: bool) -> Mechanism | None:
         raise ConfigError(f"sasl.mechanism={value} is not supported: use one of {MECHANISMS}") from None
 
 
-def _credentials(keys: _Keys, *, needed: bool) -> tuple[str, str]:
-    jaas = keys.first("sasl.jaas.config")
+def _credentials(keys: _Keys, module: LoginModule | None) -> tuple[str, str]:
     plain = keys.first("sasl.username"), keys.first("sasl.password")
-    if not needed or not jaas:
+    if module is None:
         return plain
-    module = parse_jaas(jaas)
     if not module.name.endswith((".PlainLoginModule", ".ScramLoginModule")):
         raise ConfigError(
             f"sasl.jaas.config names {module.name}, which is not supported:"
-            f" use PlainLoginModule or ScramLoginModule, for {MECHANISMS}"
+            " use PlainLoginModule, ScramLoginModule or OAuthBearerLoginModule"
         )
     if module.options.get("tokenauth", "").lower() == "true":
         raise ConfigError(
             "sasl.jaas.config has tokenauth=true, and delegation tokens are not supported: use a SCRAM user"
         )
     return module.options.get("username", ""), module.options.get("password", "")
+
+
+def _tokens(keys: _Keys, module: LoginModule | None) -> tuple[TokenSource | None, tuple[tuple[str, str], ...]]:
+    """A token endpoint or a token's file, in Kafka's own words (KIP-768, KIP-1139) or librdkafka's, and the extensions."""
+    if module is not None and not module.name.endswith(".OAuthBearerLoginModule"):
+        raise ConfigError(
+            f"sasl.jaas.config names {module.name}, which is not for OAUTHBEARER: use OAuthBearerLoginModule"
+        )
+    said = {} if module is None else module.options
+    keys.first("sasl.login.callback.handler.class", "sasl.oauthbearer.method", "sasl.oauthbearer.jwt.retriever.class")
+    pairs = [(name.removeprefix("extension_"), value) for name, value in said.items() if name.startswith("extension_")]
+    pairs += [_pair(one) for one in keys.first("sasl.oauthbearer.extensions").split(",") if one.strip()]
+    url = keys.first("sasl.oauthbearer.token.endpoint.url")
+    if url.startswith("file:"):
+        return GivenToken(Secret.file(url2pathname(urlsplit(url).path))), tuple(pairs)
+    if not url:
+        raise ConfigError(
+            "sasl.oauthbearer.token.endpoint.url is not set, and tokens made by the client itself are not supported:"
+            " set it to https://HOST/PATH or file:///PATH"
+        )
+    names = "sasl.oauthbearer.client.credentials.client", "sasl.oauthbearer.client"
+    client = keys.first(*(f"{name}.id" for name in names)) or said.get("clientId", "")
+    secret = keys.first(*(f"{name}.secret" for name in names)) or said.get("clientSecret", "")
+    scope = keys.first("sasl.oauthbearer.scope") or said.get("scope", "")
+    if not client or not secret:
+        raise ConfigError(
+            f"OAUTHBEARER has no {'client secret' if client else 'client id'}:"
+            " set clientId and clientSecret in sasl.jaas.config, or sasl.oauthbearer.client.credentials.client.id and .secret"
+        )
+    # Brokers' authorities are not those of the endpoint: Java has these in the login module's options.
+    ca = keys.first("https.ca.pem", "https.ca.location") or _store(_Keys(said), "truststore", needed=True)
+    return ClientCredentials(url, client, _secret(keys, secret), scope, ca), tuple(pairs)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.strip().partition("=")
+    return name, value
 
 
 def _secret(keys: _Keys, value: str) -> Secret:

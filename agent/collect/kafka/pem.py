@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 import sys
 import tempfile
 import textwrap
@@ -33,6 +34,24 @@ def pem_text(source: str, what: str) -> str:
 
 def certificates(text: str) -> str:
     return "".join(block for kind, block in _blocks(text) if kind in {"CERTIFICATE", "TRUSTED CERTIFICATE"})
+
+
+def trust(context: ssl.SSLContext, source: str) -> None:
+    """Only the authorities of `source` from now on: inline PEM, the path of a PEM file, or of a folder as `openssl rehash` makes it.
+
+    Raises ConfigError for what can't be used.
+    """
+    if MARK not in source and Path(source).is_dir():
+        context.load_verify_locations(capath=source)
+        return
+    shown = "(inline PEM)" if MARK in source else source
+    authorities = certificates(pem_text(source, "the CA file"))
+    if not authorities:
+        raise ConfigError(f"the CA file {shown} holds no certificate in PEM form: give the authority's certificate")
+    try:
+        context.load_verify_locations(cadata=authorities)
+    except (ssl.SSLError, ValueError):
+        raise ConfigError(f"the CA file {shown} holds a damaged certificate: export it again in PEM form") from None
 
 
 def private_key(text: str) -> str:

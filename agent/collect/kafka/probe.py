@@ -11,13 +11,14 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
+from agent.collect.kafka.cause import Cause
 from agent.collect.kafka.exchange import ClosedError, Exchange, LateError, Left, StrangeError, connect, countdown
 from agent.collect.kafka.security import MECHANISMS, Mechanism, Protocol, Security
+from agent.collect.kafka.tokens import TokenSource, first_message, refusal
 from agent.errors import ConnectError
 
 CLIENT_ID: Final = "mqcanary"
@@ -40,27 +41,6 @@ _NO_TLS: Final = {
 }
 
 
-class Cause(StrEnum):
-    DNS = "dns"
-    REFUSED = "refused"
-    UNREACHABLE = "unreachable"
-    TIMED_OUT = "timed-out"
-    CLOSED = "closed"
-    NOT_KAFKA = "not-kafka"
-    UNSUPPORTED_BROKER = "unsupported-broker"
-    TLS_EXPECTED = "tls-expected"
-    TLS_NOT_OFFERED = "tls-not-offered"
-    TLS_FAILED = "tls-failed"
-    CERTIFICATE_UNTRUSTED = "certificate-untrusted"
-    CERTIFICATE_HOSTNAME = "certificate-hostname"
-    CLIENT_CERTIFICATE_REQUIRED = "client-certificate-required"
-    CLIENT_CERTIFICATE_REFUSED = "client-certificate-refused"
-    SASL_REQUIRED = "sasl-required"
-    SASL_NOT_OFFERED = "sasl-not-offered"
-    MECHANISM_UNSUPPORTED = "mechanism-unsupported"
-    WRONG_CREDENTIALS = "wrong-credentials"
-
-
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What a broker said of itself and its cluster."""
@@ -77,7 +57,7 @@ def probe(
 
     Raises ConnectError with a Cause, or ConfigError for a secret or certificate of ours that can't be read.
     """
-    secrets = security.sasl_options()
+    secrets = security.sasl_options(seconds)
     context = security.ssl_context() if security.protocol.tls else None
     visit = Visit(host, port, security, countdown(seconds, clock), seconds)
     return visit.look(context, secrets)
@@ -325,6 +305,9 @@ class Visit:
         name = secrets["sasl_mechanism"]
         try:
             self.handshaken(exchange.ask(SaslHandshakeRequest(version=1, mechanism=name)), name)
+            if self.security.tokens is not None:
+                self.bear(exchange, secrets["token"], self.security.tokens)
+                return
             mechanism = get_sasl_mechanism(name)(host=self.host, **secrets)
             while not mechanism.is_done():
                 self.doing = "the check of the credentials"
@@ -338,6 +321,26 @@ class Visit:
             raise self.error(
                 Cause.WRONG_CREDENTIALS, f"did not let {self.security.username!r} in", "check the password"
             )
+
+    def bear(self, exchange: Exchange, token: str, source: TokenSource) -> None:
+        """OAUTHBEARER, RFC 7628."""
+        from kafka.protocol.sasl import SaslAuthenticateRequest  # noqa: PLC0415 - as above
+
+        self.doing = "the check of the token"
+        first = first_message(token, self.security.extensions)
+        answer = exchange.ask(SaslAuthenticateRequest(version=0, auth_bytes=first))
+        if not answer.error_code and not answer.auth_bytes:
+            return
+        source.forget()
+        said = str(answer.error_message or "")
+        if answer.auth_bytes:  # the refusal, which is over when it was acknowledged
+            said = refusal(bytes(answer.auth_bytes))
+            with suppress(ClosedError):
+                exchange.ask(SaslAuthenticateRequest(version=0, auth_bytes=b"\x01"))
+        said = _printable(said.replace(token, "***"))
+        raise self.error(
+            Cause.WRONG_CREDENTIALS, f"does not accept the token from {source.origin} ({said})", source.mend
+        )
 
     def handshaken(self, answer: Any, name: str) -> None:
         if answer.error_code == _UNSUPPORTED_SASL_MECHANISM:
@@ -396,7 +399,7 @@ class Visit:
         return self.error(
             Cause.SASL_REQUIRED,
             f"wants SASL and offers {_listed(mechanisms)}",
-            f"set security.protocol={secure}, sasl.mechanism, username and password",
+            f"set security.protocol={secure}, sasl.mechanism and what it needs",
         )
 
 

@@ -1,13 +1,15 @@
 """How to reach a Kafka cluster: with or without TLS, and as whom."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from agent.collect.kafka.pem import MARK, as_file, certificates, pem_text, private_key
+from agent.collect.kafka.pem import MARK, as_file, certificates, pem_text, private_key, trust
+from agent.collect.kafka.tokens import TokenSource
 from agent.errors import ConfigError
 from agent.secret import Secret
 
@@ -38,6 +40,11 @@ class Mechanism(StrEnum):
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
     SCRAM_SHA_512 = "SCRAM-SHA-512"
+    OAUTHBEARER = "OAUTHBEARER"
+
+    @property
+    def by_password(self) -> bool:
+        return self is not Mechanism.OAUTHBEARER
 
 
 MECHANISMS: Final = ", ".join(Mechanism)
@@ -54,6 +61,8 @@ class Security:
     mechanism: Mechanism | None = None
     username: str = ""
     password: Secret | None = None
+    tokens: TokenSource | None = None
+    extensions: tuple[tuple[str, str], ...] = ()  # of OAUTHBEARER: what some brokers want to hear beside the token
     ca: str = ""
     certificate: str = ""
     key: Secret | None = None  # without one, the key is looked for beside the certificate
@@ -72,7 +81,21 @@ class Security:
                 f"security.protocol={self.protocol} needs sasl.mechanism: set one of {MECHANISMS}"
                 " (Kafka's own default, GSSAPI, is not supported)"
             )
-        if not self.username or self.password is None:
+        if not self.mechanism.by_password:
+            if self.tokens is None:
+                raise ConfigError(
+                    f"{self.mechanism} has nowhere to get tokens from: set token, or oauth with url, client_id and client_secret"
+                )
+            for name, value in self.extensions:  # as Kafka reads them
+                if (
+                    not re.fullmatch(r"[A-Za-z]+", name)
+                    or name == "auth"
+                    or not re.fullmatch(r"[\x20-\x7e\t\r\n]+", value)
+                ):
+                    raise ConfigError(
+                        f"extension {name} can't be sent: its name has letters only, and its value is ASCII"
+                    )
+        elif not self.username or self.password is None:
             missing = "password" if self.username else "username"
             raise ConfigError(f"security.protocol={self.protocol} has no {missing} for {self.mechanism}: set one")
 
@@ -90,7 +113,7 @@ class Security:
         # As Java does: a broker's own certificate or an intermediate authority in the trust store is trusted.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if self.ca:
-            self._trust(context)
+            trust(context, self.ca)
         else:
             context.load_default_certs()
         if self.certificate:
@@ -100,19 +123,6 @@ class Security:
                 f"the client key in {_shown(self.key)} has no certificate: set the client certificate, too"
             )
         return context
-
-    def _trust(self, context: ssl.SSLContext) -> None:
-        shown = _shown(self.ca)
-        if MARK not in self.ca and Path(self.ca).is_dir():  # named by hashes, as `openssl rehash` does
-            context.load_verify_locations(capath=self.ca)
-            return
-        authorities = certificates(pem_text(self.ca, "the CA file"))
-        if not authorities:
-            raise ConfigError(f"the CA file {shown} holds no certificate in PEM form: give the authority's certificate")
-        try:
-            context.load_verify_locations(cadata=authorities)
-        except (ssl.SSLError, ValueError):
-            raise ConfigError(f"the CA file {shown} holds a damaged certificate: export it again in PEM form") from None
 
     def _identify(self, context: ssl.SSLContext) -> None:
         """Load the client's certificate and key."""
@@ -146,9 +156,15 @@ class Security:
         # Raised out here, so that the exception of OpenSSL, and what it may quote, is not carried along.
         raise ConfigError(f"{place} {what}")
 
-    def sasl_options(self) -> Mapping[str, str]:
-        """What kafka-python's mechanism classes want to know. Holds the password: never keep or print it."""
-        if not self.protocol.sasl or self.mechanism is None or self.password is None:
+    def sasl_options(self, seconds: float = 10.0) -> Mapping[str, str]:
+        """The mechanism, and what it sends: a name and a password in kafka-python's words, or a token, which whom it has to ask
+        gives within `seconds`. Never keep or print it.
+        """
+        if not self.protocol.sasl or self.mechanism is None:
+            return {}
+        if self.tokens is not None:
+            return {"sasl_mechanism": str(Mechanism.OAUTHBEARER), "token": self.tokens.token(seconds)}
+        if self.password is None:
             return {}
         username = self.username
         if self.mechanism is not Mechanism.PLAIN:
@@ -158,11 +174,6 @@ class Security:
             "sasl_plain_username": username,
             "sasl_plain_password": self.password.reveal(),
         }
-
-    def manager_options(self) -> dict[str, Any]:
-        """What kafka-python's connection manager wants to know. Holds the password: never keep or print it."""
-        context = self.ssl_context() if self.protocol.tls else None
-        return {"security_protocol": str(self.protocol), "ssl_context": context, **self.sasl_options()}
 
 
 def _shown(source: str | Secret) -> str:

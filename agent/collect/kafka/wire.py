@@ -10,8 +10,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
+from agent.collect.kafka.cause import Cause
 from agent.collect.kafka.exchange import ClosedError, Exchange, LateError, Memos, StrangeError
-from agent.collect.kafka.probe import Cause, Visit
+from agent.collect.kafka.probe import Visit
 from agent.collect.kafka.security import Security
 from agent.collect.targets import Calls
 from agent.errors import ConfigError, ConnectError
@@ -30,6 +31,7 @@ _WHY = {
     Cause.SASL_REQUIRED: Why.DENIED,
     Cause.CLIENT_CERTIFICATE_REQUIRED: Why.DENIED,
     Cause.CLIENT_CERTIFICATE_REFUSED: Why.DENIED,
+    Cause.TOKEN_REFUSED: Why.DENIED,
     Cause.UNSUPPORTED_BROKER: Why.UNSUPPORTED,
 }
 
@@ -82,7 +84,7 @@ class Connection:
         visit = Visit(*endpoint, security, patience, round(patience(), 1))
         try:
             with visit.named():
-                secrets = security.sasl_options()
+                secrets = security.sasl_options(patience())
                 context = security.ssl_context() if security.protocol.tls else None
                 sock = self._stack.enter_context(closing(visit.reach()))
                 self._exchange: Exchange = self._stack.enter_context(visit.talk(sock, context))

@@ -231,8 +231,8 @@ class Rights:
 class Model:
     """The whole cluster. `clock` gives seconds since 1970 and is the only time there is.
 
-    `rights` is by principal (`ANONYMOUS` without SASL); who is not in it may do everything. `users` is {name: password};
-    not empty, every connection must authenticate. `versions` lowers what is advertised, {API key: highest version, or
+    `rights` is by principal (`ANONYMOUS` without SASL); who is not in it may do everything. `users` is {name: password, or
+    token of OAUTHBEARER}; not empty, every connection must authenticate. `versions` lowers what is advertised, {API key: highest version, or
     None for an API that this broker never heard of}.
     """
 

@@ -1,4 +1,4 @@
-"""SASL from the server's side, one object per connection: PLAIN and SCRAM."""
+"""SASL from the server's side, one object per connection: PLAIN, SCRAM and OAUTHBEARER."""
 
 import hashlib
 import hmac
@@ -31,6 +31,7 @@ class Authentication:
         self._model = model
         self.mechanism: str | None = None
         self._scram: _Scram | None = None
+        self._bearer_refused = False
         self.principal: str | None = None
         self.failed = False
 
@@ -47,7 +48,12 @@ class Authentication:
             self.failed = True
             return _refusal(ILLEGAL_SASL_STATE, "SaslHandshake must come first")
         try:
-            answer = self._plain(token) if self.mechanism == "PLAIN" else self._scram_step(self.mechanism, token)
+            if self.mechanism == "PLAIN":
+                answer = self._plain(token)
+            elif self.mechanism == "OAUTHBEARER":
+                answer = self._bearer(token)
+            else:
+                answer = self._scram_step(self.mechanism, token)
         except (_RefusedError, ValueError, KeyError) as error:
             self.failed = True
             words = str(error) if isinstance(error, _RefusedError) else "Authentication failed: Malformed message"
@@ -58,6 +64,21 @@ class Authentication:
         _, user, password = token.decode().split("\0")
         if self._model.users.get(user) != password:
             raise _RefusedError("Authentication failed: Invalid username or password")
+        self.principal = user
+        return b""
+
+    def _bearer(self, said: bytes) -> bytes:
+        """RFC 7628: what a user has as password is its token. A refusal is told as JSON first, and ends when it was acknowledged."""
+        if self._bearer_refused:
+            raise _RefusedError('{"status":"invalid_token"}')
+        header, auth, *_ = said.decode().split("\x01")
+        scheme, _, given = auth.removeprefix("auth=").partition(" ")
+        if not header.startswith("n,") or scheme.lower() != "bearer" or not said.endswith(b"\x01\x01"):
+            raise ValueError(auth)
+        user = next((name for name, token in self._model.users.items() if token == given), None)
+        if user is None:
+            self._bearer_refused = True
+            return b'{"status":"invalid_token"}'
         self.principal = user
         return b""
 

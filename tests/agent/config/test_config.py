@@ -87,6 +87,49 @@ kafka: [{bootstrap: k:1, security: {protocol: SASL_PLAINTEXT, mechanism: PLAIN, 
     assert "tiger" not in repr(config)
 
 
+def test_tokens_come_from_an_endpoint_or_a_file(read: Any) -> None:
+    endpoint, file = read("""
+kafka:
+- bootstrap: k:1
+  security:
+    protocol: SASL_SSL
+    mechanism: oauthbearer
+    oauth: {url: https://idp/token, client_id: me, client_secret: "${S}", scope: kafka, ca: idp.pem}
+    extensions: {logicalCluster: lkc-1}
+- bootstrap: l:1
+  security: {protocol: SASL_SSL, mechanism: OAUTHBEARER, token: {file: token}}
+""").kafka
+    assert endpoint.security.tokens.origin == "https://idp/token for client me"
+    assert endpoint.security.tokens.ca.endswith("/idp.pem")
+    assert endpoint.security.extensions == (("logicalCluster", "lkc-1"),)
+    assert file.security.tokens.origin.endswith("/token")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("mechanism: OAUTHBEARER", "OAUTHBEARER has nowhere to get tokens from: set token, or oauth with url"),
+        (
+            "mechanism: OAUTHBEARER, token: hunter2, username: me",
+            "OAUTHBEARER has no use for username; write mechanism: SCRAM",
+        ),
+        ("mechanism: PLAIN, token: hunter2", "PLAIN has no use for token; write mechanism: OAUTHBEARER"),
+        (
+            "mechanism: OAUTHBEARER, token: hunter2, oauth: {url: https://i/t, client_id: i, client_secret: hunter2}",
+            "both token and oauth; write one of them",
+        ),
+        (
+            "mechanism: OAUTHBEARER, oauth: {url: http://i/t, client_id: i, client_secret: hunter2}",
+            "token endpoint http://i/t is no https URL",
+        ),
+    ],
+)
+def test_mistakes_about_tokens_are_one_line_without_the_secret(read: Any, text: str, says: str) -> None:
+    (told,) = mistakes(read, f"kafka: [{{bootstrap: k:1, security: {{protocol: SASL_SSL, {text}}}}}]")
+    assert says in told
+    assert "hunter2" not in told
+
+
 def test_client_properties_give_brokers_and_security(read: Any, tmp_path: Path) -> None:
     (tmp_path / "client.properties").write_text("bootstrap.servers=k1:9092,k2:9092\nssl.engine.factory.class=x\n")
     kafka = read("kafka: [{properties: client.properties}]").kafka[0]

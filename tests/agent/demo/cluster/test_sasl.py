@@ -1,4 +1,5 @@
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from kafka import KafkaAdminClient
+from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.protocol.admin import ListGroupsRequest
 from kafka.protocol.metadata import MetadataRequest
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
@@ -61,6 +63,51 @@ def confluent(
         },
         logger=logging.getLogger("rdkafka"),
     )
+
+
+class Given(AbstractTokenProvider):  # type: ignore[misc]
+    def token(self) -> str:
+        return "secret"
+
+
+def test_both_clients_get_in_by_a_token(model: Model, cluster: SimulatedCluster) -> None:
+    model.mechanisms = ("OAUTHBEARER",)
+    one = KafkaAdminClient(
+        bootstrap_servers=cluster.bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="OAUTHBEARER",
+        sasl_oauth_token_provider=Given(),
+    )
+    assert len(one.list_groups()) == 3
+    one.close()
+    assert set(bearing(cluster, "secret", []).list_topics(timeout=10).topics) == {"orders", "payments"}
+    assert {request.principal for request in cluster.asked(16)} == {"alice"}
+    assert "secret" not in str(list(cluster.requests)), "what is recorded holds no secret"
+
+
+def test_a_token_that_nobody_has_is_refused_with_its_status(model: Model, cluster: SimulatedCluster) -> None:
+    model.mechanisms = ("OAUTHBEARER",)
+    told: list[Any] = []
+    client = bearing(cluster, "wrong", told)
+    with pytest.raises(KafkaException):
+        client.list_topics(timeout=1)
+    client.poll(0)
+    assert any("invalid_token" in str(error) for error in told)
+
+
+def bearing(cluster: SimulatedCluster, token: str, told: list[Any]) -> AdminClient:
+    client = AdminClient(
+        {
+            "bootstrap.servers": cluster.bootstrap,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "OAUTHBEARER",
+            "oauth_cb": lambda _: (token, time.time() + 3600),
+            "error_cb": told.append,
+        },
+        logger=logging.getLogger("rdkafka"),
+    )
+    client.poll(0)  # librdkafka asks for the token here
+    return client
 
 
 @pytest.mark.parametrize("token", [b"\0alice\0wrong", b"\0mallory\0secret", b"nonsense"])
