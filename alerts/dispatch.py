@@ -362,7 +362,7 @@ class _Desk:
     def owners(self, setting: Setting) -> tuple[str, ...]:
         finding = setting.finding
         check, address = finding.fingerprint.check, finding.fingerprint.address
-        owner = owner_of(self.policy, address)
+        owner = owner_of(self.policy, address, setting.owner)
         return route(self.policy, check, address, finding.severity, owner).destinations
 
     # ── threads and deliveries ──

@@ -336,11 +336,11 @@ class _Look:
     # ── configuration findings ──
 
     def set(self, fingerprint: Fingerprint, finding: Finding) -> None:
-        before = self.settings.get(fingerprint)
+        before, owner = self.settings.get(fingerprint), self.event.owners.get(fingerprint.address, "")
         if before is None:
-            self.settings[fingerprint] = Setting(finding, self.report.at)
-        elif before.fixed or not _alike(before.finding, finding):
-            self.settings[fingerprint] = replace(before, finding=finding, fixed=False)
+            self.settings[fingerprint] = Setting(finding, self.report.at, owner=owner)
+        elif before.fixed or owner != before.owner or not _alike(before.finding, finding):
+            self.settings[fingerprint] = replace(before, finding=finding, fixed=False, owner=owner)
 
     def unset(self, fingerprint: Fingerprint, setting: Setting) -> None:
         if setting.fixed or self.verdict(fingerprint) in {Verdict.UNKNOWN, Verdict.LINGERING}:

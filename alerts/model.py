@@ -256,6 +256,8 @@ class Setting:
     since: float
     told: bool = False
     fixed: bool = False
+    owner: str = ""
+    """As the tag of a queue says it; what the configuration says comes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ def evaluate(
     for fingerprint in firing:
         if fingerprint not in findings and fingerprint.address in judged.get(fingerprint.check, _NONE).all:
             lingering |= _lingering(facts, checks, limits, fingerprint, gaps)
-    ignored, expired = _ignored(facts, limits, findings, firing, off)
+    ignored, expired = _ignored(facts, limits, findings, gaps, firing, off)
     listings = facts.listings()
     return Report(
         target=facts.address,
@@ -257,20 +257,31 @@ def _ignored(
     facts: Facts,
     limits: Limits,
     findings: dict[Fingerprint, Finding],
+    gaps: dict[tuple[str, Address], Gap],
     firing: AbstractSet[Fingerprint],
     off: set[tuple[str, Address]],
 ) -> tuple[dict[Fingerprint, Ignored], dict[Fingerprint, Ignore]]:
     """Takes what is ignored out of the findings. To ignore is to switch off: an alert ends by it also where the fact is
-    not observed just now, as the tag or the configuration says so.
+    not observed just now, as the tag or the configuration says so. Where the tags could not be read, nobody knows whether
+    a finding is ignored: it is neither told nor passed over, but a gap.
     """
     ignored: dict[Fingerprint, Ignored] = {}
     expired: dict[Fingerprint, Ignore] = {}
     for fingerprint in (*findings, *(f for f in firing if f not in findings)):
         queue = facts.get(Queue, fingerprint.address) if fingerprint.address.kind == "queues" else None
-        tags = {} if queue is None or isinstance(queue, Unknown) or isinstance(queue.tags, Unknown) else queue.tags
-        if not limits.ignores and not tags:
+        tags = {} if queue is None or isinstance(queue, Unknown) else queue.tags
+        unread = tags if isinstance(tags, Unknown) and tags.why is not Why.OFF else None
+        if isinstance(tags, Unknown):
+            tags = {}
+        if not limits.ignores and not tags and unread is None:
             continue
         by = chosen(limits.ignores, fingerprint.check, fingerprint.address, tags, facts.at)
+        if unread is not None and (by is None or by.over(facts.at)):
+            if findings.pop(fingerprint, None) is not None:
+                place = (fingerprint.check, fingerprint.address)
+                doubt = Unknown(unread.why, f"it may be ignored by a tag: {unread.detail}", unread.close)
+                gaps.setdefault(place, Gap(*place, doubt))
+            continue
         if by is None:
             continue
         if not by.over(facts.at):

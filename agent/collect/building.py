@@ -63,6 +63,17 @@ def _kafka(target: KafkaTarget, questions: Questions, platform: bool, sampling: 
 def _sqs(target: SqsTarget) -> Collector:
     from agent.collect.aws.sqs import SqsCollector, SqsSettings  # noqa: PLC0415 - loads boto3
 
-    names = ("region", "name", "prefix", "queues", "tags", "endpoint_url", "profile", "role_arn", "external_id")
+    names = (
+        "region",
+        "name",
+        "prefix",
+        "queues",
+        "tags",
+        "read_tags",
+        "endpoint_url",
+        "profile",
+        "role_arn",
+        "external_id",
+    )
     written = {name: getattr(target, name) for name in names}
     return SqsCollector(SqsSettings(**written, include=target.include, exclude=target.exclude))

@@ -260,6 +260,8 @@ class SqsTarget(Section):
     """Only these queues, by name: nothing is listed."""
     tags: dict[Text, Text] = Field(default_factory=dict)
     """Only queues that have all these tags."""
+    read_tags: Truth = False
+    """Whether tags of queues count: owner, for routes, and mqcanary:ignore. Needs tag:GetResources."""
     role_arn: Annotated[Text, AfterValidator(_role)] | None = None
     """A role to assume."""
     external_id: Text | None = None

@@ -24,6 +24,7 @@ kafka:
 #   - region: us-east-1         # credentials as the AWS command line finds them
 #     name: production
 #     prefix: orders-           # or queues: [orders, orders-dlq], or tags: {team: payments}
+#     read_tags: true           # the queues' tags mqcanary:ignore and owner count: needs tag:GetResources
 #     role_arn: arn:aws:iam::123456789012:role/mqcanary
 
 # Later entries win, key by key; resources are globs of addresses. What is in force where, and why:
@@ -58,7 +59,7 @@ listen:
 #   routes:
 #     - {owner: payments, to: "slack:#payments"}
 #     - {severity: critical, to: ["slack:#on-call", "slack:#messaging"]}
-# owners:                       # later wins; a queue's tag "owner" counts where nothing here matches
+# owners:                       # later wins; a queue's tag "owner" (read_tags) counts where nothing here matches
 #   - {resources: "kafka://*/groups/pay-*", owner: payments}
 # digest: {at: "09:00", timezone: Europe/Berlin}   # configuration findings: what is new, what was fixed
 # heartbeat: {url: {file: /run/secrets/heartbeat-url}, every: 1m}   # called while judging and telling both get on

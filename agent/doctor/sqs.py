@@ -110,6 +110,9 @@ def _rights(
     s = look.settings
     if s.tags or not s.queues:
         yield _whole(GET_RESOURCES if s.tags else LIST_QUEUES, blind[0] if blind else None)
+    if s.read_tags and not s.tags:
+        found = look.tags()
+        yield _whole(GET_RESOURCES, found if isinstance(found, Unknown) else None)
     sample = dict(list(names.items())[:_MOST])
     urls = {name: url for name, url in sample.items() if isinstance(url, str)}
     read = look.attributes(urls)

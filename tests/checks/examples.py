@@ -298,7 +298,7 @@ def queue(
         policy=json.dumps(access) if isinstance(access := more.pop("access", None), dict) else access,
         deduplication_scope=None,
         throughput_limit=None,
-        tags=Unknown(Why.OFF, "not asked for"),
+        tags={},
         at=at,
     )
 

@@ -10,7 +10,7 @@ class When(StrEnum):
     """Who needs a right."""
 
     ALWAYS = "always"
-    TAGS = "with `tags:`"
+    TAGS = "with `tags:` or `read_tags:`"
     ROLE = "with `role_arn:`"
 
 
@@ -46,7 +46,13 @@ LIST_SOURCES = Right(
     ("sources",),
     "whether a queue is a dead-letter queue, where not all are seen",
 )
-GET_RESOURCES = Right("tag:GetResources", True, ("queues",), "no queue is found by its tags", When.TAGS)
+GET_RESOURCES = Right(
+    "tag:GetResources",
+    True,
+    ("queues",),
+    "no queue is found by its tags; with `read_tags:` findings on queues are gaps, as one of these tags may ignore them",
+    When.TAGS,
+)
 ASSUME_ROLE = Right("sts:AssumeRole", False, ("account", "queues"), "nothing of that account is seen", When.ROLE)
 
 RIGHTS = (LIST_QUEUES, GET_QUEUE_ATTRIBUTES, GET_QUEUE_URL, LIST_SOURCES, GET_RESOURCES, ASSUME_ROLE)

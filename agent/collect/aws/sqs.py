@@ -4,12 +4,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from agent.collect.aws import rights
 from agent.collect.aws.queue import typed
 from agent.collect.aws.session import Session, opened
+from agent.collect.aws.tags import Tagging, Tags, told
 from agent.collect.targets import Calls
 from checks.facts import Absence, Account, Listing, Queue, SqsSnapshot, Unknown, Why, unseen_sqs
 
@@ -35,6 +37,8 @@ class SqsSettings:
     """Explicit names; then nothing is listed."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Only queues that carry all of them."""
+    read_tags: bool = False
+    """Whether tags are read that say something of the queue: whose it is, what to ignore."""
     endpoint_url: str | None = None
     profile: str | None = None
     role_arn: str | None = None
@@ -61,6 +65,7 @@ class SqsCollector:
         self._settings = settings
         self._clock = clock
         self._kept: tuple[Session, float] | None = None
+        self.tagging = Tagging()
 
     @property
     def settings(self) -> SqsSettings:
@@ -122,6 +127,8 @@ class Look:
                 chosen[name] = url
         items = self.attributes({name: url for name, url in chosen.items() if isinstance(url, str)})
         items |= {name: url for name, url in chosen.items() if isinstance(url, Unknown)}
+        if self.settings.read_tags:
+            items = self.with_tags(items, collector.tagging)
         missing = chosen.keys() - items.keys()
         account = self.account(items.values())
         unread = [queue for queue in items.values() if isinstance(queue, Unknown)]
@@ -164,17 +171,35 @@ class Look:
         return {url.rpartition("/")[2]: url for url in urls}, ()
 
     def tagged(self) -> tuple[dict[str, str | Unknown | None], tuple[Unknown, ...]]:
-        filters = [{"Key": key, "Values": [value]} for key, value in self.settings.tags.items()]
+        found = self.resources("the queues by tag", self.settings.tags)
+        if isinstance(found, Unknown):
+            return {}, (found,)
+        return {name: self.url(name) for name in told(found)}, ()
+
+    def resources(self, what: str, tags: Mapping[str, str]) -> list[Mapping[str, Any]] | Unknown:
+        """The queues that have all these tags, and without any those that have or had one: as GetResources tells them."""
+        if self.over:
+            return _late(what)
+        filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
         try:
             pages = (
                 self.session.client("resourcegroupstaggingapi")
                 .get_paginator("get_resources")
                 .paginate(TagFilters=filters, ResourceTypeFilters=["sqs"], PaginationConfig={"PageSize": 100})
             )
-            arns = [entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]]
+            return [entry for page in pages for entry in page["ResourceTagMappingList"]]
         except Exception as error:  # noqa: BLE001 - as above
-            return {}, (reason(error, "the queues by tag", rights.GET_RESOURCES.on()),)
-        return {name: self.url(name) for name in (arn.rpartition(":")[2] for arn in arns)}, ()
+            return reason(error, what, rights.GET_RESOURCES.on())
+
+    def tags(self) -> Mapping[str, Tags] | Unknown:
+        """What the tags of all queues say, by name; a queue without any is not among them."""
+        found = self.resources("the tags of queues", {})
+        return found if isinstance(found, Unknown) else told(found)
+
+    def with_tags(self, items: Mapping[str, Queue | Unknown], tagging: Tagging) -> dict[str, Queue | Unknown]:
+        seen = {name: queue for name, queue in items.items() if not isinstance(queue, Unknown)}
+        found = tagging.of(seen.keys(), self.tags, time.monotonic()) if seen else {}
+        return {**items, **{name: replace(queue, tags=found[name]) for name, queue in seen.items()}}
 
     def url(self, name: str) -> str | Unknown | None:
         """None: there is no queue of this name."""

@@ -347,7 +347,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "mqcanary: s.yaml: environment variable NO_TOKEN is not set or empty: export it, or name another one for this secret",
     ]
     words = ["checks", "explain", "kafka/group-lagging", "kafka://local/groups/nightly-1", "--config", "mqcanary.yaml"]
-    assert "slo = 2 h  (mqcanary.yaml:29)" in runner.invoke(cli, words).output
+    assert "slo = 2 h  (mqcanary.yaml:30)" in runner.invoke(cli, words).output
 
 
 def test_a_condition_on_the_root_route_is_refused(read: Any) -> None:

@@ -140,6 +140,35 @@ def test_queues_and_their_price(aws: SqsServer, run: Run) -> None:  # noqa: F811
     assert "$0.18 a month" in items(done.out)["sqs", "cost"]["text"]
 
 
+def test_whether_tags_may_be_read_is_told_where_they_count(
+    aws: SqsServer,
+    run: Run,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    aws.reset()
+    aws.client().create_queue(QueueName="orders")
+    iam = aws.client("iam")
+    iam.create_user(UserName="auditor")
+    key = iam.create_access_key(UserName="auditor")["AccessKey"]
+    rules = [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]
+    iam.put_user_policy(
+        UserName="auditor", PolicyName="may", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": rules})
+    )
+    path = tmp_path / "m.yaml"
+    path.write_text(f"sqs: [{{region: {REGION}, endpoint_url: '{aws.url}', read_tags: true}}]\n")
+    keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    words = ("doctor", "--config", path, "--state", tmp_path, "--format", "json")
+    aws.enforce_iam()
+    try:
+        found = items(run(*words, **keys).out)["sqs", "tag:GetResources"]
+    finally:
+        aws.enforce_iam(None)
+    assert found["state"] == "missing"
+    assert "sqs/dlq-missing" in found["costs"]
+    assert json.loads(found["commands"][0]) == {"Effect": "Allow", "Action": ["tag:GetResources"], "Resource": "*"}
+    assert items(run(*words, **keys).out)["sqs", "tag:GetResources"]["state"] == "ok"
+
+
 TOKEN = "xoxb-demo"
 
 
