@@ -18,7 +18,11 @@ from tests.live.test_command import Properties, newcomer, properties  # noqa: F4
 pytestmark = pytest.mark.live
 
 KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP, "cluster": ResourceType.BROKER}
-OPERATIONS = {"Describe": AclOperation.DESCRIBE, "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS}
+OPERATIONS = {
+    "Describe": AclOperation.DESCRIBE,
+    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+    "Read": AclOperation.READ,
+}
 Acl = tuple[str, str, str]
 """Operation, kind of resource, and name."""
 
@@ -77,6 +81,14 @@ def test_the_acls_of_the_readme_are_enough_and_one_fewer_is_named(
     audited = json.loads(run("audit", "--kafka-properties", file, "--include", f"{fresh}*", "--format", "json").out)
     assert audited["targets"][0]["resources"] == {"topics": 1, "groups": 1}
     assert not [gap for gap in audited["gaps"] if gap["why"] == "denied"]
+
+    for more, state in (((), "missing"), ((("Read", "topic", fresh),), "ok")):
+        allow(kafka_secure, newcomer, [*every, *more])
+        (subject,) = json.loads(run("doctor", "--kafka-properties", file, "--sample", fresh, "--format", "json").out)[
+            "subjects"
+        ]
+        (reading,) = (item for item in subject["items"] if item["name"] == "READ on topics")
+        assert (reading["state"], acls(reading["commands"])) == (state, [] if more else [("Read", "topic", fresh)])
 
     for acl in every:
         allow(kafka_secure, newcomer, [other for other in every if other != acl])

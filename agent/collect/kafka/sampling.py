@@ -32,7 +32,7 @@ AGAIN = 300.0
 _AT_ONCE = 64_000_000
 """Bytes in one look; topics beyond that have their turn in the next ones."""
 _LOOKS = 60
-"""Over how many looks an agent spreads the budgets of all topics, at least: half an hour of them, with one each 30 s."""
+"""Over how many looks an agent spreads its topics: half an hour of them, with one each 30 s."""
 _RECORDS = 2000
 """Of one topic that are asked for."""
 _KEYS = 20_000
@@ -105,28 +105,27 @@ class Sampler:
     def look(self, wire: Wire, topics: Mapping[str, Topic], ends: LogEnds | Unknown) -> dict[str, Sample | Unknown]:
         """A sample of each of `topics` that is chosen: the very same as before until it is time for another."""
         chosen = sorted(name for name in topics if self._sampling.has(name))
-        now, spent, most = self._clock(), 0, self._at_once(len(chosen))
+        now, spent, turns = self._clock(), 0, self._turns(len(chosen))
         found: dict[str, Sample | Unknown] = {}
         for name in sorted(chosen, key=lambda name: self._reading(name, now).at):
             reading = self._reading(name, now)
             if self._due(reading) > now:
                 found[name] = reading.sample
-            elif wire.patience.over:
+            elif wire.patience.over and reading is _NEVER:
                 found[name] = Unknown(Why.DEADLINE, "no time was left to sample its records")
-            elif spent >= most:
+            elif wire.patience.over or not turns or spent >= _AT_ONCE:
                 found[name] = reading.sample
             else:
+                turns -= 1
                 self._keep(name, Reading(now, self._sampling.budget, _BEGUN))  # also if this is the last that it does
                 size, found[name] = self._sample(wire, name, topics[name], ends, now)
                 self._keep(name, Reading(now, size, found[name]))
                 spent += size
         return {name: found[name] for name in chosen}
 
-    def _at_once(self, topics: int) -> int:
-        """Bytes of one look."""
-        if self._sampling.memory is None:
-            return _AT_ONCE
-        return min(_AT_ONCE, max(self._sampling.budget, topics * self._sampling.budget // _LOOKS))
+    def _turns(self, topics: int) -> int:
+        """How many of them are read in one look."""
+        return topics if self._sampling.memory is None else -(-topics // _LOOKS)
 
     def _reading(self, name: str, now: float) -> Reading:
         """The last one of a topic."""
