@@ -30,6 +30,9 @@ RULES: Final = (
     Rule("kafka/offline-partition", "kafka/under-replicated", "a partition that nobody leads has no in-sync replicas"),
     Rule("kafka/under-min-isr", "kafka/under-replicated", "fewer in-sync replicas than writers ask for says both"),
     Rule("kafka/lag-on-one-partition", "kafka/group-lagging", "one partition is what makes the group late"),
+    Rule("kafka/unassigned-partition", "kafka/group-lagging", "a partition that nobody reads makes the group late"),
+    Rule("kafka/unassigned-partition", "kafka/lag-on-one-partition", "nobody is there to read that partition"),
+    Rule("kafka/records-lost", "kafka/lag-near-retention", "what was near its deletion is deleted"),
     Rule("sqs/consumers-absent", "sqs/backlog-growing", "nobody receives, so it grows"),
     Rule(TARGET_BLIND, "*", "nothing of the target can be observed", whole_target=True),
 )

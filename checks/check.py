@@ -117,8 +117,8 @@ class LimitSpec:
     default: object
     clear: float | None
     """What the limit is multiplied by for a problem that already fires; None: the same limit."""
-    age: bool
-    """A duration that the collector asks the log about (ListOffsets by time)."""
+    asked: bool
+    """A duration, or a share of a topic's retention.ms, that the collector asks the log about (ListOffsets by time)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +160,11 @@ class Check:
     def lazy(self) -> tuple[int, ...]:
         """Places in `facts` of those that are computed when they are asked for."""
         return tuple(i for i, kind in enumerate(self.facts) if issubclass(kind, Lazy))
+
+    @cached_property
+    def asks(self) -> tuple[str, ...]:
+        """The limits that the collector asks the log about."""
+        return tuple(spec.name for spec in self.limits.values() if spec.asked)
 
     @cached_property
     def stable(self) -> frozenset[type]:
@@ -219,7 +224,8 @@ def check(
         for name, parameter in inspect.signature(function).parameters.items():
             if parameter.kind is parameter.KEYWORD_ONLY:
                 factor = (clear or {}).get(name)
-                limits[name] = LimitSpec(name, type(parameter.default), parameter.default, factor, name in ages)
+                value = parameter.default
+                limits[name] = LimitSpec(name, type(value), value, factor, name in ages)
             else:
                 facts.append(_need(name, hints[name]))
         if not function.__doc__:

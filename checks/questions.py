@@ -2,10 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from checks.check import Check
 from checks.facts import Address, Group
 from checks.limits import Limits
+
+
+class Asked(NamedTuple):
+    """Is something unread that is older than this?"""
+
+    ages: frozenset[float]
+    """Seconds."""
+    shares: frozenset[float]
+    """Of the time for which its topic keeps a record."""
 
 
 class Questions:
@@ -17,19 +27,24 @@ class Questions:
     def __init__(self, checks: Sequence[Check], limits: Limits, *, clear: bool = False) -> None:
         self._limits = limits
         self._clear = clear
-        self._checks = [check for check in checks if check.subject.kind is Group and (check.names or _has_age(check))]
+        self._checks = [check for check in checks if check.subject.kind is Group and (check.names or check.asks)]
 
-    def ages(self, address: Address) -> frozenset[float]:
-        """Ages in seconds: does the group hold an unread record that is older?"""
+    def asked(self, address: Address) -> Asked:
+        """How old are the records that the group has not read?"""
         ages: set[float] = set()
+        shares: set[float] = set()
         for check in self._checks:
             ruling = self._limits.of(check, address)
             if ruling.off:
                 continue
             for values in (ruling.values, ruling.clear)[: 1 + self._clear]:
-                asked = (values[spec.name] for spec in check.limits.values() if spec.age)
-                ages.update(value.total_seconds() for value in asked if isinstance(value, timedelta))
-        return frozenset(ages)
+                for name in check.asks:
+                    value = values[name]
+                    if isinstance(value, timedelta):
+                        ages.add(value.total_seconds())
+                    elif isinstance(value, float):
+                        shares.add(value)
+        return Asked(frozenset(ages), frozenset(shares))
 
     def topics(self, address: Address, group: Group) -> frozenset[str]:
         """Names of topics: does each exist?"""
@@ -39,7 +54,3 @@ class Questions:
             if check.names is not None and not ruling.off:
                 names.update(check.names(group, **ruling.values))
         return frozenset(names)
-
-
-def _has_age(check: Check) -> bool:
-    return any(spec.age for spec in check.limits.values())

@@ -2,7 +2,7 @@
 
 from checks.facts.address import Address
 from checks.facts.attendance import Attendance, Away
-from checks.facts.commits import Commits, Pace, Standing
+from checks.facts.commits import Before, Commits, Pace, Standing
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import (
     NEVER,
@@ -30,9 +30,10 @@ from checks.facts.letters import DeadLetterTopics, Letters
 from checks.facts.logs import Arrivals, Extent, Logs, TopicLogs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.readers import Readers
+from checks.facts.rewinds import Rewind, Rewinds
 from checks.facts.sqs import Account, Queue, QueueSettings, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.storage import Disk, Disks, Moves, PartitionSizes
-from checks.facts.target import BrokerConfigs, Facts, Now, TopicConfigs, absence, facts_of
+from checks.facts.target import BrokerConfigs, Facts, Now, TopicConfigs, Widths, absence, facts_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Attendance",
     "Away",
     "Backlog",
+    "Before",
     "Broker",
     "BrokerConfig",
     "BrokerConfigs",
@@ -82,6 +84,8 @@ __all__ = [
     "Readers",
     "Reassignment",
     "RedrivePolicy",
+    "Rewind",
+    "Rewinds",
     "Sample",
     "Setting",
     "Snapshot",
@@ -95,6 +99,7 @@ __all__ = [
     "Unknown",
     "Unobserved",
     "Why",
+    "Widths",
     "Windows",
     "absence",
     "facts_of",

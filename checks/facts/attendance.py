@@ -83,11 +83,5 @@ def _further(old: Committed, new: Committed) -> bool:
         and np.array_equal(old.partition, new.partition)
     ):
         return bool(((new.offset > old.offset) & (old.offset >= 0)).any())
-    then = _table(old)
-    return any(offset > then.get(place, offset) for place, offset in _table(new).items())
-
-
-def _table(one: Committed) -> dict[tuple[str, int], int]:
-    names = [one.topics[i] for i in one.topic.tolist()]
-    places = zip(names, one.partition.tolist(), strict=True)
-    return {place: offset for place, offset in zip(places, one.offset.tolist(), strict=True) if offset >= 0}
+    then = old.table()
+    return any(offset > then.get(place, offset) for place, offset in new.table().items())

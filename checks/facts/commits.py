@@ -8,8 +8,8 @@ import numpy as np
 from checks.facts.history import KafkaFrame
 from checks.facts.kafka import Ints, Rows
 from checks.facts.lag import NOT_SEEN, Lag, log_rows, offsets_at
-from checks.facts.logs import Flags, Logs
-from checks.facts.unknown import Lazy, Unknown, young
+from checks.facts.logs import ONE_POLL, Flags, Logs
+from checks.facts.unknown import Lazy, Unknown, Why, young
 
 NOBODY = ("Empty", "Dead")
 """States of a group without members."""
@@ -42,6 +42,20 @@ class Pace:
     span: float
     read: float
     written: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Before:
+    """What the poll before the newest told of the rows of a group's Lag.
+
+    NEVER where it was not told, or of another topic of the same name.
+    """
+
+    at: float
+    """When the logs were read."""
+    offset: Ints
+    start: Ints
+    end: Ints
 
 
 class Commits(Lazy):
@@ -139,6 +153,23 @@ class Commits(Lazy):
         if span <= 0 or span < over * PACE_SHARE:
             return young(f"{span:.0f} s of history; a pace needs {over * PACE_SHARE:g} s", over * PACE_SHARE)
         return Pace(span, read / span, written / span)
+
+    def before(self) -> Before | Unknown:
+        """The last poll but one that saw the group: what one poll alone shows may be a stale answer."""
+        self.asked += 1
+        if len(self._frames) < 2:
+            return ONE_POLL
+        k = self._polls[-2]
+        start, end = (column[k, self._row] for column in (self._logs.start, self._logs.end))
+        return Before(float(self._logs.times[k]), self._then(len(self._frames) - 2), start, end)
+
+    def unlike(self, row: int) -> Unknown:
+        """Why a row has nothing in `before()`."""
+        topic, partition = self._lag.place(row)
+        nameless = self._logs.nameless(topic)
+        if nameless is not None:
+            return nameless
+        return Unknown(Why.YOUNG, f"only one poll of {topic}/{partition} as it is now", ONE_POLL.close)
 
     def _empty(self, k: int) -> bool:
         return self._frames[k].states[self._group] in NOBODY

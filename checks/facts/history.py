@@ -17,6 +17,8 @@ Snapshot = KafkaSnapshot | SqsSnapshot
 SPAN = 3600.0
 """Seconds of history that are kept."""
 
+_COLUMNS = ("offset", "topic", "partition")
+
 F = TypeVar("F", "KafkaFrame", "SqsFrame")
 
 
@@ -35,6 +37,10 @@ class KafkaFrame:
     """Group to state, likewise."""
     free: Mapping[str, int] = field(default_factory=dict)
     """Broker and log directory, as `free_key` writes them, to the bytes that are left on its volume; likewise."""
+    away: Mapping[str, Committed] = field(init=False, default_factory=dict)
+    """What groups that this poll did not see had committed when they were last seen."""
+    back: frozenset[str] = field(init=False, default=frozenset())
+    """The groups some offset of which is lower than when they were last seen."""
 
     def after(self, before: "KafkaFrame") -> "KafkaFrame":
         """This one, with what is as it was in the poll before as the same objects."""
@@ -46,7 +52,12 @@ class KafkaFrame:
         states = before.states if before.states == self.states else self.states
         ends = self.ends if self.ends is None or before.ends is None else self.ends.after(before.ends)
         free = before.free if before.free == self.free else self.free
-        return KafkaFrame(self.at, ends, committed, ids, states, free)
+        made = KafkaFrame(self.at, ends, committed, ids, states, free)
+        if committed is not old or before.away:
+            seen = {**before.away, **old} if before.away else old
+            object.__setattr__(made, "away", {name: seen[name] for name in seen.keys() - committed.keys()})
+            object.__setattr__(made, "back", _back(committed, seen))
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,27 @@ def _kept(new: Committed, old: Committed | None) -> Committed:
         return new
     columns = ((new.offset, old.offset), (new.topic, old.topic), (new.partition, old.partition), (new.error, old.error))
     return old if all(np.array_equal(a, b) for a, b in columns) else new
+
+
+def _back(new: Mapping[str, Committed], old: Mapping[str, Committed]) -> frozenset[str]:
+    """The groups some offset of which is lower in `new`."""
+    pairs = [(name, one, old[name]) for name, one in new.items() if name in old and one is not old[name]]
+    alike = [pair for pair in pairs if pair[1].topics == pair[2].topics and pair[1].offset.size == pair[2].offset.size]
+    # Most groups have the same rows as before, and only moved on: they are looked at all at once.
+    if alike:
+        ends = np.cumsum([one.offset.size for _, one, _ in alike])
+        sides = [[np.concatenate([getattr(pair[i], n) for pair in alike]) for n in _COLUMNS] for i in (1, 2)]
+        (offset, *rows), (before, *rows_before) = sides
+        odd = np.logical_or.reduce([offset < before, *(a != b for a, b in zip(rows, rows_before, strict=True))])
+        doubtful = {alike[i][0] for i in np.searchsorted(ends, np.flatnonzero(odd), side="right").tolist()}
+        same = {name for name, _, _ in alike} - doubtful
+        pairs = [pair for pair in pairs if pair[0] not in same]
+    return frozenset(name for name, one, before in pairs if _lower(one, before))
+
+
+def _lower(new: Committed, old: Committed) -> bool:
+    then = old.table()
+    return any(offset < then.get(place, offset) for place, offset in new.table().items())
 
 
 def _kafka_frame(snapshot: KafkaSnapshot) -> KafkaFrame:

@@ -100,6 +100,15 @@ class _Settings:
 class TopicConfig(_Settings):
     """The configuration in force for one topic, wherever each value comes from."""
 
+    def retention(self) -> float | Unknown | None:
+        """Seconds after which a record may be deleted because of its age; None: never."""
+        policy, kept = self.value("cleanup.policy"), self.number("retention.ms")
+        if isinstance(policy, Unknown):
+            return policy
+        if "delete" not in policy:
+            return None
+        return kept if isinstance(kept, Unknown) else None if kept < 0 else kept / 1000
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerConfig(_Settings):
@@ -160,6 +169,12 @@ class Committed:
     error: Codes
     at: float
     """When they were read: always before the log ends they are compared with."""
+
+    def table(self) -> dict[tuple[str, int], int]:
+        """Offsets by topic and partition, where there is one."""
+        names = [self.topics[i] for i in self.topic.tolist()]
+        places = zip(names, self.partition.tolist(), strict=True)
+        return {place: offset for place, offset in zip(places, self.offset.tolist(), strict=True) if offset >= 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -70,16 +70,22 @@ class Lag:
 
     def unknown(self) -> Unknown | None:
         """Why the lag of some row is not known, if it is not."""
-        failed = np.flatnonzero(self.error)
-        if failed.size:
-            topic, partition = self.place(int(failed[0]))
-            more = f" (and {failed.size - 1} more)" if failed.size > 1 else ""
-            return refused(int(self.error[failed[0]]), f"offsets of {topic}/{partition}{more}")
+        if (failed := self.failed()) is not None:
+            return failed
         beyond = np.flatnonzero((self.committed > self.end) & (self.end != NEVER))
         if beyond.size:
             topic, partition = self.place(int(beyond[0]))
             return Unknown(Why.UNSUPPORTED, f"the committed offset of {topic}/{partition} is beyond the log end")
         return None
+
+    def failed(self) -> Unknown | None:
+        """Why the offsets of some row are not known, if they are not."""
+        failed = np.flatnonzero(self.error)
+        if not failed.size:
+            return None
+        topic, partition = self.place(int(failed[0]))
+        more = f" (and {failed.size - 1} more)" if failed.size > 1 else ""
+        return refused(int(self.error[failed[0]]), f"offsets of {topic}/{partition}{more}")
 
     def older_than(self, age: float, among: Rows) -> Late:
         """Which of the rows `among` hold an unread record that is older than `age` seconds.

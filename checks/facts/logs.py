@@ -57,6 +57,10 @@ class Logs:
         rows = self.ends.rows.get(topic)
         return rows if rows is not None else Unknown(Why.UNSUPPORTED, f"no log end of topic {topic} is in the snapshot")
 
+    def identified(self, topic: str) -> bool:
+        """Whether the broker tells topic ids (since 2.8): without them a topic created anew looks like the one before."""
+        return bool(self._ids.get(topic))
+
     def arrivals(self, topic: str) -> "Arrivals | Unknown":
         """What arrived on each partition of `topic`, as far as it is one log that never went back."""
         rows = self.rows(topic)
@@ -81,6 +85,11 @@ class Logs:
     def end(self) -> Ints:
         """As `told`, of the topics of now alone: NEVER where it was not seen or was another topic of the same name."""
         return self._of_now(self.told)
+
+    @cached_property
+    def start(self) -> Ints:
+        """Log start offsets, as `end`."""
+        return self._of_now(self._stacked([ends.start for ends in self._ends]))
 
     @cached_property
     def _whole(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from checks.facts.address import Address
 from checks.facts.attendance import Attendance
@@ -27,6 +27,7 @@ from checks.facts.letters import DeadLetterTopics
 from checks.facts.logs import Arrivals, Logs, TopicLogs
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
 from checks.facts.readers import Readers
+from checks.facts.rewinds import THREE_POLLS, Rewinds
 from checks.facts.sqs import SETTINGS, Account, Queue, QueueSettings, SqsSnapshot
 from checks.facts.storage import Disks, Moves, PartitionSizes, sizes_of
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Why
@@ -41,6 +42,35 @@ class Now:
     at: float
 
 
+class Widths:
+    """How many partitions each topic has, for checks of what reads them: the same object while none changed."""
+
+    def __init__(self, topics: Listing[Topic]) -> None:
+        self._topics = topics
+
+    def of(self, name: str) -> int | Unknown:
+        """Partitions of a topic; 0 where there is no such topic."""
+        topic = self._topics.items.get(name)
+        if topic is not None:
+            return topic if isinstance(topic, Unknown) else len(topic.leader)
+        there = self._topics.exists(name)
+        return there if isinstance(there, Unknown) else 0
+
+    def like(self, topics: Listing[Topic]) -> bool:
+        """Whether these topics have as many."""
+        old = self._topics
+        return (
+            (topics.blind, topics.absent.keys(), topics.items.keys())
+            == (old.blind, old.absent.keys(), old.items.keys())
+        ) and all(_as_wide(topic, old.items[name]) for name, topic in topics.items.items())
+
+
+def _as_wide(one: Topic | Unknown, other: Topic | Unknown) -> bool:
+    if one is other:
+        return True
+    return not isinstance(one, Unknown) and not isinstance(other, Unknown) and len(one.leader) == len(other.leader)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BrokerConfigs:
     """How the brokers of a cluster are set, each by its id as text."""
@@ -49,14 +79,25 @@ class BrokerConfigs:
 
 
 class TopicConfigs(Lazy):
-    """The configurations of other topics, for checks that compare one with those that it belongs to."""
+    """How the topics of the target are set, for checks of other resources: the same object while they are."""
 
     def __init__(self, configs: Mapping[str, TopicConfig | Unknown]) -> None:
         self._configs = configs
+        self._retention: dict[str, float | Unknown | None] = {}
 
     def of(self, topic: str) -> TopicConfig | Unknown:
         self.asked += 1
         return _one(self._configs, topic, "configuration of topic")
+
+    def retention(self, topic: str) -> float | Unknown | None:
+        """As of TopicConfig; of each topic read once."""
+        self.asked += 1
+        try:
+            return self._retention[topic]
+        except KeyError:
+            config = self.of(topic)
+            told = self._retention[topic] = config if isinstance(config, Unknown) else config.retention()
+            return told
 
 
 class Facts(Protocol):
@@ -213,11 +254,17 @@ class KafkaFacts(_Base):
         super().__init__()
         self._frames = history.kafka(snapshot.target)
         self._letters = DeadLetterTopics(snapshot.topics, snapshot.groups)
+        self._widths = Widths(snapshot.topics)
+        self._configs = TopicConfigs(snapshot.topic_configs)
         self._former: Mapping[str, Lag] = {}
         self._measured: Mapping[str, PartitionSizes] | None = None
         # Never the facts before themselves: they would hold those before them.
         if before is not None:
-            letters, lags, measured = before.kept()
+            letters, widths, configs, lags, measured = before.kept()
+            if snapshot.topic_configs is before.snapshot.topic_configs:
+                self._configs = configs
+            if widths.like(snapshot.topics):
+                self._widths = widths
             old = before.snapshot
             if letters.like(snapshot.topics, snapshot.groups):
                 self._letters = letters
@@ -229,11 +276,13 @@ class KafkaFacts(_Base):
                 Cluster: snapshot.cluster is old.cluster,
                 Topic: snapshot.topics.items is old.topics.items,
                 DeadLetterTopics: self._letters is letters,
+                Widths: self._widths is widths,
                 TopicConfig: snapshot.topic_configs is old.topic_configs,
                 BrokerConfig: snapshot.broker_configs is old.broker_configs,
                 BrokerConfigs: snapshot.broker_configs is old.broker_configs,
                 Group: snapshot.groups.items is old.groups.items,
                 Lag: snapshot.groups.items is old.groups.items and self._former.keys() == lags.keys(),
+                Rewinds: self.put_back == before.put_back == frozenset(),
                 PartitionSizes: self._measured is not None,
                 Sample: snapshot.samples is old.samples,
                 TopicLogs: not isinstance(snapshot.ends, Unknown) and not isinstance(old.ends, Unknown),
@@ -242,9 +291,9 @@ class KafkaFacts(_Base):
                 Moves: not isinstance(snapshot.reassignments, Unknown) and not isinstance(old.reassignments, Unknown),
             }
 
-    def kept(self) -> tuple[DeadLetterTopics, Mapping[str, Lag | Unknown], Mapping[str, PartitionSizes] | None]:
+    def kept(self) -> "_Kept":
         """What the next look may take from this one."""
-        return self._letters, self._lags, self._measured
+        return _Kept(self._letters, self._widths, self._configs, self._lags, self._measured)
 
     @property
     def unseen(self) -> Unknown | None:
@@ -295,6 +344,23 @@ class KafkaFacts(_Base):
         return logs if isinstance(logs, Unknown) else progress_of(name, lag, logs)
 
     @cached_property
+    def put_back(self) -> frozenset[str] | Unknown:
+        """Groups some offset of which went back in the history that there is."""
+        if len(self._frames) < 3:
+            return THREE_POLLS
+        return frozenset().union(*(frame.back for frame in self._frames))
+
+    def _rewinds(self, name: str) -> Rewinds | Unknown | None:
+        lag = self.get(Lag, self.address.under("groups", name))
+        if isinstance(lag, Unknown):
+            return lag
+        if isinstance(self.put_back, Unknown):
+            return self.put_back
+        if name not in self.put_back:
+            return None
+        return self._logs if isinstance(self._logs, Unknown) else Rewinds(name, lag, self._logs)
+
+    @cached_property
     def _logs(self) -> Logs | Unknown:
         ends = self.snapshot.ends
         return ends if isinstance(ends, Unknown) else Logs(ends, self.snapshot.topics, self._frames)
@@ -314,10 +380,6 @@ class KafkaFacts(_Base):
     @cached_property
     def _single_logs(self) -> TopicLogs | Unknown:
         return self._logs if isinstance(self._logs, Unknown) else TopicLogs(self._logs)
-
-    @cached_property
-    def _configs(self) -> TopicConfigs:
-        return TopicConfigs(self.snapshot.topic_configs)
 
     @cached_property
     def _readers(self) -> Readers:
@@ -358,15 +420,25 @@ class KafkaFacts(_Base):
         Sample: _sample,
         Group: lambda self, name: _one(self.snapshot.groups.items, name, "group"),
         DeadLetterTopics: lambda self, _: self._letters,
+        Widths: lambda self, _: self._widths,
         Lag: _lag,
         Progress: _progress,
         Commits: _commits,
+        Rewinds: _rewinds,
         Arrivals: _arrivals,
         TopicLogs: lambda self, _: self._single_logs,
         TopicConfigs: lambda self, _: self._configs,
         Readers: lambda self, _: self._readers,
         Attendance: _attendance,
     }
+
+
+class _Kept(NamedTuple):
+    letters: DeadLetterTopics
+    widths: Widths
+    configs: TopicConfigs
+    lags: Mapping[str, Lag | Unknown]
+    measured: Mapping[str, PartitionSizes] | None
 
 
 def _same(new: Mapping[str, object], old: Mapping[str, object]) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Group, Lag, Progress, Unknown, Why, known
 from checks.facts.kafka import Rows
-from checks.unread import unread
+from checks.unread import surely, unread
 from checks.wording import count, listed, rate, shell, shown, span
 
 
@@ -31,8 +31,7 @@ def group_lagging(
     """
     if lag.read:
         return
-    # Behind a transaction its marker stays as the last offset; only a log's very first offset is surely a record.
-    lagging = np.flatnonzero((lag.lag > 1) | ((lag.lag == 1) & (lag.committed == 0)))
+    lagging = surely(lag)
     if lagging.size and group.state == "Stable":
         owned = known(group.assigned_topics())
         lagging = lagging[np.isin(lag.topic[lagging], [i for i, name in enumerate(lag.topics) if name in owned])]

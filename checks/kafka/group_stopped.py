@@ -6,7 +6,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Attendance, Away, Group, Lag, Progress, Unknown, known
 from checks.facts.kafka import Rows
-from checks.unread import unread
+from checks.unread import surely, unread
 from checks.wording import count, listed, shell, shown, span
 
 
@@ -38,8 +38,7 @@ def group_stopped(
     if group.state != "Empty" or not group.joined or lag.read:
         return
     age = max(slo, grace)
-    # Behind a transaction its marker stays as the last offset; only a log's very first offset is surely a record.
-    late = lag.older_than(age.total_seconds(), np.flatnonzero((lag.lag > 1) | ((lag.lag == 1) & (lag.committed == 0))))
+    late = lag.older_than(age.total_seconds(), surely(lag))
     rows = late.rows
     if rows.size and not isinstance(progress, Unknown):
         rows = rows[progress.bound[rows] >= age.total_seconds()]

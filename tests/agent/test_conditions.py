@@ -12,8 +12,9 @@ from agent.audit import audit, chosen_checks
 from agent.collect.aws.sqs import SqsCollector, SqsSettings
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.demo.cluster import Member, Model, SimulatedCluster, brokers
+from agent.demo.cluster.model import Config, Source
 from checks import all_checks
-from checks.facts import KafkaSnapshot, LogEnds, Queue, Snapshot, SqsSnapshot
+from checks.facts import KafkaSnapshot, LogEnds, Queue, Snapshot, SqsSnapshot, Unknown
 from checks.limits import Limits
 from checks.questions import Questions
 from tests.agent.conftest import Run
@@ -123,6 +124,68 @@ def test_dead_letters_that_arrive_that_nobody_reads_and_that_go_too_soon(cluster
             "kafka/dlq-retention-short",
             "bills-dlt",
         ): "dead-letter topic bills-dlt keeps records 3 d, its source bills 7 d",
+    }
+
+
+def test_offsets_that_do_not_fit_their_logs_and_a_partition_that_nobody_owns(
+    cluster: SimulatedCluster, mqcanary: Run
+) -> None:
+    orders = cluster.model.topics["orders"].partitions
+    orders[0].log_start = 600
+    cluster.model.add_group("ahead", {("bills", 2): 1100}, state="Empty")
+    cluster.model.add_group("mirrored", {("bills", 2): 1100}, state="Empty", protocol_type="")
+    cluster.model.add_group("gone", {("orders", 0): 100, ("orders", 1): 1000})
+    half = Member("half-1", subscription=("bills",), assignment={"bills": (0, 2)})
+    cluster.model.add_group("half", {("bills", 0): 1000}, state="Stable", members=[half], kind="consumer")
+    checks = ("records-lost", "offset-beyond-end", "unassigned-partition")
+    look = ("audit", "--kafka", cluster.bootstrap, *(word for name in checks for word in ("--only", f"kafka/{name}")))
+    told = json.loads(mqcanary(*look, "--every", "0.1s", "--format", "json").stdout)
+    assert {(f["check"], f["resource"].rpartition("/")[2], f["severity"]) for f in told["findings"]} == {
+        ("kafka/records-lost", "blocked", "critical"),
+        ("kafka/records-lost", "gone", "info"),
+        ("kafka/offset-beyond-end", "ahead", "info"),
+        ("kafka/unassigned-partition", "half", "warning"),
+    }
+    assert not [gap for gap in told["gaps"] if gap["check"]]
+
+
+def test_a_group_that_is_put_back(cluster: SimulatedCluster) -> None:
+    host, port = cluster.bootstrap.split(",")[0].split(":")
+    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions([], Limits()))
+    snapshots: list[KafkaSnapshot] = []
+    for minute, offset in enumerate((700, 300, 310)):
+        cluster.model.groups["blocked"].committed["orders", 1] = offset
+        seen = collector.collect(snapshots[-1] if snapshots else None, 5.0)
+        assert isinstance(seen.ends, LogEnds)
+        at = 1_800_000_000.0 + 60 * minute
+        snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
+    assert found(snapshots, "kafka/offset-rewound") == {
+        (
+            "kafka/offset-rewound",
+            "blocked",
+        ): "group blocked was put back on partition 1 of orders by 400 offsets, from 700 to 300, less than "
+        "2 min ago; it stands at 310"
+    }
+
+
+def test_a_group_whose_records_will_soon_be_deleted(cluster: SimulatedCluster) -> None:
+    host, port = cluster.bootstrap.split(",")[0].split(":")
+    made = cluster.model
+    made.topics["bills"].configs["retention.ms"] = Config("1800000", Source.TOPIC)
+    made.topics["bills"].partitions[1].append(1, time.time() - 100)
+    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions(all_checks(), Limits()))
+    seen = collector.collect(None, 5.0)
+    assert not isinstance(seen.lookups, Unknown)
+    # What is 100 s old is not asked about again for each longer age.
+    asked = [age for p, age in zip(seen.lookups.partition, seen.lookups.age, strict=True) if p == 1 and age > 1000]
+    # Of orders, kept for 7 days, nothing is older than 80 % of that: so 7 days are not asked about.
+    assert asked == [483_840.0]
+    assert found([seen], "kafka/lag-near-retention") == {
+        (
+            "kafka/lag-near-retention",
+            "limps",
+        ): "group limps may lose records of bills in about 6 min: what it has not read in 1 partition is more "
+        "than 24 min old, and the retention is 30 min (960 unread records)"
     }
 
 

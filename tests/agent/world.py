@@ -39,7 +39,12 @@ PROD = Address("kafka", "prod")
 QUEUES = Address("sqs", "prod")
 AWAY = Unknown(Why.UNREACHABLE, "no broker answers at b1:9092, b2:9092, b3:9092")
 BROKERS = (1, 2, 3)
-SAFE = TopicConfig({"min.insync.replicas": Setting("2", "STATIC_BROKER_CONFIG")})
+SAFE = TopicConfig(
+    {
+        "min.insync.replicas": Setting("2", "STATIC_BROKER_CONFIG"),
+        "cleanup.policy": Setting("compact", "DYNAMIC_TOPIC_CONFIG"),
+    }
+)
 
 
 def checks() -> tuple[Check, ...]:
@@ -83,7 +88,7 @@ class Kafka:
         self.speeds: Floats = np.full(size, self.speed)
         self.before: list[tuple[float, Floats]] = [(self.at, self.end)]
         questions = Questions(all_checks(), Limits(), clear=True)
-        self.ages = sorted(questions.ages(PROD.under("groups", "any")))
+        self.ages = sorted(questions.asked(PROD.under("groups", "any")).ages)
         self._members: dict[tuple[str, str], Group] = {}
         self._clusters: dict[frozenset[int], Cluster] = {}
         self._described: dict[frozenset[int], dict[str, Topic]] = {}

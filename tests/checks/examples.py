@@ -167,6 +167,7 @@ def kafka(
     *,
     committed: Mapping[str, Mapping[tuple[str, int], int]] | None = None,
     ends: Mapping[tuple[str, int], int] | None = None,
+    starts: Mapping[tuple[str, int], int] | None = None,
     stable: Mapping[tuple[str, int], int] | None = None,
     lookups: Mapping[tuple[str, int, float], int] | None = None,
     absent: Sequence[str] = (),
@@ -179,7 +180,7 @@ def kafka(
     at: float = AT,
 ) -> KafkaSnapshot:
     """`moves` gives, by partition, the replicas that are added and removed; `storage` is by broker, empty where left out;
-    `ends` gives log ends, 100 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
+    `ends` gives log ends, 100 where left out; `starts` log starts, 0 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
     first offset younger than an age, by (topic, partition, age).
     """
     names = sorted(t.name for t, _ in topics)
@@ -208,7 +209,7 @@ def kafka(
         ends=LogEnds(
             tuple(names),
             np.cumsum([0, *(parts[n] for n in names)]).astype(np.int64),
-            np.zeros_like(end),
+            np.array([(starts or {}).get(place, 0) for place in places], dtype=np.int64),
             end,
             np.array([(stable or {}).get(place, e) for place, e in zip(places, end, strict=True)], dtype=np.int64),
             np.zeros(end.size, dtype=np.int16),
@@ -354,9 +355,9 @@ def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
             if (rows["topics"][t], p) == (wanted, int(partition))
         )
         rows["offset"][row] = value
-    elif name == "end":
+    elif name in ("start", "end"):
         first = part["ends"]["first"][part["ends"]["topics"].index(address.name)]
-        part["ends"]["end"][first + int(index)] = value
+        part["ends"][name][first + int(index)] = value
     elif name == "lookups":
         rows = part["lookups"]
         partition, _, age = index.partition("@")
@@ -382,6 +383,8 @@ def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
         part["topic_configs"][address.name]["settings"][name.removeprefix("config.")][0] = value
     elif name == "broker_configs":
         part["broker_configs"][index]["settings"][rest.removeprefix(".")][0] = value
+    elif name == "members" and rest == ".subscribed":
+        part["groups"]["items"][address.name]["members"][int(index)]["subscribed"] = ["elsewhere"]
     elif name == "members":
         owned = part["groups"]["items"][address.name]["members"][int(index)]["assigned"]
         if rest.startswith(".assigned["):

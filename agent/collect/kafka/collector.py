@@ -45,13 +45,14 @@ from checks.facts import (
     LogEnds,
     Lookups,
     Topic,
+    TopicConfigs,
     Unknown,
     Why,
     unseen_kafka,
 )
 from checks.facts.lags import lags_of
 from checks.platform import GROUPS, TOPICS
-from checks.questions import Questions
+from checks.questions import Asked, Questions
 
 SCOPED = Unknown(Why.OFF, "only what --scope names is looked at")
 _GLOB = frozenset("*?[")
@@ -295,9 +296,9 @@ class KafkaCollector:
 
     def _lookups(self, wire: Wire, snapshot: KafkaSnapshot, topics: Mapping[str, Topic]) -> Lookups | Unknown:
         """Puts the checks' ages to the brokers, for lagging partitions alone, and not where storage is remote."""
-        ages: dict[float, set[Place]] = {}
+        wanted = _Wanted(TopicConfigs(snapshot.topic_configs))
         read = _Read(snapshot.ends, {})
-        moved: dict[str, tuple[Group, frozenset[float]]] = {}
+        moved: dict[str, tuple[Group, Asked]] = {}
         still = self._read if self._read is not None and self._read.like(snapshot.ends) else read
         for name, group in snapshot.groups.items.items():
             if isinstance(group, Unknown):
@@ -306,7 +307,7 @@ class KafkaCollector:
             if before is not None and before[0] is known[0] and before[1] is known[1]:
                 read.all[name] = known
                 continue
-            if asked := self._questions.ages(snapshot.address.under("groups", name)):
+            if any(asked := self._questions.asked(snapshot.address.under("groups", name))):
                 moved[name] = group, asked
         for name, lag in lags_of(snapshot, (group for group, _ in moved.values())).items():
             if isinstance(lag, Unknown):
@@ -315,11 +316,31 @@ class KafkaCollector:
             if not (lag.lag > 0).any():
                 read.all[name] = group, snapshot.committed.get(name)
                 continue
-            places = _lagging(lag, topics)
-            for age in asked:
-                ages.setdefault(age, set()).update(places)
+            wanted.add(_lagging(lag, topics), asked)
         self._read = read
-        return read_lookups(wire, topics, ages)
+        return read_lookups(wire, topics, wanted.ages, wanted.unread)
+
+
+class _Wanted:
+    """What the checks want to know of the age of records, put together for all groups."""
+
+    def __init__(self, configs: TopicConfigs) -> None:
+        self._configs = configs
+        self.ages: dict[float, set[Place]] = {}
+        self.unread: dict[Place, int] = {}
+        """The first offset that some group has not read."""
+
+    def add(self, unread: Mapping[Place, int], asked: Asked) -> None:
+        for place, offset in unread.items():
+            self.unread[place] = min(offset, self.unread.get(place, offset))
+        for age in asked.ages:
+            self.ages.setdefault(age, set()).update(unread)
+        for place in unread if asked.shares else ():
+            retention = self._configs.retention(place[0])
+            if retention is None or isinstance(retention, Unknown):
+                continue
+            for share in asked.shares:
+                self.ages.setdefault(share * retention, set()).add(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,9 +395,11 @@ def _topics_of(groups: Listing[Group], committed: Mapping[str, Committed | Unkno
     return sorted(names)
 
 
-def _lagging(lag: Lag, topics: Mapping[str, Topic]) -> list[Place]:
+def _lagging(lag: Lag, topics: Mapping[str, Topic]) -> dict[Place, int]:
+    """Where something is unread, and the first offset that is."""
     rows = np.setdiff1d(np.flatnonzero(lag.lag > 0), lag.remote)
-    return [place for place in (lag.place(row) for row in rows.tolist()) if place[0] in topics]
+    places = zip(map(lag.place, rows.tolist()), lag.committed[rows].tolist(), strict=True)
+    return {place: offset for place, offset in places if place[0] in topics}
 
 
 def _possible(name: str) -> bool:

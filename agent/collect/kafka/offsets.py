@@ -54,20 +54,29 @@ def read_ends(wire: Wire, topics: Mapping[str, Topic]) -> LogEnds:
     )
 
 
-def read_lookups(wire: Wire, topics: Mapping[str, Topic], ages: Mapping[float, Iterable[Place]]) -> Lookups:
-    """For each age in seconds and each place: the first record younger than it."""
+def read_lookups(
+    wire: Wire, topics: Mapping[str, Topic], ages: Mapping[float, Iterable[Place]], unread: Mapping[Place, int]
+) -> Lookups:
+    """For each age in seconds and each place: the first record younger than it.
+
+    `unread` has for each place the first offset that anybody has not read. Where none of what is unread is older than one
+    age, none is older than a longer one: that is not asked any more.
+    """
     names: dict[str, int] = {}
     rows: list[tuple[int, int, int, int, int]] = []
     asked: list[float] = []
     at = time.time()
+    young: set[Place] = set()
     for age in sorted(ages):
         moment = int((at - age) * 1000)
-        places = sorted(set(ages[age]))
+        places = sorted(set(ages[age]) - young)
         answers = ask(wire, topics, dict.fromkeys(places, moment))
         for topic, partition in places:
             error, offset, timestamp = answers[topic, partition]
             rows.append((names.setdefault(topic, len(names)), partition, offset, timestamp, error))
             asked.append(age)
+            if not error and 0 <= offset <= unread[topic, partition]:
+                young.add((topic, partition))
     table = np.array(rows, dtype=np.int64).reshape(len(rows), 5)
     return Lookups(
         topics=tuple(names),

@@ -94,11 +94,11 @@ def test_what_fires_ends_when_only_young_records_wait() -> None:
     history.append(young)
     report = evaluate(facts_of(young, history), [check], Limits(), firing={mark})
     assert report.verdict(mark) is Verdict.CLEAR
-    assert Questions([check], Limits(), clear=True).ages(mark.address) == {180.0, 144.0}
+    assert Questions([check], Limits(), clear=True).asked(mark.address).ages == {180.0, 144.0}
 
 
 def test_the_age_asked_is_the_limit_in_force() -> None:
     limits = Limits([Override(Pattern.parse("kafka://*/groups/batch-*"), "kafka/*", {"slo": timedelta(minutes=30)})])
     questions = Questions([check], limits)
-    assert questions.ages(Address("kafka", "prod", "groups", "batch-1")) == {1800.0}
-    assert questions.ages(Address("kafka", "prod", "groups", "app")) == {180.0}
+    assert questions.asked(Address("kafka", "prod", "groups", "batch-1")).ages == {1800.0}
+    assert questions.asked(Address("kafka", "prod", "groups", "app")).ages == {180.0}

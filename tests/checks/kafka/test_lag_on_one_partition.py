@@ -194,4 +194,4 @@ def test_what_fires_lingers_between_the_limits_and_is_frozen_by_a_rebalance() ->
 
 def test_the_age_asked_is_the_limit_in_force() -> None:
     limits = Limits([Override(Pattern.parse("kafka://*/groups/batch-*"), check.id, {"slo": timedelta(hours=1)})])
-    assert Questions([check], limits).ages(Address("kafka", "prod", "groups", "batch-1")) == {3600.0}
+    assert Questions([check], limits).asked(Address("kafka", "prod", "groups", "batch-1")).ages == {3600.0}
