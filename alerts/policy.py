@@ -61,6 +61,8 @@ class Policy:
     route: Route = field(default_factory=Route)
     """The root of the tree: whatever matches nothing below it."""
     owners: Sequence[Owner] = ()
+    file: str = "mqcanary.yaml"
+    """The configuration as the agent was told to read it, for the commands in messages."""
     observe: bool = False
     """Deliver nothing; say in the log what would have been."""
     many: int = 5

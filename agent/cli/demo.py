@@ -18,7 +18,4 @@ def command(*, fast: bool) -> None:
     from agent.demo.show import play
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        play(Screen(terminal()), pace=1 / 8 if fast else 1.0, stay=sys.stdin.isatty())
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    play(Screen(terminal()), pace=1 / 8 if fast else 1.0, stay=sys.stdin.isatty())

@@ -49,7 +49,7 @@ def load(path: Path) -> Config:
             [f"{path}:{problem.line}: {problem.text}" for problem in sorted(set(problems), key=lambda p: p.line)]
         )
     ignores = [one.build(f"{path.name}:{document.line(('ignore', i))}") for i, one in enumerate(section.ignore)]
-    run = running(section, lambda place: f"{path.name}:{document.line(place)}", ignores)
+    run = running(section, lambda place: f"{path.name}:{document.line(place)}", path, ignores)
     return Config(path, tuple(targets), section.sqs, overrides, Limits(overrides, ignores), section.audit, run)
 
 

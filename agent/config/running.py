@@ -272,8 +272,8 @@ class Running:
     heartbeat: HeartbeatSection | None = None
 
 
-def running(section: Any, origin: Origin, ignores: Sequence[Ignore]) -> Running:
-    """From a FileSection."""
+def running(section: Any, origin: Origin, path: Path, ignores: Sequence[Ignore]) -> Running:
+    """From a FileSection that was read from `path`."""
     alerts: AlertSection = section.alerts
     route: Route = section.route.build(origin)
     if not section.route.to:
@@ -282,6 +282,7 @@ def running(section: Any, origin: Origin, ignores: Sequence[Ignore]) -> Running:
     policy = Policy(
         route=route,
         owners=owners,
+        file=str(path),
         observe=section.mode == "observe",
         many=alerts.many,
         gather=alerts.gather.total_seconds(),

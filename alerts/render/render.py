@@ -245,7 +245,7 @@ class _Words:
             mark=Mark.RESOLVED if digest.fixes and not digest.news else Mark.NEUTRAL,
             table=Table(("", "resource", "what"), rows + fixed, digest.news + digest.fixes - len(rows) - len(fixed)),
             step="What to do about each stands in the audit.",
-            command="mqcanary audit --config mqcanary.yaml",
+            command=f"mqcanary audit --config {shell(self.policy.file)}",
             notes=(*self.ending(), *_gaps(digest)),
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.model import TARGET_BLIND, Alert, Delivery, Op, Phase, State, Subject, Thread
+from alerts.model import TARGET_BLIND, Alert, Delivery, Digest, Op, Phase, State, Subject, Thread
 from alerts.policy import Policy
 from alerts.render.blocks import HEADER, blocks
 from alerts.render.message import Mark, Message
@@ -135,3 +135,11 @@ def test_a_long_title_goes_on_below_its_first_clause() -> None:
     header, body = blocks(Message(whole, Mark.WARNING))
     assert header["text"]["text"].endswith("…")
     assert body["elements"][0]["elements"][0]["text"] == whole
+
+
+def test_the_review_leads_to_the_audit_of_the_file_that_the_agent_runs_with() -> None:
+    thread = Thread("t", Subject.DIGEST, "slack:#ops", AT, digest=Digest())
+    delivery = Delivery("d", 1, "t", "slack:#ops", Op.POST, (), (), AT)
+    policy = Policy(file="/etc/our agents/eu.yaml")
+    message = render(delivery, State(threads={"t": thread}), AT, policy)
+    assert message.command == "mqcanary audit --config '/etc/our agents/eu.yaml'"

@@ -242,6 +242,15 @@ def test_on_a_terminal_it_stays_until_ctrl_c_and_no_check_finds_anything(
     assert b"\x1b[36m" in shown
 
 
+def test_ctrl_c_half_way_is_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agent.demo.show.play", interrupted)
+    ended = CliRunner().invoke(cli, ["demo"])
+    assert (ended.exit_code, ended.output) == (128 + signal.SIGINT, "")
+
+
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
 def test_colours_are_for_a_terminal_without_no_color(
     monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
