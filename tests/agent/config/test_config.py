@@ -305,16 +305,17 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_the_schema_takes_what_we_take_and_refuses_what_we_refuse(read: Any) -> None:
-    validator = jsonschema.Draft202012Validator(schema())
-    jsonschema.Draft202012Validator.check_schema(schema())
+    made = schema()
+    validator = jsonschema.Draft202012Validator(made)
+    jsonschema.Draft202012Validator.check_schema(made)
     good = "kafka: [{bootstrap: [k:1], groups: {exclude: x}}]\nlimits: [{checks: 'kafka/*', slo: 5m, 'off': true}]\n"  # YAML 1.2, as editors read it, has no such truth
     for text in (SAMPLE, good):
         read(text)
         assert not list(validator.iter_errors(yaml.safe_load(text)))
-    for kind in (made := schema())["$defs"].values():
+    for kind in made["$defs"].values():
         for told in kind["properties"].values():
             if "default" in told:
-                jsonschema.validate(told["default"], {**told, "$defs": made["$defs"]})
+                validator.evolve(schema={**told, "$defs": made["$defs"]}).validate(told["default"])
     for text in ("kafka: [{bootsrap: k:1}]", "limits: [{checks: x, slow: 5m}]", "limits: [{slo: 5m}]", "sqs: [{}]"):
         assert list(validator.iter_errors(yaml.safe_load(text))), text
 
