@@ -91,8 +91,13 @@ class Traffic:
     def start_broker(self, broker: int) -> None:
         self._stopped.discard(broker)
         self._cluster.start_broker(broker)
+        model = self._cluster.model
         with self._cluster.lock:
-            self._cluster.model.unfence(broker)
+            model.unfence(broker)
+            for name, topic in model.topics.items():
+                for n, partition in enumerate(topic.partitions):
+                    if partition.replicas[0] == broker:  # auto.leader.rebalance.enable: it leads again what it led
+                        model.move_leader(name, n, broker)
 
     def cut(self) -> None:
         """Nobody reaches the cluster; what goes on inside it goes on."""
