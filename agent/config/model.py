@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
+from agent.collect.kafka.msk import MskIam
 from agent.collect.kafka.security import Mechanism, Protocol, Security
-from agent.collect.kafka.tokens import ClientCredentials, GivenToken
+from agent.collect.kafka.tokens import ClientCredentials, GivenToken, TokenSource
 from agent.config.reading import quoted
 from agent.config.running import (
     AlertSection,
@@ -49,8 +50,16 @@ from checks.pattern import Pattern
 
 Endpoint = tuple[str, int]
 
-_BY_PASSWORD = {"username", "password"}
-_BY_TOKEN = {"token", "oauth", "extensions"}
+_PASSWORDS = (Mechanism.PLAIN, Mechanism.SCRAM_SHA_256, Mechanism.SCRAM_SHA_512)
+_MECHANISMS = {
+    "username": _PASSWORDS,
+    "password": _PASSWORDS,
+    "token": (Mechanism.OAUTHBEARER,),
+    "oauth": (Mechanism.OAUTHBEARER,),
+    "extensions": (Mechanism.OAUTHBEARER,),
+    "msk": (Mechanism.AWS_MSK_IAM,),
+}
+"""Keys of security, and the mechanisms that they are for."""
 
 
 def read_endpoints(value: object) -> tuple[Endpoint, ...]:
@@ -144,6 +153,32 @@ class OauthSection(Section):
         return ClientCredentials(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
+def _with_role(external_id: str | None, role_arn: str | None) -> None:
+    if external_id and not role_arn:
+        raise ValueError("external_id without a role; write role_arn: arn:aws:iam::123456789012:role/NAME")
+
+
+class MskSection(Section):
+    """IAM access control of Amazon MSK, with the usual AWS credentials."""
+
+    region: Annotated[Text, AfterValidator(_region)]
+    """Of the cluster."""
+    profile: Text | None = None
+    """Of the AWS configuration files, for credentials."""
+    role_arn: Annotated[Text, AfterValidator(_role)] | None = None
+    """A role to assume."""
+    external_id: Text | None = None
+    """What the role asks for beside it."""
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        _with_role(self.external_id, self.role_arn)
+        return self
+
+    def build(self) -> MskIam:
+        return MskIam(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class SecuritySection(Section):
     """How a cluster is reached, and as whom."""
 
@@ -163,6 +198,8 @@ class SecuritySection(Section):
     """For OAUTHBEARER: who gives tokens."""
     extensions: dict[Text, Text] = Field(default_factory=dict)
     """For OAUTHBEARER: what the broker wants to hear beside the token, as `logicalCluster` and `identityPoolId`."""
+    msk: MskSection | None = None
+    """For AWS_MSK_IAM."""
     ca: Pem = ""
     """Certificates of those who may sign the brokers' own: a PEM file, or PEM itself. Not given: those of the system."""
     certificate: Pem = ""
@@ -177,12 +214,13 @@ class SecuritySection(Section):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         written = self.model_fields_set
-        if not self.protocol.sasl and (spare := written & {"mechanism", *_BY_PASSWORD, *_BY_TOKEN}):
+        if not self.protocol.sasl and (spare := written & {"mechanism", *_MECHANISMS}):
             other = Protocol.of(tls=self.protocol.tls, sasl=True)
             raise ValueError(f"protocol {self.protocol} has no use for {min(spare)}; write protocol: {other}")
-        if self.mechanism and (spare := written & (_BY_TOKEN if self.mechanism.by_password else _BY_PASSWORD)):
-            ways = [str(one) for one in Mechanism if one.by_password is not self.mechanism.by_password]
-            raise ValueError(f"mechanism {self.mechanism} has no use for {min(spare)}; write mechanism: {ways[-1]}")
+        other_keys = set(_MECHANISMS) - {key for key, whose in _MECHANISMS.items() if self.mechanism in whose}
+        if self.mechanism and (spare := written & other_keys):
+            other_one = _MECHANISMS[min(spare)][-1]
+            raise ValueError(f"mechanism {self.mechanism} has no use for {min(spare)}; write mechanism: {other_one}")
         if self.token is not None and self.oauth is not None:
             raise ValueError("both token and oauth; write one of them")
         tls = {"ca", "certificate", "key", "key_password", "verify_hostname"}
@@ -198,13 +236,18 @@ class SecuritySection(Section):
         return self
 
     def build(self) -> Security:
-        same = set(type(self).model_fields) - _BY_TOKEN
-        endpoint = None if self.oauth is None else self.oauth.build()
+        same = set(type(self).model_fields) - {"token", "oauth", "extensions", "msk"}
         return Security(
             **{name: getattr(self, name) for name in same},
-            tokens=GivenToken(self.token) if self.token else endpoint,
+            tokens=self._tokens(),
             extensions=tuple(self.extensions.items()),
         )
+
+    def _tokens(self) -> TokenSource | None:
+        if self.token is not None:
+            return GivenToken(self.token)
+        section = self.oauth or self.msk
+        return None if section is None else section.build()
 
 
 class SampleSection(Section):
@@ -282,8 +325,7 @@ class SqsTarget(Section):
         ways = [name for name in ("prefix", "queues", "tags") if getattr(self, name)]
         if len(ways) > 1:
             raise ValueError(f"both {ways[0]} and {ways[1]}; write one of them, and include or exclude beside it")
-        if self.external_id and not self.role_arn:
-            raise ValueError("external_id without a role; write role_arn: arn:aws:iam::123456789012:role/NAME")
+        _with_role(self.external_id, self.role_arn)
         return self
 
 

@@ -20,7 +20,9 @@ def page() -> str:
             f"| {_blind(right.sections, 'kafka')} |\n"
             for right in kafka.RIGHTS
         )
-        + f"\n{', '.join(kafka.FREE)} ask for no right.\n\n## SQS\n\n"
+        + f"\n{', '.join(kafka.FREE)} ask for no right.\n\nThe same on Amazon MSK with IAM access control, where "
+        "`kafka-cluster:Connect` lets one in; sampling needs `kafka-cluster:ReadData` on the topics beside it. Not tried on MSK.\n\n"
+        f"```json\n{json.dumps(kafka.msk_policy(), indent=2)}\n```\n\n## SQS\n\n"
         "| action | needed | without it | checks that may become gaps |\n|---|---|---|---|\n"
         + "".join(
             f"| `{right.action}` | {right.when} | {right.cost} | {_blind(right.sections, 'sqs')} |\n"

@@ -1,5 +1,6 @@
 """One cluster: what it is, whether we get in, what we may do there, what a look costs."""
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from agent.collect.kafka.collector import Choice, KafkaCollector
+from agent.collect.kafka.msk import MskIam
 from agent.collect.kafka.offsets import ask
 from agent.collect.kafka.rights import (
     DESCRIBE_CLUSTER,
@@ -17,6 +19,7 @@ from agent.collect.kafka.rights import (
     READ_TOPIC,
     Right,
     command,
+    statement,
 )
 from agent.collect.kafka.sampling import Sampling
 from agent.collect.kafka.security import Mechanism, Protocol, Security
@@ -43,6 +46,8 @@ _OPEN = {Mechanism.PLAIN: "password", Mechanism.OAUTHBEARER: "token"}
 
 Pattern = tuple[str, bool]
 """A name or the beginning of names (True), as ACLs have them."""
+Grant = Callable[[Right, str, bool], str]
+"""What to paste to be granted a right on a Pattern."""
 
 
 def examine(collector: KafkaCollector, deadline: float, every: float) -> Subject:
@@ -77,12 +82,12 @@ def _items(wire: Wire, collector: KafkaCollector, snapshot: KafkaSnapshot, clust
     told, how = kinds.kind(cluster.id, [b.host for b in cluster.brokers], _own_settings(wire, cluster))
     yield Item("kind", State.OK, f"{told} ({how}), cluster id {shown(cluster.id or 'none')}")
     yield _identity(settings.security, cluster)
-    principal = principal_of(settings.security)
+    grant = _grant(settings.security)
     for right, denied in _rights(wire, settings.topics, settings.groups, snapshot, cluster):
-        yield _right(right, denied, principal, snapshot)
+        yield _right(right, denied, grant, snapshot)
     if settings.sampling is not None:
         chosen = [name for name in snapshot.topics.items if settings.sampling.has(name)]
-        yield _right(READ_TOPIC, _unread(wire, settings.sampling.topics, chosen), principal, snapshot)
+        yield _right(READ_TOPIC, _unread(wire, settings.sampling.topics, chosen), grant, snapshot)
         if chosen:
             yield _sampling(settings.sampling, len(chosen))
     yield _clock(wire, snapshot)
@@ -140,6 +145,16 @@ def principal_of(security: Security) -> str:
     if security.protocol.sasl and security.username:
         return f"User:{security.username}"
     return "User:NAME" if security.protocol.sasl or security.certificate else "User:ANONYMOUS"
+
+
+def _grant(security: Security) -> Grant:
+    if isinstance(security.tokens, MskIam):
+        region = security.tokens.region
+        return lambda right, name, prefixed: json.dumps(
+            statement([right.iam], right.kind, f"{name}*" if prefixed else name, region)
+        )
+    principal = principal_of(security)
+    return lambda right, name, prefixed: command(principal, [right], name, prefixed=prefixed)
 
 
 def _identity(security: Security, cluster: Cluster) -> Item:
@@ -276,7 +291,7 @@ def _sampling(sampling: Sampling, topics: int) -> Item:
     return Item("sampling", State.OK, text)
 
 
-def _right(right: Right, denied: list[Pattern] | Unknown, principal: str, snapshot: KafkaSnapshot) -> Item:
+def _right(right: Right, denied: list[Pattern] | Unknown, grant: Grant, snapshot: KafkaSnapshot) -> Item:
     if isinstance(denied, Unknown):
         return Item(right.name, State.UNCHECKED, denied.detail)
     alone = _alone(right, snapshot)
@@ -293,7 +308,7 @@ def _right(right: Right, denied: list[Pattern] | Unknown, principal: str, snapsh
         State.MISSING,
         f"{text}: {right.cost}",
         costs=blinded(right.sections, all_checks()),
-        commands=tuple(command(principal, [right], name or "*", prefixed=prefixed) for name, prefixed in granted),
+        commands=tuple(grant(right, name or "*", prefixed) for name, prefixed in granted),
     )
 
 

@@ -54,6 +54,11 @@ class Session:
         credentials = self._session.get_credentials()
         return "nobody" if credentials is None else str(credentials.method)
 
+    def credentials(self) -> Any:
+        """The frozen ones of botocore, as they are at the moment; None where there are none. Raises what botocore raises."""
+        found = self._session.get_credentials()
+        return None if found is None else found.get_frozen_credentials()
+
     def attributes(self, url: str) -> Mapping[str, str]:
         """All attributes of a queue. Raises what botocore raises."""
         if url not in self._roundabout and (link := self._link()) is not None:

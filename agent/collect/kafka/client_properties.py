@@ -1,14 +1,16 @@
 """client.properties of Java clients and of librdkafka, read as a Security."""
 
+import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from agent.collect.kafka.msk import MskIam
 from agent.collect.kafka.pem import MARK
 from agent.collect.kafka.properties import LoginModule, parse_jaas, parse_properties
 from agent.collect.kafka.security import MECHANISMS, Mechanism, Protocol, Security
@@ -66,9 +68,18 @@ def read_client_properties(source: Path | str) -> ClientProperties:
     protocol = _protocol(keys.first("security.protocol"))
     mechanism = _mechanism(keys.first("sasl.mechanism", "sasl.mechanisms"), needed=protocol.sasl)
     login = parse_jaas(jaas) if protocol.sasl and (jaas := keys.first("sasl.jaas.config")) else None
-    bearer = mechanism is Mechanism.OAUTHBEARER
-    username, password = ("", "") if bearer else _credentials(keys, login)
-    tokens, extensions = _tokens(keys, login) if bearer else (None, ())
+    tokens: TokenSource | None = None
+    extensions: tuple[tuple[str, str], ...] = ()
+    username = password = ""
+    servers = _listed(keys.first("bootstrap.servers", "metadata.broker.list"))
+    if login is not None and login.name.endswith(".IAMLoginModule"):
+        mechanism = mechanism and Mechanism.AWS_MSK_IAM  # be it by its own name, or as OAUTHBEARER
+    if mechanism is Mechanism.AWS_MSK_IAM:
+        tokens = _msk(keys, login, servers)
+    elif mechanism is Mechanism.OAUTHBEARER:
+        tokens, extensions = _tokens(keys, login)
+    else:
+        username, password = _credentials(keys, login)
     ca = _store(keys, "truststore", needed=protocol.tls)
     certificate, key = _identity(keys, needed=protocol.tls)
     key_password = keys.first("ssl.key.password")
@@ -89,8 +100,11 @@ def read_client_properties(source: Path | str) -> ClientProperties:
     )
     about = ("ssl.", "sasl.", "security.", "enable.ssl.")
     ignored = sorted(key for key in keys if key.startswith(about) and key not in keys.asked | _HARMLESS)
-    servers = (server.strip() for server in keys.first("bootstrap.servers", "metadata.broker.list").split(","))
-    return ClientProperties(security, tuple(server for server in servers if server), tuple(ignored))
+    return ClientProperties(security, servers, tuple(ignored))
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part for one in value.split(",") if (part := one.strip()))
 
 
 def _text(source: Path | str) -> str:
@@ -152,7 +166,7 @@ def _tokens(keys: _Keys, module: LoginModule | None) -> tuple[TokenSource | None
     said = {} if module is None else module.options
     keys.first("sasl.login.callback.handler.class", "sasl.oauthbearer.method", "sasl.oauthbearer.jwt.retriever.class")
     pairs = [(name.removeprefix("extension_"), value) for name, value in said.items() if name.startswith("extension_")]
-    pairs += [_pair(one) for one in keys.first("sasl.oauthbearer.extensions").split(",") if one.strip()]
+    pairs += [_pair(one) for one in _listed(keys.first("sasl.oauthbearer.extensions"))]
     url = keys.first("sasl.oauthbearer.token.endpoint.url")
     if url.startswith("file:"):
         return GivenToken(Secret.file(url2pathname(urlsplit(url).path))), tuple(pairs)
@@ -175,8 +189,22 @@ def _tokens(keys: _Keys, module: LoginModule | None) -> tuple[TokenSource | None
     return ClientCredentials(url, client, _secret(keys, secret), scope, ca), tuple(pairs)
 
 
+def _msk(keys: _Keys, module: LoginModule | None, servers: Iterable[str]) -> MskIam:
+    """As the options of Amazon's IAMLoginModule have it; the region is that of the brokers' names, or of the environment."""
+    said = {} if module is None else module.options
+    keys.first("sasl.client.callback.handler.class", "sasl.login.callback.handler.class")
+    found = (re.search(r"\.kafka(?:-serverless)?\.([a-z0-9-]+)\.amazonaws\.com", server) for server in servers)
+    region = next((one[1] for one in found if one), "") or os.environ.get("AWS_REGION", "")
+    if not region:
+        raise ConfigError("AWS_MSK_IAM has no region, and no name of a broker tells it: set AWS_REGION")
+    profile, role, external_id = (
+        said.get(f"aws{name}") or None for name in ("ProfileName", "RoleArn", "RoleExternalId")
+    )
+    return MskIam(region, profile, role, external_id)
+
+
 def _pair(text: str) -> tuple[str, str]:
-    name, _, value = text.strip().partition("=")
+    name, _, value = text.partition("=")
     return name, value
 
 

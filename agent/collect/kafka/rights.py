@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from checks.wording import shell
 
@@ -20,6 +21,8 @@ class Right:
     """Fields of the snapshot that are Unknown without it."""
     cost: str
     """What is not seen without it, in words."""
+    iam: str
+    """The action that allows the same on Amazon MSK with IAM access control, without `kafka-cluster:`."""
     sampling: bool = False
     """Used only where records are sampled, which is by choice."""
 
@@ -45,9 +48,15 @@ DESCRIBE_TOPIC = Right(
     ("Metadata", "ListOffsets", "OffsetFetch"),
     ("topics", "ends", "lookups"),
     "nothing of those topics is seen, and no lag of the groups that read them",
+    "DescribeTopic",
 )
 DESCRIBE_CONFIGS_TOPIC = Right(
-    "DescribeConfigs", "topic", ("DescribeConfigs",), ("topic_configs",), "how topics are set is not seen"
+    "DescribeConfigs",
+    "topic",
+    ("DescribeConfigs",),
+    ("topic_configs",),
+    "how topics are set is not seen",
+    "DescribeTopicDynamicConfiguration",
 )
 DESCRIBE_GROUP = Right(
     "Describe",
@@ -55,6 +64,7 @@ DESCRIBE_GROUP = Right(
     ("DescribeGroups", "ConsumerGroupDescribe", "FindCoordinator", "OffsetFetch"),
     ("groups", "committed"),
     "no lag of those groups",
+    "DescribeGroup",
 )
 DESCRIBE_CLUSTER = Right(
     "Describe",
@@ -62,11 +72,19 @@ DESCRIBE_CLUSTER = Right(
     ("ListGroups", "DescribeLogDirs", "ListPartitionReassignments"),
     ("storage", "reassignments"),
     "the list of groups may be incomplete, and neither disks nor reassignments are seen",
+    "DescribeCluster",
 )
 DESCRIBE_CONFIGS_CLUSTER = Right(
-    "DescribeConfigs", "cluster", ("DescribeConfigs",), ("broker_configs",), "how brokers are set is not seen"
+    "DescribeConfigs",
+    "cluster",
+    ("DescribeConfigs",),
+    ("broker_configs",),
+    "how brokers are set is not seen",
+    "DescribeClusterDynamicConfiguration",
 )
-READ_TOPIC = Right("Read", "topic", ("Fetch",), ("samples",), "their records are not sampled", sampling=True)
+READ_TOPIC = Right(
+    "Read", "topic", ("Fetch",), ("samples",), "their records are not sampled", "ReadData", sampling=True
+)
 
 RIGHTS = (
     DESCRIBE_TOPIC,
@@ -97,3 +115,20 @@ def commands(principal: str, *, sampled: Sequence[str] = ()) -> list[str]:
     every = [command(principal, [r for r in RIGHTS if r.kind == kind and not r.sampling]) for kind in kinds]
     reading = [right for right in RIGHTS if right.sampling]
     return every + [command(principal, reading, name) for name in sampled if reading]
+
+
+def statement(actions: Sequence[str], kind: str, name: str = "*", region: str = "us-east-1") -> dict[str, Any]:
+    """The IAM statement that allows actions of kafka-cluster on one kind of resource; account and cluster are to be filled in."""
+    partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    resource = f"arn:{partition}:kafka:{region}:123456789012:{kind}/CLUSTER/UUID" + (
+        "" if kind == "cluster" else f"/{name}"
+    )
+    return {"Effect": "Allow", "Action": [f"kafka-cluster:{action}" for action in actions], "Resource": resource}
+
+
+def msk_policy() -> dict[str, Any]:
+    """All that a collector needs on Amazon MSK with IAM access control; Connect is what lets it in."""
+    kinds = dict.fromkeys(right.kind for right in RIGHTS)
+    actions = {kind: [right.iam for right in RIGHTS if right.kind == kind and not right.sampling] for kind in kinds}
+    actions["cluster"].insert(0, "Connect")
+    return {"Version": "2012-10-17", "Statement": [statement(actions[kind], kind) for kind in kinds]}

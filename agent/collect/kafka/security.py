@@ -41,10 +41,12 @@ class Mechanism(StrEnum):
     SCRAM_SHA_256 = "SCRAM-SHA-256"
     SCRAM_SHA_512 = "SCRAM-SHA-512"
     OAUTHBEARER = "OAUTHBEARER"
+    AWS_MSK_IAM = "AWS_MSK_IAM"
+    """To the broker it is OAUTHBEARER."""
 
     @property
     def by_password(self) -> bool:
-        return self is not Mechanism.OAUTHBEARER
+        return self not in {Mechanism.OAUTHBEARER, Mechanism.AWS_MSK_IAM}
 
 
 MECHANISMS: Final = ", ".join(Mechanism)
@@ -82,22 +84,23 @@ class Security:
                 " (Kafka's own default, GSSAPI, is not supported)"
             )
         if not self.mechanism.by_password:
-            if self.tokens is None:
-                raise ConfigError(
-                    f"{self.mechanism} has nowhere to get tokens from: set token, or oauth with url, client_id and client_secret"
-                )
-            for name, value in self.extensions:  # as Kafka reads them
-                if (
-                    not re.fullmatch(r"[A-Za-z]+", name)
-                    or name == "auth"
-                    or not re.fullmatch(r"[\x20-\x7e\t\r\n]+", value)
-                ):
-                    raise ConfigError(
-                        f"extension {name} can't be sent: its name has letters only, and its value is ASCII"
-                    )
+            self._check_tokens(self.mechanism)
         elif not self.username or self.password is None:
             missing = "password" if self.username else "username"
             raise ConfigError(f"security.protocol={self.protocol} has no {missing} for {self.mechanism}: set one")
+
+    def _check_tokens(self, mechanism: Mechanism) -> None:
+        if mechanism is Mechanism.AWS_MSK_IAM and not self.protocol.tls:
+            raise ConfigError(f"security.protocol={self.protocol} is not for AWS_MSK_IAM: set SASL_SSL")
+        if self.tokens is None and mechanism is Mechanism.AWS_MSK_IAM:
+            raise ConfigError("AWS_MSK_IAM has no region: set msk with the region of the cluster")
+        if self.tokens is None:
+            raise ConfigError(
+                "OAUTHBEARER has nowhere to get tokens from: set token, or oauth with url, client_id and client_secret"
+            )
+        for name, value in self.extensions:  # as Kafka reads them
+            if not re.fullmatch(r"[A-Za-z]+", name) or name == "auth" or not re.fullmatch(r"[\x20-\x7e\t\r\n]+", value):
+                raise ConfigError(f"extension {name} can't be sent: its name has letters only, and its value is ASCII")
 
     @staticmethod
     def from_properties(source: Path | str) -> "ClientProperties":

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent.cli import cli
 from agent.collect.building import build
+from agent.collect.kafka.msk import MskIam
 from agent.config import Config, load
 from agent.config.reading import parse
 from agent.config.sample import SAMPLE
@@ -105,6 +106,13 @@ kafka:
     assert file.security.tokens.origin.endswith("/token")
 
 
+def test_msk_by_iam(read: Any) -> None:
+    (kafka,) = read("""
+kafka: [{bootstrap: "b:9098", security: {protocol: SASL_SSL, mechanism: AWS_MSK_IAM, msk: {region: eu-west-1, profile: p}}}]
+""").kafka
+    assert kafka.security.tokens == MskIam("eu-west-1", "p")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -112,6 +120,12 @@ kafka:
         (
             "mechanism: OAUTHBEARER, token: hunter2, username: me",
             "OAUTHBEARER has no use for username; write mechanism: SCRAM",
+        ),
+        ("mechanism: AWS_MSK_IAM", "AWS_MSK_IAM has no region: set msk with the region of the cluster"),
+        ("mechanism: AWS_MSK_IAM, token: hunter2", "AWS_MSK_IAM has no use for token; write mechanism: OAUTHBEARER"),
+        (
+            "mechanism: AWS_MSK_IAM, msk: {region: r, external_id: hunter2}",
+            "external_id without a role; write role_arn",
         ),
         ("mechanism: PLAIN, token: hunter2", "PLAIN has no use for token; write mechanism: OAUTHBEARER"),
         (
