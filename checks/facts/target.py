@@ -25,6 +25,7 @@ from checks.facts.lag import Lag, Progress, progress_of
 from checks.facts.lags import answers_of, lags_of
 from checks.facts.letters import DeadLetterTopics
 from checks.facts.logs import Arrivals, Logs, TopicLogs
+from checks.facts.placement import Placement, placement_of
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth, Depths, RedriveGraph
 from checks.facts.readers import Readers
 from checks.facts.rewinds import THREE_POLLS, Rewinds
@@ -258,9 +259,10 @@ class KafkaFacts(_Base):
         self._configs = TopicConfigs(snapshot.topic_configs)
         self._former: Mapping[str, Lag] = {}
         self._measured: Mapping[str, PartitionSizes] | None = None
+        self._placed: Placement | None = None
         # Never the facts before themselves: they would hold those before them.
         if before is not None:
-            letters, widths, configs, lags, measured = before.kept()
+            letters, widths, configs, lags, measured, placed = before.kept()
             if snapshot.topic_configs is before.snapshot.topic_configs:
                 self._configs = configs
             if widths.like(snapshot.topics):
@@ -269,8 +271,9 @@ class KafkaFacts(_Base):
             if letters.like(snapshot.topics, snapshot.groups):
                 self._letters = letters
             self._former = dict(_still(snapshot, old, lags))
-            if snapshot.storage is old.storage and _same(snapshot.topics.items, old.topics.items):
-                self._measured = measured
+            if _same(snapshot.topics.items, old.topics.items):
+                self._measured = measured if snapshot.storage is old.storage else None
+                self._placed = placed if snapshot.topics.blind == old.topics.blind else None
             self._before = before.look
             self._same = {
                 Cluster: snapshot.cluster is old.cluster,
@@ -284,6 +287,7 @@ class KafkaFacts(_Base):
                 Lag: snapshot.groups.items is old.groups.items and self._former.keys() == lags.keys(),
                 Rewinds: self.put_back == before.put_back == frozenset(),
                 PartitionSizes: self._measured is not None,
+                Placement: self._placed is not None,
                 Sample: snapshot.samples is old.samples,
                 TopicLogs: not isinstance(snapshot.ends, Unknown) and not isinstance(old.ends, Unknown),
                 TopicConfigs: True,
@@ -293,7 +297,7 @@ class KafkaFacts(_Base):
 
     def kept(self) -> "_Kept":
         """What the next look may take from this one."""
-        return _Kept(self._letters, self._widths, self._configs, self._lags, self._measured)
+        return _Kept(self._letters, self._widths, self._configs, self._lags, self._measured, self._placed)
 
     @property
     def unseen(self) -> Unknown | None:
@@ -402,6 +406,11 @@ class KafkaFacts(_Base):
         topic = _one(self.snapshot.topics.items, name, "topic")
         return topic if isinstance(topic, Unknown) else self._measured[name]
 
+    def _placement(self, _: str) -> Placement:
+        if self._placed is None:
+            self._placed = placement_of(self.snapshot.topics)
+        return self._placed
+
     @cached_property
     def _moves(self) -> Moves | Unknown:
         moves = self.snapshot.reassignments
@@ -411,6 +420,7 @@ class KafkaFacts(_Base):
         Now: _Base.now,
         Disks: _disks,
         PartitionSizes: _sizes,
+        Placement: _placement,
         Moves: lambda self, _: self._moves,
         Cluster: lambda self, _: self.snapshot.cluster,
         Topic: lambda self, name: _one(self.snapshot.topics.items, name, "topic"),
@@ -439,6 +449,7 @@ class _Kept(NamedTuple):
     configs: TopicConfigs
     lags: Mapping[str, Lag | Unknown]
     measured: Mapping[str, PartitionSizes] | None
+    placed: Placement | None
 
 
 def _same(new: Mapping[str, object], old: Mapping[str, object]) -> bool:
