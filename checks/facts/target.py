@@ -247,7 +247,13 @@ class _Base:
 
 
 class KafkaFacts(_Base):
-    SUBJECTS: Mapping[type, str] = {Cluster: "", Topic: "topics", Group: "groups", Sample: "topics"}
+    SUBJECTS: Mapping[type, str] = {
+        Cluster: "",
+        Topic: "topics",
+        PartitionSizes: "topics",
+        Sample: "topics",
+        Group: "groups",
+    }
     snapshot: KafkaSnapshot
 
     def __init__(self, snapshot: KafkaSnapshot, history: History, before: "KafkaFacts | None" = None) -> None:
@@ -310,6 +316,8 @@ class KafkaFacts(_Base):
         }
 
     def named(self, kind: type) -> Iterator[Address]:
+        if kind is PartitionSizes and isinstance(self.snapshot.storage, Unknown):
+            return
         if kind is not Sample:
             yield from super().named(kind)
         elif not isinstance(samples := self.snapshot.samples, Unknown):
@@ -317,8 +325,12 @@ class KafkaFacts(_Base):
                 yield self.address.under("topics", name)
 
     def unasked(self, kind: type) -> tuple[str, Unknown] | None:
-        """Thousands of topics that nobody wanted sampled are one gap for each check, not one for each topic."""
-        topics, samples = self.snapshot.topics.items, self.snapshot.samples
+        """Thousands of topics that nobody wanted sampled, or whose bytes no broker tells, are one gap for each check, not one
+        for each topic.
+        """
+        topics, samples, storage = self.snapshot.topics.items, self.snapshot.samples, self.snapshot.storage
+        if kind is PartitionSizes and topics and isinstance(storage, Unknown):
+            return "topics", storage
         if kind is not Sample or not topics:
             return None
         if isinstance(samples, Unknown):
