@@ -95,12 +95,14 @@ class Lag:
         lagging = among[(self.lag[among] > 0)]
         if not lagging.size:
             return Late(lagging, None)
+        first = np.maximum(self.committed, self.start)[lagging]  # what was deleted before it was read waits no more
+        left = self.end[lagging] > first
         late = np.zeros(lagging.size, dtype=bool)
         timely = np.zeros(lagging.size, dtype=bool)
         for asked, offsets in self.answers.items():
             answer = offsets[lagging]
             answered = answer >= NEVER
-            older = answered & ((answer == NEVER) | (answer > self.committed[lagging]))
+            older = answered & np.where(answer == NEVER, left, answer > first)
             if asked >= age:
                 late |= older
             if asked <= age:

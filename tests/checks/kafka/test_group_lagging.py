@@ -35,12 +35,24 @@ FIRING = (
     Example("proven by a longer age", (kafka(T, [APP], committed=LATE, lookups={("orders", 0, 600.0): 60}),)),
     Example("draining", (poll(0, 40, 100), poll(60, 60, 101, 90), poll(120, 80, 102, 90))),  # type: ignore[arg-type]
     Example("growing, arrival known", (poll(0, 40, 40), poll(200, 40, 90), poll(500, 41, 300, 90))),  # type: ignore[arg-type]
+    Example(
+        "some of it is deleted, the rest is old",
+        (kafka(T, [APP], committed=LATE, starts={("orders", 0): 50}, lookups={("orders", 0, 180.0): 60}),),
+    ),
     Example("a log's only record", (poll(0, 0, 1, NEVER),)),  # type: ignore[arg-type]
     Example("a marker is not all", (poll(0, 98, 100, NEVER),)),  # type: ignore[arg-type]
 )
 SILENT = (
     Example("the marker of a transaction", (poll(0, 99, 100, NEVER),)),  # type: ignore[arg-type]
     Example("read to the end", (kafka(T, [APP], committed={"app": {("orders", 0): 100, ("orders", 1): 100}}),)),
+    Example(
+        "what it had not read is deleted, what is left is young",
+        (kafka(T, [APP], committed=LATE, starts={("orders", 0): 60}, lookups={("orders", 0, 180.0): 60}),),
+    ),
+    Example(
+        "all that it had not read is deleted",
+        (kafka(T, [APP], committed=LATE, starts={("orders", 0): 100}, lookups={("orders", 0, 180.0): NEVER}),),
+    ),
     Example("young records only", (kafka(T, [APP], committed=LATE, lookups={("orders", 0, 180.0): 40}),)),
     Example(
         "an old subscription",
