@@ -179,6 +179,11 @@ class KafkaCluster:
         """The power cord; returns when the others know."""
         self._end(node, kill=True)
 
+    def configure(self, node: int, properties: Mapping[str, str]) -> None:
+        """What one broker is told from its next start on."""
+        with self.brokers[node].config.open("a") as file:  # the last value of a key counts
+            file.writelines(f"{key}={value}\n" for key, value in properties.items())
+
     def start_broker(self, node: int) -> None:
         """On its old ports and data; returns when it is known and every partition of the cluster is led."""
         if not self.brokers[node].running():

@@ -12,6 +12,7 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     AdminClient,
+    NewPartitions,
     NewTopic,
     ResourcePatternType,
     ResourceType,
@@ -151,6 +152,20 @@ def delete_records(bootstrap: str, before: Mapping[Partition, int]) -> None:
     """Move the start of logs up to these offsets, as retention would."""
     client = admin(bootstrap)
     _results(client.delete_records([TopicPartition(*place, offset) for place, offset in before.items()]))
+
+
+def add_partitions(bootstrap: str, totals: Mapping[str, int]) -> None:
+    """Let topics have so many partitions; returns when every one of them is led."""
+    client = admin(bootstrap)
+    _results(client.create_partitions([NewPartitions(name, total) for name, total in totals.items()]))
+
+    def led() -> bool:
+        seen = client.list_topics(timeout=10).topics
+        return all(
+            sum(p.leader >= 0 for p in seen[name].partitions.values()) == total for name, total in totals.items()
+        )
+
+    until(led, f"every partition of {len(totals)} topics is led")
 
 
 def allow(
