@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 
 from agent.cli import GARBAGE
@@ -17,6 +18,9 @@ _skipped: list[str] = []
 
 def pytest_configure() -> None:
     gc.set_threshold(*GARBAGE)  # as the command does
+    # How long an example takes says how busy the machine is.
+    hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from agent.demo.cluster import SimulatedCluster
-from agent.demo.slack import FakeSlack, Message, Request, as_text
+from agent.demo.slack import FakeSlack, Fault, Message, Request, as_text
 from agent.demo.slack.workspace import SCOPES, small
 from agent.store.codec import loads
 from alerts.model import Delivery, Progress
@@ -62,6 +62,8 @@ class Story:
     chance: random.Random
     episodes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOPICS, 0))
     failing: set[str] = field(default_factory=set)
+    refused: dict[str, Fault] = field(default_factory=dict)
+    """By channel, the last fault that refuses a message for what is in it."""
 
     def go_on(self, *, fail_again: bool = True) -> None:
         """Whatever the channels know by now may change."""
@@ -82,7 +84,12 @@ class Story:
             for token in self.slack.workspace.tokens.values():
                 token.scopes = set(SCOPES) if self.chance.random() < 0.5 else set(SCOPES) - HISTORY
         for _ in range(self.chance.randrange(3)):
-            self.slack.fault(channel=f"c-{self.chance.choice(TOPICS)}", **self.chance.choice(FAULTS))
+            channel, fault = f"c-{self.chance.choice(TOPICS)}", self.chance.choice(FAULTS)
+            # A message whose content is refused twice, as it was and as plain text, is given up: none shall be.
+            if fault.get("error") != "invalid_blocks" or not self.refused.get(channel, _OVER).active:
+                made = self.slack.fault(channel=channel, **fault)
+                if made.error == "invalid_blocks":
+                    self.refused[channel] = made
 
     @property
     def told(self) -> bool:
@@ -92,6 +99,18 @@ class Story:
             and all(over(self.slack, one) for one in told)
             for topic in TOPICS
         )
+
+    def __str__(self) -> str:
+        told = {topic: episodes(self.slack, topic) for topic in TOPICS}
+        rows = [
+            f"{topic}: failed {self.episodes[topic]} times{', still' if topic in self.failing else ''}, told {len(found)}, "
+            f"not over: {[first_text(root) for one in found if not over(self.slack, one) for root in one]}"
+            for topic, found in told.items()
+        ]
+        return "\n".join(rows)
+
+
+_OVER = Fault(times=0)
 
 
 def episodes(slack: FakeSlack, topic: str) -> list[list[Message]]:
@@ -110,18 +129,22 @@ def over(slack: FakeSlack, told: list[Message]) -> bool:
     )
 
 
-def under_way(state: Path) -> set[str]:
-    """The keys of what was being sent when the agent died: of them it can't know whether they arrived."""
+def left_over(state: Path) -> list[Delivery]:
+    """What a state directory says is not told yet, or given up."""
     if not (state / "state.db").exists():
-        return set()
+        return []
     with tempfile.TemporaryDirectory() as folder:
         for file in state.glob("state.db*"):  # a copy, so that the agent itself recovers the log
             shutil.copy(file, folder)
         with closing(sqlite3.connect(f"{folder}/state.db")) as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'").fetchone():
-                return set()
-            rows = [loads(value, Delivery) for (value,) in db.execute("SELECT value FROM deliveries")]
-    return {f"mqcanary-{d.created:.3f}-{d.id}" for d in rows if d.progress is Progress.SENDING}
+                return []
+            return [loads(value, Delivery) for (value,) in db.execute("SELECT value FROM deliveries")]
+
+
+def under_way(state: Path) -> set[str]:
+    """The keys of what was being sent when the agent died: of them it can't know whether they arrived."""
+    return {f"mqcanary-{d.created:.3f}-{d.id}" for d in left_over(state) if d.progress is Progress.SENDING}
 
 
 @dataclass
@@ -166,7 +189,11 @@ def killed(scene: "Scene", kills: int, seed: int) -> tuple[Story, list[Life]]:
             story.go_on(fail_again=False)
             return story.told and agent.metric("mqcanary_deliveries") == 0
 
-        agent.wait_served(settled, "everything is told", 90)
+        try:
+            agent.wait_served(settled, "everything is told", 90)
+        except TimeoutError as late:
+            late.add_note(f"{story}\nin the agent's hands: {left_over(scene.folder / 'state')}")
+            raise
         assert agent.metric("mqcanary_alerts", phase="firing") == 0
         assert agent.stop() == 0
         check_log(agent)
