@@ -105,7 +105,8 @@ def _fits(check: "Check", address: "Address") -> None:
     Raises:
         ConfigError: the check does not judge such a resource.
     """
-    from checks.facts.target import KafkaFacts, SqsFacts
+    from checks.facts.of_kafka import KafkaFacts
+    from checks.facts.of_sqs import SqsFacts
 
     kafka = check.subject.kind in KafkaFacts.SUBJECTS
     scheme, kind = ("kafka", KafkaFacts) if kafka else ("sqs", SqsFacts)

@@ -3,6 +3,7 @@
 from checks.facts.address import Address
 from checks.facts.attendance import Attendance, Away
 from checks.facts.commits import Before, Commits, Pace, Standing
+from checks.facts.derived import facts_of
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import (
     NEVER,
@@ -31,9 +32,10 @@ from checks.facts.logs import Arrivals, Extent, Logs, TopicLogs, Windows
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.readers import Readers
 from checks.facts.rewinds import Rewind, Rewinds
+from checks.facts.settings import BrokerConfigs, TopicConfigs, Widths
 from checks.facts.sqs import Account, Queue, QueueSettings, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.storage import Disk, Disks, Moves, PartitionSizes
-from checks.facts.target import BrokerConfigs, Facts, Now, TopicConfigs, Widths, absence, facts_of
+from checks.facts.target import Facts, Now, absence
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [

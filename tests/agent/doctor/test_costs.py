@@ -13,7 +13,8 @@ from checks import all_checks
 from checks.check import Check
 from checks.evaluate import evaluate
 from checks.facts import History, KafkaSnapshot, Listing, Queue, Snapshot, SqsSnapshot, Unknown, Why, facts_of
-from checks.facts.target import KafkaFacts, SqsFacts
+from checks.facts.of_kafka import KafkaFacts
+from checks.facts.of_sqs import SqsFacts
 from tests.checks.examples import Example
 
 DENIED = Unknown(Why.DENIED, "taken away by the test", "grant it")
