@@ -327,7 +327,9 @@ class _Look:
     def why(self, alert: Alert) -> str:
         if self.report.unseen is not None:
             return self.report.unseen.detail
-        gap = self.report.gaps.get((alert.fingerprint.check, alert.fingerprint.address))
+        check, address = alert.fingerprint.check, alert.fingerprint.address
+        gaps = (self.report.gaps.get((check, where)) for where in (address, address.under(address.kind, "")))
+        gap = next(filter(None, gaps), None)
         return gap.unknown.detail if gap else "it is no longer listed, which proves nothing"
 
     def owner(self, address: Address) -> str:

@@ -77,7 +77,7 @@ class Agent:
 
 def cluster() -> Iterator[Snapshot]:
     """Three polls in peace, the one in which every topic loses its leader and the one after, two in which all are back."""
-    kafka = Kafka((), names("topic", MANY), at=START)
+    kafka = Kafka((), names("topic", MANY), at=START, lean=True)
     for poll, up in enumerate(((1, 2, 3), (1, 2, 3), (1, 2, 3), (2,), (2,), (1, 2, 3), (1, 2, 3))):
         kafka.up = frozenset(up)
         kafka.pass_time(START + EVERY * poll)

@@ -96,12 +96,13 @@ class _Results:
     speaking: Sequence[Address]
     """Those with a problem or a gap."""
     off: frozenset[Address]
-    asked: bool
-    """Some call asked a fact that is computed when it is asked for, or was not handed one."""
+    asked: Sequence[Address]
+    """Where a fact was asked that is computed when it is asked for, or was not handed."""
 
     def only(self, wanted: Callable[[Address], bool]) -> "_Results":
         kept = {address: one for address, one in self.all.items() if wanted(address)}
-        return replace(self, all=kept, speaking=[address for address in self.speaking if address in kept])
+        speaking, asked = ([address for address in some if address in kept] for some in (self.speaking, self.asked))
+        return replace(self, all=kept, speaking=speaking, asked=asked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,17 +301,17 @@ def _list_gaps(facts: Facts) -> Iterator[Gap]:
             yield Gap("", facts.address.under(kind, ""), unknown)
 
 
-_NONE = _Results({}, (), frozenset(), asked=False)
+_NONE = _Results({}, (), frozenset(), ())
 
 
 def _results(facts: Facts, check: Check, limits: Limits, previous: Report | None) -> _Results:
     """One check on every resource of its kind."""
     before = _NONE if previous is None else previous.judged.get(check.id, _NONE)
     same = previous is not None and previous.limits is limits
-    again = same and previous is not None and previous.look is facts.former and before is not _NONE and not before.asked
+    again = same and previous is not None and previous.look is facts.former and before is not _NONE
     # Most of a cluster stays as it is from look to look: then nothing of it is even asked for.
     if again and all(facts.same(kind) for kind in check.stable):
-        return before
+        return _again(facts, check, before) if before.asked else before
     judged: dict[Address, _Judged] = {}
     speaking: list[Address] = []
     off: list[Address] = []
@@ -326,8 +327,24 @@ def _results(facts: Facts, check: Check, limits: Limits, previous: Report | None
         result = judged[address] = _judge(check, bound, ruling, old)
         if result.problems or result.unknown is not None:
             speaking.append(address)
-    asked = any(not isinstance(one.bound[place], type) for place in check.lazy for one in judged.values())
-    return _Results(judged, speaking, frozenset(off), asked)
+    return _Results(judged, speaking, frozenset(off), _asked(check, judged))
+
+
+def _again(facts: Facts, check: Check, before: _Results) -> _Results:
+    """Only those that asked a fact which is another one now: all else that they took is as it was."""
+    old = {address: before.all[address] for address in before.asked}
+    new = {
+        address: _judge(check, tuple([facts.get(kind, address) for kind in check.facts]), one.ruling, one)
+        for address, one in old.items()
+    }
+    speaking = [address for address in before.speaking if address not in new]
+    speaking += [address for address, one in new.items() if one.problems or one.unknown is not None]
+    return _Results({**before.all, **new}, speaking, before.off, _asked(check, new))
+
+
+def _asked(check: Check, judged: Mapping[Address, _Judged]) -> list[Address]:
+    places = check.lazy
+    return [a for a, one in judged.items() if any(not isinstance(one.bound[place], type) for place in places)]
 
 
 def _judge(check: Check, bound: tuple[object, ...], ruling: Ruling, before: _Judged | None) -> _Judged:

@@ -17,6 +17,8 @@ from checks.wording import count, listed, printable, shown
 COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _MOST = 6
 """Lines of a list before it is cut."""
+_TOGETHER = 10
+"""The same, where the list is what the finding says of each resource."""
 
 
 def render(content: Content, width: int = 80) -> str:
@@ -141,8 +143,11 @@ def _joined(findings: Sequence[Finding], width: int, *, apart: bool) -> Iterator
     mark = click.style(f"{first.severity!s:<8}", fg=COLOURS[first.severity])
     yield f"{click.style(count(len(findings), kind), bold=True)}: {first.fingerprint.check}"
     yield from wrapped(check.doc.title, width, f"  {mark} ", 11)
-    for finding in findings:
+    named = findings if len(findings) <= _TOGETHER + 1 else findings[:_TOGETHER]
+    for finding in named:
         yield from wrapped(finding.summary, width, " " * 11 + "- ")
+    if left := len(findings) - len(named):
+        yield from wrapped(f"and {left:,} more (--format json names them all)", width, " " * 11 + "- ")
     yield from wrapped(f"The first of them: {first.fix.text}", width, " " * 11 + "fix   ")
     if first.fix.command:
         yield " " * 13 + f"$ {first.fix.command}"

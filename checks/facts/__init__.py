@@ -29,6 +29,7 @@ from checks.facts.kafka import (
 from checks.facts.lag import Lag, Late, Progress
 from checks.facts.letters import DeadLetterTopics, Letters
 from checks.facts.logs import Arrivals, Extent, Logs, TopicLogs, Windows
+from checks.facts.placement import Placement
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.readers import Readers
 from checks.facts.rewinds import Rewind, Rewinds
@@ -80,6 +81,7 @@ __all__ = [
     "Now",
     "Pace",
     "PartitionSizes",
+    "Placement",
     "Progress",
     "Queue",
     "QueueSettings",

@@ -23,6 +23,7 @@ from checks.facts.lag import Lag, Progress, progress_of
 from checks.facts.lags import answers_of, lags_of
 from checks.facts.letters import DeadLetterTopics
 from checks.facts.logs import Arrivals, Logs, TopicLogs
+from checks.facts.placement import Placement, placement_of
 from checks.facts.readers import Readers
 from checks.facts.rewinds import THREE_POLLS, Rewinds
 from checks.facts.settings import BrokerConfigs, TopicConfigs, Widths
@@ -32,7 +33,13 @@ from checks.facts.unknown import Listing, Unknown
 
 
 class KafkaFacts(Base):
-    SUBJECTS: Mapping[type, str] = {Cluster: "", Topic: "topics", Group: "groups", Sample: "topics"}
+    SUBJECTS: Mapping[type, str] = {
+        Cluster: "",
+        Topic: "topics",
+        PartitionSizes: "topics",
+        Sample: "topics",
+        Group: "groups",
+    }
     snapshot: KafkaSnapshot
 
     def __init__(self, snapshot: KafkaSnapshot, history: History, before: "KafkaFacts | None" = None) -> None:
@@ -44,9 +51,10 @@ class KafkaFacts(Base):
         self._configs = TopicConfigs(snapshot.topic_configs)
         self._former: Mapping[str, Lag] = {}
         self._measured: Mapping[str, PartitionSizes] | None = None
+        self._placed: Placement | None = None
         # Never the facts before themselves: they would hold those before them.
         if before is not None:
-            letters, widths, configs, lags, measured = before.kept()
+            letters, widths, configs, lags, measured, placed = before.kept()
             if snapshot.topic_configs is before.snapshot.topic_configs:
                 self._configs = configs
             if widths.like(snapshot.topics):
@@ -55,8 +63,9 @@ class KafkaFacts(Base):
             if letters.like(snapshot.topics, snapshot.groups):
                 self._letters = letters
             self._former = dict(_still(snapshot, old, lags))
-            if snapshot.storage is old.storage and _same(snapshot.topics.items, old.topics.items):
-                self._measured = measured
+            if _same(snapshot.topics.items, old.topics.items):
+                self._measured = measured if snapshot.storage is old.storage else None
+                self._placed = placed if snapshot.topics.blind == old.topics.blind else None
             self._before = before.look
             self._same = {
                 Cluster: snapshot.cluster is old.cluster,
@@ -70,6 +79,7 @@ class KafkaFacts(Base):
                 Lag: snapshot.groups.items is old.groups.items and self._former.keys() == lags.keys(),
                 Rewinds: self.put_back == before.put_back == frozenset(),
                 PartitionSizes: self._measured is not None,
+                Placement: self._placed is not None,
                 Sample: snapshot.samples is old.samples,
                 TopicLogs: not isinstance(snapshot.ends, Unknown) and not isinstance(old.ends, Unknown),
                 TopicConfigs: True,
@@ -79,7 +89,7 @@ class KafkaFacts(Base):
 
     def kept(self) -> "_Kept":
         """What the next look may take from this one."""
-        return _Kept(self._letters, self._widths, self._configs, self._lags, self._measured)
+        return _Kept(self._letters, self._widths, self._configs, self._lags, self._measured, self._placed)
 
     @property
     def unseen(self) -> Unknown | None:
@@ -92,6 +102,8 @@ class KafkaFacts(Base):
         }
 
     def named(self, kind: type) -> Iterator[Address]:
+        if kind is PartitionSizes and isinstance(self.snapshot.storage, Unknown):
+            return
         if kind is not Sample:
             yield from super().named(kind)
         elif not isinstance(samples := self.snapshot.samples, Unknown):
@@ -99,8 +111,12 @@ class KafkaFacts(Base):
                 yield self.address.under("topics", name)
 
     def unasked(self, kind: type) -> tuple[str, Unknown] | None:
-        """Thousands of topics that nobody wanted sampled are one gap for each check, not one for each topic."""
-        topics, samples = self.snapshot.topics.items, self.snapshot.samples
+        """Thousands of topics that nobody wanted sampled, or whose bytes no broker tells, are one gap for each check, not one
+        for each topic.
+        """
+        topics, samples, storage = self.snapshot.topics.items, self.snapshot.samples, self.snapshot.storage
+        if kind is PartitionSizes and topics and isinstance(storage, Unknown):
+            return "topics", storage
         if kind is not Sample or not topics:
             return None
         if isinstance(samples, Unknown):
@@ -188,6 +204,11 @@ class KafkaFacts(Base):
         topic = in_snapshot(self.snapshot.topics.items, name, "topic")
         return topic if isinstance(topic, Unknown) else self._measured[name]
 
+    def _placement(self, _: str) -> Placement:
+        if self._placed is None:
+            self._placed = placement_of(self.snapshot.topics)
+        return self._placed
+
     @cached_property
     def _moves(self) -> Moves | Unknown:
         moves = self.snapshot.reassignments
@@ -197,6 +218,7 @@ class KafkaFacts(Base):
         Now: Base.now,
         Disks: _disks,
         PartitionSizes: _sizes,
+        Placement: _placement,
         Moves: lambda self, _: self._moves,
         Cluster: lambda self, _: self.snapshot.cluster,
         Topic: lambda self, name: in_snapshot(self.snapshot.topics.items, name, "topic"),
@@ -225,6 +247,7 @@ class _Kept(NamedTuple):
     configs: TopicConfigs
     lags: Mapping[str, Lag | Unknown]
     measured: Mapping[str, PartitionSizes] | None
+    placed: Placement | None
 
 
 def _same(new: Mapping[str, object], old: Mapping[str, object]) -> bool:

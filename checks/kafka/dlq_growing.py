@@ -31,7 +31,8 @@ def dlq_growing(
         `patterns`, with {topic} and {group}. Ten times as many in the window are told again.
     Silent when: nothing arrives, however much lies there (dlq-unread speaks of that); a group has worked off as many of
         the records that lay there before: what is put back to its source and fails again is no news; the topic was
-        created again. Until history reaches back over `window`, nothing that arrives is a gap.
+        created again. What a topic holds when it is first seen is not counted, as nobody saw it arrive: where brokers create
+        a topic with its first letter, the second is told. A history shorter than `window` without arrivals is a gap.
     Source: article S496, dead letters; Kafka Connect and Spring Kafka write each record that they give up to such a topic.
     """
     found = letters.of(topic.name, patterns)

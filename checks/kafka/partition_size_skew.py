@@ -10,8 +10,8 @@ from checks.wording import bytesize, listed, shell, shown
 
 @check(kind=Kind.CONDITION, severity=Severity.WARNING, after=minutes(15), clear={"factor": 0.9, "least": 0.9})
 def partition_size_skew(
-    topic: Topic,
     sizes: PartitionSizes,
+    topic: Topic,
     config: TopicConfig | Unknown,
     *,
     factor: float = 3.0,

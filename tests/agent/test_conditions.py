@@ -189,6 +189,25 @@ def test_a_group_whose_records_will_soon_be_deleted(cluster: SimulatedCluster) -
     }
 
 
+def test_leaders_that_did_not_come_back_after_a_restart(cluster: SimulatedCluster) -> None:
+    with cluster.lock:
+        for n in range(6):
+            cluster.model.add_topic(f"more-{n}", 3, 3)
+        cluster.model.fence(2)
+    host, port = cluster.bootstrap.split(",")[0].split(":")
+    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions([], Limits()))
+    away = collector.collect(None, 5.0)
+    with cluster.lock:
+        cluster.model.unfence(2)
+    assert found([away], "kafka/broker-imbalance") == {}
+    assert found([collector.collect(away, 5.0)], "kafka/broker-imbalance") == {
+        (
+            "kafka/broker-imbalance",
+            "",
+        ): "broker 3 leads 15 of 23 partitions, 1.96 times the mean of 3 brokers; broker 2 the fewest, 0"
+    }
+
+
 def test_a_queue_that_grows_and_one_that_is_worked_off(aws: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

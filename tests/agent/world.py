@@ -69,6 +69,8 @@ class Kafka:
     rate: float = 1.0
     speed: float = 10.0
     at: float = 0.0
+    lean: bool = False
+    """Partition 0 of every topic has its first replica on broker 1; else they go round the brokers."""
     up: frozenset[int] = frozenset(BROKERS)
     """The brokers that are."""
     answers: bool = True
@@ -155,9 +157,8 @@ class Kafka:
         return self._described[self.up]
 
     def _topic(self, name: str) -> Topic:
-        replicas = tuple(
-            tuple((p + i) % len(BROKERS) + 1 for i in range(len(BROKERS))) for p in range(self.width_of[name])
-        )
+        first, count = 0 if self.lean else self.place[name].start, len(BROKERS)
+        replicas = tuple(tuple((first + p + i) % count + 1 for i in range(count)) for p in range(self.width_of[name]))
         alive = tuple(tuple(b for b in brokers if b in self.up) for brokers in replicas)
         quorum = len(self.up) >= 2  # min.insync.replicas: a single one that came back leads what it led before
         leader = tuple(

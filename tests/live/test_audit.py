@@ -87,7 +87,7 @@ def test_checks_fire_and_stay_silent_on_real_resources(kafka3: KafkaCluster, fre
         kafka3.bootstrap,
         {
             good: spec,
-            f"{good}.dlq": spec,
+            f"{good}.dlq": seed.TopicSpec(2, 3, {"min.insync.replicas": "2", "retention.ms": "1209600000"}),
             bad: seed.TopicSpec(1, 3, {"min.insync.replicas": "1"}),
             lone: seed.TopicSpec(1, 1),
         },

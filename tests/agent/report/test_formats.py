@@ -220,6 +220,16 @@ def test_a_check_that_found_nothing_is_one_passed_case() -> None:
     assert [case.attrib["name"] for case in root.iter("testcase")] == ["2 resources judged, nothing found"]
 
 
+@pytest.mark.parametrize(("queues", "lines"), [(1000, 11), (12, 11), (11, 11), (2, 2)])
+def test_a_list_of_the_same_finding_is_cut_on_a_terminal(queues: int, lines: int) -> None:
+    found = sqs(*(queue(f"orders-{number:04}") for number in range(queues)))
+    told = text.render(Content(auditing.audit([found], auditing.chosen_checks(("sqs/tls-not-forced",)), Limits())))
+    assert f"{queues:,} queues: sqs/tls-not-forced" in click.unstyle(told)
+    items = [line.strip() for line in told.splitlines() if line.startswith(" " * 11 + "- ")]
+    assert len(items) == lines
+    assert (items[-1] == f"- and {queues - 10:,} more (--format json names them all)") == (queues > 11)
+
+
 def test_a_comment_has_room_for_the_worst_and_counts_the_rest() -> None:
     names = [f"orders-{number}" for number in range(900)]
     limits = Limits([Override(Pattern(), "sqs/encryption-off", severity=Severity.CRITICAL)])

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from checks.check import Severity
+from checks.evaluate import Verdict
 from checks.facts import History, KafkaSnapshot, PartitionSizes, Storage, Unknown, Why, facts_of
 from checks.kafka.partition_size_skew import partition_size_skew as check
 from checks.limits import Limits, Override
@@ -111,3 +112,16 @@ def test_the_same_storage_and_topics_give_the_very_same_sizes() -> None:
     assert facts_of(second, history, before).get(PartitionSizes, address) is told
     third = replace(second, storage=dict(second.storage))  # type: ignore[arg-type]
     assert facts_of(third, history, before).get(PartitionSizes, address) is not told
+
+
+def test_where_no_disk_is_told_it_is_one_gap_for_all_topics() -> None:
+    hole = Unknown(Why.DENIED, "DescribeLogDirs: CLUSTER_AUTHORIZATION_FAILED", "grant DESCRIBE on the cluster")
+    firing = judge(check, FIRING[0])
+    (mark,) = firing.findings
+    blind = replace(kafka([topic("orders", 4), topic("bills", 3)]), storage=hole)
+    report = judge(check, Example("denied", (blind,)), previous=firing)
+    assert not report.findings
+    assert [(gap.address.kind, gap.address.name, gap.unknown) for gap in report.gaps.values() if gap.check] == [
+        ("topics", "", hole)
+    ]
+    assert report.verdict(mark) is Verdict.UNKNOWN
