@@ -73,6 +73,14 @@ ROWS = (
         {DEV: Told("it is true on the broker of a cluster of one")},
     ),
     Row(
+        "kafka/broker-imbalance",
+        {
+            CLUSTER: Told("it leads one topic, of many partitions, on one broker"),
+            "bad-crowd": Topic(15, replicas=(1, 2, 3)),
+        },
+        {DEV: Told("one broker leads everything, since there is no other")},
+    ),
+    Row(
         "kafka/flush-interval-set",
         {"bad-flush": Topic(config={"flush.messages": "10"})},
         {"fine-flush": Topic(config={"flush.messages": "10"}, dev=True)},
@@ -288,7 +296,7 @@ ROWS = (
     ),
     Row(
         "kafka/tiny-batches",
-        {"bad-records-tiny": keyed(700, by="pairs")},
+        {"bad-records-tiny": Topic(3, holds=(Records(700, EVEN), Records(40, EVEN, "new {i}", by="pairs")))},
         {"fine-records-slow": keyed(8, by="singles")},
         limits={"per_second": 0.5},
     ),
@@ -392,7 +400,7 @@ ROWS = (
 BY_STUB = ("sqs/dlq-type-mismatch",)
 """No server takes these: what was recorded is altered, and judged again."""
 
-NOT_YET: tuple[str, ...] = ("kafka/broker-imbalance",)
+NOT_YET: tuple[str, ...] = ()
 """Checks that have no row."""
 
 ORDER_DOES_NOT_MATTER = ("fine-short.fifo", "fine-kind.fifo")

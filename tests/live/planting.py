@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from typing import Any, Self, TypeVar
 
 from confluent_kafka import Producer
@@ -118,6 +119,8 @@ class Estate:
         self._clusters = {False: cluster, True: dev}
         self._sqs = sqs.client()
         self._things: dict[str, Thing] = {}
+        self._turns = count()
+        self._producers: dict[tuple[bool, str], Producer] = {}
         self._members: dict[str, Member] = {}
         self._at: dict[str, dict[int, int]] = {}
         self._urls: dict[str, str] = {}
@@ -165,18 +168,15 @@ class Estate:
                 self._send(name, queue.last)
                 self._flickered.add(name)
 
-    def in_step(self, brokers: int) -> None:
-        """Wait until every partition of the cluster has a copy in step on each of its brokers."""
-        cluster = self._clusters[False]
+    def settle(self) -> None:
+        """Wait until every replica is in step, and each partition led by the first of them: a broker came back."""
 
-        def whole() -> bool:
-            seen = cluster.metadata()
-            partitions = [p for topic in seen.topics.values() for p in topic.partitions.values()]
-            return len(seen.brokers) == brokers and all(
-                p.leader >= 0 and len(p.isrs) == len(p.replicas) for p in partitions
-            )
+        def settled() -> bool:
+            seen = self._clusters[False].metadata().topics.values()
+            partitions = [p for topic in seen for p in topic.partitions.values()]
+            return all(p.leader == p.replicas[0] and len(p.isrs) == len(p.replicas) for p in partitions)
 
-        until(whole, f"{brokers} brokers are in step")
+        until(settled, "every replica is in step, and the first of them leads")
 
     # ── Kafka ──
 
@@ -186,7 +186,9 @@ class Estate:
             if not mine:
                 continue
             with seed.admin(cluster.bootstrap) as client:
-                made = client.create_topics([_new(name, topic) for name, topic in mine.items()], operation_timeout=30)
+                made = client.create_topics(
+                    [self._new(name, topic) for name, topic in mine.items()], operation_timeout=30
+                )
                 for future in made.values():
                     future.result(60)
                 self._lent += mine if dev else ()
@@ -200,19 +202,24 @@ class Estate:
 
                 until(led, f"{len(mine)} topics are led and in sync")
 
+    def _new(self, name: str, topic: Topic) -> NewTopic:
+        """By itself Kafka begins each topic at a broker that it draws: by chance one would lead too much."""
+        config = {"min.insync.replicas": "1" if topic.dev else "2", **topic.config}
+        places = [list(topic.replicas)] * topic.partitions
+        if not topic.replicas:
+            brokers = list(self._clusters[topic.dev].brokers)
+            turns = [next(self._turns) % len(brokers) for _ in range(topic.partitions)]
+            places = [brokers[turn:] + brokers[:turn] for turn in turns]
+        return NewTopic(name, topic.partitions, replica_assignment=places, config=config)
+
     def _write(self, records: Mapping[str, tuple[Records, ...]]) -> None:
         """Every delivery is checked."""
         failed: list[str] = []
         topics = _all(self._things, Topic)
-        producers: dict[tuple[bool, str], Producer] = {}
         now = round(1000 * time.time())
         for name, many in records.items():
             for one in many:
-                place = topics[name].dev, one.by
-                if place not in producers:
-                    servers = {"bootstrap.servers": self._clusters[place[0]].bootstrap, "acks": "all", "log_level": 0}
-                    producers[place] = Producer(servers | PRODUCERS[one.by])
-                producer, written = producers[place], now - round(1000 * one.age)
+                producer, written = self._producer(topics[name].dev, one.by), now - round(1000 * one.age)
                 for i in range(one.n):
                     for partition in one.partitions:
                         producer.produce(
@@ -223,16 +230,25 @@ class Estate:
                             timestamp=written + i // 100,
                             on_delivery=lambda error, _: failed.append(str(error)) if error else None,
                         )
-        left = sum(producer.flush(30) for producer in producers.values())
+        left = sum(producer.flush(30) for producer in self._producers.values())
         if left or failed:
             raise RuntimeError(f"{left} records are under way and {len(failed)} failed: {failed[:1]}")
+
+    def _producer(self, dev: bool, by: str) -> Producer:
+        if (dev, by) not in self._producers:
+            servers = {"bootstrap.servers": self._clusters[dev].bootstrap, "acks": "all", "log_level": 0}
+            self._producers[dev, by] = Producer(servers | PRODUCERS[by])
+        return self._producers[dev, by]
 
     def _gather(self, groups: Mapping[str, Group]) -> None:
         """The first members join at the same time, the others when every group has its coordinator."""
         servers = self._clusters[False].bootstrap
-        first = {name: Member(servers, name, group.topic) for name, group in groups.items() if group.members}
+        calm = {"fetch.wait.max.ms": 2000}  # they only have to be there
+        first = {
+            name: Member(servers, name, group.topic, config=calm) for name, group in groups.items() if group.members
+        }
         more = [
-            Member(servers, name, group.topic, partitions=0)
+            Member(servers, name, group.topic, partitions=0, config=calm)
             for name, group in groups.items()
             for _ in range(1, group.members)
         ]
@@ -285,15 +301,6 @@ def arn(queue: str) -> str:
 
 def _all(things: Things, kind: type[T]) -> dict[str, T]:
     return {name: thing for name, thing in things.items() if isinstance(thing, kind)}
-
-
-def _new(name: str, topic: Topic) -> NewTopic:
-    config = {"min.insync.replicas": "1" if topic.dev else "2", **topic.config}
-    if topic.replicas:
-        return NewTopic(
-            name, topic.partitions, replica_assignment=[list(topic.replicas)] * topic.partitions, config=config
-        )
-    return NewTopic(name, topic.partitions, 1 if topic.dev else 3, config=config)
 
 
 def _attributes(name: str, queue: Queue) -> dict[str, str]:

@@ -35,6 +35,9 @@ from tests.live.planted import (
 from tests.live.planting import Estate, arn
 from tests.live.sqs import REGION, SqsServer
 
+SOON = {"leader.imbalance.check.interval.seconds": "1"}
+"""After which a broker that came back leads again what it led."""
+
 Found = set[tuple[str, str]]
 """Check, and the name of what it speaks of."""
 
@@ -87,7 +90,7 @@ def audits(
     off, on = ({"auto.create.topics.enable": value} for value in ("false", "true"))
     with (
         pytest.MonkeyPatch.context() as patch,
-        KafkaCluster(3, racks=("a", "a", "b"), properties=off) as cluster,
+        KafkaCluster(3, racks=("a", "a", "b"), properties=off | SOON) as cluster,
         Estate(cluster, kafka, sqs_server) as estate,
     ):
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -124,8 +127,8 @@ def audits(
         cluster.stop_broker(DEAD)
         cluster.configure(DEAD, on)
         cluster.start_broker(DEAD)
+        estate.settle()
         estate.plant(faults)
-        estate.in_step(3)
         told = audit("bad", POLLS, "sound-*", "fine-*", "bad-*")
         altered = altered_audit(folder)
 
