@@ -167,6 +167,7 @@ def test_each_right_unlocks_what_the_readme_says(
     may(ResourceType.TOPIC, topic, AclOperation.DESCRIBE)
     of_settings = ("flush-interval-set", "min-insync-unsafe", "retention-infinite", "unclean-election-enabled")
     settings = {(f"kafka/{check}", topic, "denied") for check in of_settings}
+    settings.add(("kafka/lag-near-retention", group, "denied"))
     cluster.add(("kafka/partition-size-skew", "", "denied"))
     assert look() == ({"topics": 1, "groups": 1}, {lagging}, cluster | settings)
 
