@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from cheroot.errors import FatalSSLAlert
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 from flask import Flask
@@ -23,6 +25,9 @@ from agent.secret import Secret
 
 STOP = 0.9
 """Seconds that `stop` takes at most."""
+
+_CLIENTS = (ssl.SSLError, ConnectionError, TimeoutError)
+"""What is raised over a client that speaks no TLS, goes away or says nothing; the pages' own errors never come so far."""
 
 log = structlog.get_logger("web")
 
@@ -57,10 +62,8 @@ class _Server(Server):
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         """What clients do wrong is nobody's business, what we do wrong is."""
-        if level >= logging.ERROR:
+        if level >= logging.ERROR and not isinstance(sys.exception(), _CLIENTS):
             log.error("listener", detail=msg, exc_info=traceback)
-        else:
-            log.debug("listener", detail=msg)
 
 
 class Listener:
@@ -143,7 +146,10 @@ class _Tls(BuiltinSSLAdapter):
     """Shakes hands in the worker: in cheroot's own loop a client that says nothing would hold up everybody else."""
 
     def wrap(self, sock: Any) -> tuple[ssl.SSLSocket, dict[str, Any]]:
-        wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        try:
+            wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        except OSError as error:  # it has gone already
+            raise FatalSSLAlert(str(error)) from error
         return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 

@@ -3,14 +3,17 @@
 import http.client
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from structlog.testing import capture_logs
 
 from agent.errors import ConfigError
 from agent.metrics import Exposition, Options
@@ -183,6 +186,22 @@ def test_a_client_that_never_shakes_hands_holds_up_nobody(serve: Serve, certs: C
         assert ask(server, "/healthz", tls=trusting(certs.ca)).status == 200
         assert time.monotonic() - start < 5
         stop_in_a_second(server)
+
+
+def test_who_speaks_no_tls_leaves_no_line(serve: Serve, certs: Certs) -> None:
+    server = serve(options=WebOptions(certificate=certs.server_keystore, threads=1, timeout=0.2))
+    with capture_logs() as lines:
+        for said in (b"GET / HTTP/1.1\r\n\r\n", b"\0\1\2garbage" * 9, b"SSH-2.0-x\r\n", b"\x16\x03\x01"):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client, suppress(ConnectionError):
+                client.sendall(said)
+                client.recv(100)
+        with socket.create_connection(("127.0.0.1", server.port)) as client:  # gone before anybody looks: a reset
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(b"x")
+        with pytest.raises(ssl.SSLCertVerificationError):
+            ask(server, "/healthz", tls=trusting(certs.stranger_ca))
+        assert ask(server, "/healthz", tls=trusting(certs.ca)).status == 200  # one thread: the others are over
+    assert lines == []
 
 
 def test_stops_while_a_tls_client_has_stopped_reading(serve: Serve, certs: Certs) -> None:
