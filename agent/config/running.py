@@ -1,17 +1,18 @@
 """What the daemon is told beside its targets: whom to tell, how patiently, where to keep its state and to listen."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema, model_validator
 
 from agent.config.reading import quoted
 from agent.config.section import Resources, Section, url
-from agent.config.values import Deadline, Duration, File, Level, SecretText, Text, number
+from agent.config.values import DURATION_SCHEMA, Duration, File, Level, SecretText, Text, number
 from agent.config.values import duration as read_duration
 from agent.config.values import path as read_path
 from agent.config.values import text as read_text
@@ -23,6 +24,8 @@ from checks.pattern import Pattern
 
 Origin = Callable[[tuple[str | int, ...]], str]
 """From a place in the document to `mqcanary.yaml:12`."""
+_CHANNEL: Final = re.compile(r"#[^\s#]+|[CDGUW][A-Z0-9]{7,}")
+"""As Slack takes it: a name, or the id of a channel or of somebody."""
 
 
 def _clock(value: object) -> time:
@@ -71,6 +74,9 @@ def _destinations(value: object) -> tuple[str, ...]:
         sink, colon, place = one.partition(":")
         if not (one == CONSOLE or (sink in {"slack", "webhook"} and colon and place)):
             raise ValueError(f"{quoted(one)} is no destination; write slack:#channel, webhook:NAME or console")
+        if sink == "slack" and not _CHANNEL.fullmatch(place):
+            name = place.lstrip("#@") or "channel"
+            raise ValueError(f"{quoted(one)} is no channel; write slack:#{name}, or an id as slack:C0123456789")
     return found
 
 
@@ -78,6 +84,23 @@ def _place(value: str) -> str:
     if value and not _destinations(value):
         raise ValueError("no destination")
     return value
+
+
+def _address(value: object) -> object:
+    """What stands there itself; a variable or a file is read when it is called."""
+    if isinstance(value, str) and not value.startswith("${") and not re.match(r"https?://[^\s/]", value):
+        # Not quoted but for its scheme: it is a secret.
+        scheme, there, _ = value.partition("://")
+        told = f"a {quoted(scheme)} address can't be called" if there and scheme.isalpha() else "not a URL"
+        raise ValueError(f"{told}; write https://..., ${{NAME}} or {{file: path}}")
+    return value
+
+
+def _beats(value: object) -> timedelta:
+    length = read_duration(value)
+    if not timedelta(0) < length <= timedelta(days=1):
+        raise ValueError(f"{quoted(str(value))} is no interval; write 1m, or anything above 0s up to 1d")
+    return length
 
 
 def _port(value: object) -> tuple[str, int]:
@@ -99,6 +122,8 @@ Repeat = Annotated[
     PlainValidator(_repeat),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
 ]
+SecretAddress = Annotated[SecretText, BeforeValidator(_address)]
+Interval = Annotated[timedelta, PlainValidator(_beats), WithJsonSchema(DURATION_SCHEMA)]
 Count = Annotated[int, PlainValidator(number), WithJsonSchema({"type": "integer", "minimum": 1})]
 StateFolder = Annotated[
     Path | None, PlainValidator(read_path), WithJsonSchema({"type": "string", "minLength": 1, "format": "path"})
@@ -117,7 +142,7 @@ class SlackSection(Section):
 class WebhookSection(Section):
     """An incoming webhook: it can post, not edit."""
 
-    url: SecretText
+    url: SecretAddress
     """Its address, which is a secret."""
 
 
@@ -247,9 +272,9 @@ class ApiSection(_TlsSection):
 class HeartbeatSection(Section):
     """A dead man's switch: called while everything works."""
 
-    url: SecretText
+    url: SecretAddress
     """What is called while judging and telling both get on."""
-    every: Deadline = timedelta(minutes=1)
+    every: Interval = timedelta(minutes=1)
     """How often."""
 
 

@@ -42,14 +42,18 @@ def _notes(row: Row, now: float) -> Iterator[str]:
     else:
         yield f"{clock(row['since'], now)} to {clock(ended, now)} ({span(ended - row['since'])}){owner}"
     if row["frozen"]:
-        why = f": {line(row['frozen']['why'])}" if row["frozen"]["why"] else ""
-        yield f"cannot be observed since {clock(row['frozen']['since'], now)}{why}"
+        yield _unobserved(row, now)
     if row["unstable"]:
         yield "comes and goes"
     if row["acknowledged"]:
         yield f"acknowledged{_by(row['acknowledged'], 'note', now)}"
     if row["silenced"]:
         yield f"silenced{_by(row['silenced'], 'comment', now)}"
+
+
+def _unobserved(row: Row, now: float) -> str:
+    why = f": {line(row['frozen']['why'])}" if row["frozen"]["why"] else ""
+    return f"cannot be observed since {clock(row['frozen']['since'], now)}{why}"
 
 
 def _by(row: Row, remark: str, now: float) -> str:
@@ -154,4 +158,5 @@ def change(word: str, row: Row, at: float) -> str:
     severity = Severity[row["severity"].upper()]
     mark = click.style(f"{row['severity']:<8}", fg=None if row["phase"] in CLOSED else COLOURS[severity])
     head = f"{_exact(at)}  {mark} {click.style(word, bold=True)}  {shown(row['id'])}"
-    return f"{head}  {shown(row['check'])} {row['resource']}  {line(row['summary'])}"
+    unsure = f"  ({_unobserved(row, at)})" if row["frozen"] else ""  # the summary is of then
+    return f"{head}  {shown(row['check'])} {row['resource']}  {line(row['summary'])}{unsure}"

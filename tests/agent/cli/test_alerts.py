@@ -199,7 +199,9 @@ def test_in_a_pipe_each_change_is_a_line(tmp_path: Path) -> None:
             (state_of(replace(one, phase=Phase.GONE, ended=now)), ["no longer listed  d4e5f6"]),
         ):  # fmt: skip
             publish(tmp_path, state, now)
-            assert until(process, *texts).count("\n") == len(texts)
+            told = until(process, *texts)
+            assert told.count("\n") == len(texts)
+            assert told.count("  (cannot be observed since ") == (len(texts) if state.alerts["a1b2c3"].frozen else 0)
         process.send_signal(signal.SIGINT)
         assert ended(process) == (0, "")
         assert process.stdout is not None

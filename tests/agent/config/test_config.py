@@ -196,6 +196,22 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
             ['2: kafka[0].deadline: "30" is not a duration; write 30s or 30m'],
         ),
         ("kafka:\n- {bootstrap: k:1, deadline: 0s}", ['2: kafka[0].deadline: "0s" is no deadline; write 30s or 2m']),
+        (
+            "heartbeat: {url: 'ftp://x/secret'}",
+            ['1: heartbeat.url: a "ftp" address can\'t be called; write https://..., ${NAME} or {file: path}'],
+        ),
+        (
+            "webhooks: {a: {url: hooks/secret}}",
+            ["1: webhooks.a.url: not a URL; write https://..., ${NAME} or {file: path}"],
+        ),
+        (
+            "heartbeat: {url: 'https://x', every: 0s}",
+            ['1: heartbeat.every: "0s" is no interval; write 1m, or anything above 0s up to 1d'],
+        ),
+        (
+            "slack: {token: x}\nroute: {to: [slack:on-call, 'slack:#ok', slack:C0123456789]}",
+            ['2: route.to: "slack:on-call" is no channel; write slack:#on-call, or an id as slack:C0123456789'],
+        ),
         ("kafka: {bootstrap: k:1}", ["1: kafka: not a list; begin each entry with -"]),
         ("kafka: [k:1]", ["1: kafka[0]: not a mapping; write keys below it, indented"]),
         ("sqs:\n- prefix: a", ["2: sqs[0].region: missing; write it"]),
