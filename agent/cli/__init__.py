@@ -3,8 +3,11 @@
 import errno
 import gc
 import os
+import select
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -29,10 +32,29 @@ _COMMANDS = {
 }
 
 
+@contextmanager
+def _read_enough() -> Iterator[None]:
+    """Ends well where `| head` has gone: click would end with 1. Other pipes that break, as a connection, are not meant."""
+    try:
+        yield
+    except BrokenPipeError:
+        look = select.poll()
+        look.register(sys.stdout.fileno(), 0)
+        if look.poll(0):  # it says nothing but that the other end is gone
+            sys.stdout = None
+            sys.exit(0)
+        raise
+
+
 class _Lazy(click.Group):
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        with _read_enough():  # --help and --version print here
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _read_enough():
+                return super().invoke(ctx)
         except KeyboardInterrupt:  # a shell tells by the code that it was Ctrl-C, and ends its loop
             sys.exit(128 + signal.SIGINT)
 
@@ -106,9 +128,6 @@ def main() -> None:
     except MqcanaryError as error:
         click.echo(f"mqcanary: {error}", err=True)
         sys.exit(2)
-    except BrokenPipeError:  # `| head` has read enough
-        sys.stdout = None
-        sys.exit(0)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

@@ -30,13 +30,14 @@ def command(*, config: Path | None, state: Path | None, scope: tuple[str, ...], 
     again, and a bad one is refused while the old one goes on. Alerts, silences, messages under way and an hour of
     history are kept in the state directory and survive whatever happens to the process.
 
-    With --scope it is the sidecar of one application: names are asked for without listing anything, so that DESCRIBE
-    on those groups and topics is enough, and it serves metrics only unless the configuration has a route.
+    With --scope it is the sidecar of one application, and serves metrics only unless the configuration has a route.
+    Names are asked for by name, so that DESCRIBE on those groups and topics is enough; a glob, as 'queues/invoices*',
+    needs the right to list its kind.
 
     \b
     mqcanary config init
     mqcanary run --config mqcanary.yaml --state /var/lib/mqcanary
-    mqcanary run --config mqcanary.yaml --scope groups/payments-app --scope 'queues/invoices*'
+    mqcanary run --config mqcanary.yaml --scope groups/payments-app --scope queues/invoices
     """  # noqa: D301 - \b is click's own mark
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end what has only begun to start
     # structlog would load it (10 MB) for tracebacks that show local variables, and secrets are among them.
