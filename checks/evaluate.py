@@ -344,6 +344,8 @@ def _again(facts: Facts, check: Check, before: _Results) -> _Results:
 
 def _asked(check: Check, judged: Mapping[Address, _Judged]) -> list[Address]:
     places = check.lazy
+    if not places:
+        return []
     return [a for a, one in judged.items() if any(not isinstance(one.bound[place], type) for place in places)]
 
 
