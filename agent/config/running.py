@@ -270,10 +270,10 @@ class ApiSection(_TlsSection):
 
 
 class HeartbeatSection(Section):
-    """A dead man's switch: called while everything works."""
+    """A dead man's switch: called while everything works, and not while a message has waited for more than 5 minutes, or lies parked."""
 
     url: SecretAddress
-    """What is called while judging and telling both get on."""
+    """What is called while looking, judging and telling get on: no message waits for more than 5 minutes, none is parked but tests."""
     every: Interval = timedelta(minutes=1)
     """How often."""
 

@@ -10,10 +10,10 @@ import structlog
 from agent.config.running import HeartbeatSection
 from agent.errors import MqcanaryError
 from agent.view import View
-from alerts.model import Progress
+from alerts.model import Delivery, Progress, State, Subject
 from checks.wording import span
 
-STUCK = 600.0
+STUCK = 300.0
 """Seconds that a message may wait before the heartbeat stops: something is wrong with the telling."""
 IDLE = 60.0
 """Seconds that nothing may have been judged for, at least; twice the time between two looks where that is more."""
@@ -37,9 +37,19 @@ def trouble(view: View, patience: Mapping[str, float], now: float) -> str:
         if now - looked[place] > max(IDLE, 2 * view.every) + most:
             return f"{place} was last looked at {span(now - looked[place])} ago"
     for delivery in view.state.deliveries.values():
-        if delivery.progress is not Progress.PARKED and now - delivery.created > STUCK:
-            return f"a message to {delivery.destination} has waited for {span(now - delivery.created)}"
+        if why := _untold(delivery, view.state, now):
+            return why
     return ""
+
+
+def _untold(delivery: Delivery, state: State, now: float) -> str:
+    if delivery.progress is Progress.PARKED:
+        thread = state.threads.get(delivery.thread)
+        tested = thread is not None and thread.subject is Subject.TEST  # whoever asked for it knows
+        return "" if tested else f"a message to {delivery.destination} was refused, and is parked"
+    # What is gathered waits on purpose; what failed once has waited all along.
+    since = delivery.created if delivery.error else max(delivery.created, delivery.not_before)
+    return f"a message to {delivery.destination} has waited for {span(now - since)}" if now - since > STUCK else ""
 
 
 def beat(stopping: threading.Event, section: Callable[[], HeartbeatSection | None], trouble: Callable[[], str]) -> None:

@@ -13,7 +13,7 @@ from agent.daemon.heartbeat import IDLE, STUCK, beat, trouble
 from agent.demo.cluster import SimulatedCluster
 from agent.demo.slack import FakeSlack
 from agent.view import View
-from alerts.model import Delivery, Op, Progress, State
+from alerts.model import Delivery, Op, Progress, State, Subject, Thread
 from tests.agent.daemon.harness import Agent
 from tests.agent.daemon.scene import configuration
 from tests.agent.metrics.views import target, view
@@ -96,8 +96,23 @@ def test_a_message_that_can_not_be_told() -> None:
     stuck = replace(well(state=waiting()), judged=late)
     assert trouble(stuck, {}, late).startswith("a message to slack:#ops has waited for ")
     assert trouble(replace(stuck, state=waiting(Progress.SENDING)), {}, late)
-    # Somebody has to look at a parked one, and does: it is a metric, and on the page.
-    assert trouble(replace(stuck, state=waiting(Progress.PARKED)), {}, late) == ""
+    assert trouble(replace(stuck, judged=late - 2), {}, late - 2) == "", "it may be slow"
+
+
+def test_a_message_that_was_refused_for_good_unless_it_is_a_test() -> None:
+    parked = waiting(Progress.PARKED)
+    assert trouble(well(state=parked), {}, AT) == "a message to slack:#ops was refused, and is parked"
+    for subject, why in ((Subject.TEST, ""), (Subject.ALERT, "a message to slack:#ops was refused, and is parked")):
+        threads = {"1": Thread("1", subject, "slack:#ops", AT)}
+        assert trouble(well(state=replace(parked, threads=threads)), {}, AT) == why
+
+
+def test_what_is_gathered_waits_on_purpose_and_what_failed_does_not() -> None:
+    at = AT + STUCK + 1
+    (delivery,) = waiting().deliveries.values()
+    for error, why in (("", ""), ("channel_not_found", "a message to slack:#ops has waited for 5 min 1 s")):
+        later = replace(delivery, not_before=at + 60, error=error)
+        assert trouble(replace(well(state=State(deliveries={"1": later})), judged=at), {}, at) == why
 
 
 def test_it_is_called_again_and_again_until_something_is_wrong_and_after_it(called: Called) -> None:
