@@ -68,7 +68,7 @@ def printed(what: What, found: Shown, form: str) -> None:
 def asked(door: Door, wish: Mapping[str, str | None], names: Mapping[str, str], form: str = "text") -> None:
     """Asks for something and prints what became of it; `names` are those of the command line for what is asked.
 
-    Exit codes: 1 it was obeyed, and what was wanted did not come of it.
+    Exit codes: 1 what was wanted did not come of it.
     """
     try:
         answer = door.ask({"by": me(), **{key: value for key, value in wish.items() if value is not None}})

@@ -30,7 +30,8 @@ def test(*, route: str | None, form: str, **door: Any) -> None:
     mqcanary notify test --route 'slack:#payments' --config mqcanary.yaml
     mqcanary notify test --route mqcanary.yaml:14 --config mqcanary.yaml
 
-    Exit codes: 0 it was told everywhere; 1 it was not.
+    Exit codes: 0 it was told everywhere; 1 it was not: refused, no answer yet, no agent runs (then it is kept until one
+    does), or the agent only observes (mode: observe).
     """  # noqa: D301 - \b is click's own mark
     from agent.cli.door import asked, opened
 

@@ -171,7 +171,8 @@ class Daemon:
         for looker in self._lookers.values():
             looker.stop()
         self.judge.drain(min(DRAIN, max(LEAST_DRAIN, self._end_at - time.monotonic())))
-        publish(self._folder.path, self.judge.house.state, self._clock())
+        house = self.judge.house
+        publish(self._folder.path, house.state, self._clock(), observe=house.policy.observe)
         waiting = len(self.judge.house.state.deliveries)
         for listener in (self._web, self._api):
             if listener is not None:
@@ -318,7 +319,7 @@ class Daemon:
         ):
             self._published_state = house.state
             before = time.monotonic()
-            publish(self._folder.path, house.state, now)
+            publish(self._folder.path, house.state, now, observe=house.policy.observe)
             self._publish_at = before + 20 * (time.monotonic() - before)
 
     _published_state: object = None

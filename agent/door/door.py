@@ -29,7 +29,7 @@ class Answer:
     done: bool
     """False: it is kept, on disk, and not obeyed yet."""
     well: bool = True
-    """False: it was obeyed, and what was wanted did not come of it."""
+    """False: what was wanted did not come of it, as of a test message that is only kept."""
     id: str = ""
     """Of what was made, to end it by."""
 

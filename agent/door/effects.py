@@ -130,11 +130,15 @@ def _tested(command: Notify, view: Published, now: float, *, last: bool) -> Answ
         return None
     if not threads:
         return _lost(command, now, last)
-    told = [_told(*pair, left) for pair in zip(command.destinations, threads, strict=False)]
+    if view.observe:
+        to = listed(command.destinations, 5)
+        told = f"nothing was sent to {to}: the agent only observes (mode: observe), and logs what it would tell"
+        return Answer(told, done=True, well=False)
+    words = [_told(*pair, left) for pair in zip(command.destinations, threads, strict=False)]
     there = [
         t.sent is not None and t.destination == asked for asked, t in zip(command.destinations, threads, strict=False)
     ]
-    return Answer("; ".join(told), done=True, well=all(there))
+    return Answer("; ".join(words), done=True, well=all(there))
 
 
 def _tries(delivery: Delivery, now: float) -> bool:

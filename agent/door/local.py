@@ -48,12 +48,13 @@ class LocalDoor:
         alive = running(self._folder)
         path = put(self._folder / "inbox", command)
         id_ = command.id if isinstance(command, AddSilence) else ""
+        well = not isinstance(command, Notify)  # a test that was not told shows nothing
         if not alive:
             told = f"kept until the agent starts (none runs on {self._folder}): {intent(command, now)}"
-            return Answer(told, done=False, id=id_)
+            return Answer(told, done=False, well=well, id=id_)
         if not _within(TAKEN, lambda: not path.exists()):
             told = f"kept: the agent has not come to it within {span(TAKEN)}: {intent(command, now)}"
-            return Answer(told, done=False, id=id_)
+            return Answer(told, done=False, well=well, id=id_)
         if path.with_suffix(REFUSED).exists():
             raise ConfigError(f"the agent does not understand {path.stem}: run the same version as the agent")
         return self._became(command, before, now)

@@ -25,9 +25,11 @@ class Published:
     threads: tuple[Thread, ...] = ()
     """Of the deliveries, and those of test messages: whether they arrived."""
     targets: tuple[TargetState, ...] = ()
+    observe: bool = False
+    """`mode: observe`: what counts as told was only logged."""
 
 
-def picture(state: State, now: float) -> Published:
+def picture(state: State, now: float, *, observe: bool = False) -> Published:
     """What of a state commands may read."""
     spoken = {delivery.thread for delivery in state.deliveries.values()}
     return Published(
@@ -38,12 +40,13 @@ def picture(state: State, now: float) -> Published:
         tuple(state.deliveries.values()),
         tuple(t for t in state.threads.values() if t.id in spoken or t.subject is Subject.TEST),
         tuple(state.targets.values()),
+        observe,
     )
 
 
-def publish(folder: Path, state: State, now: float) -> None:
+def publish(folder: Path, state: State, now: float, *, observe: bool = False) -> None:
     """Renames a new view into place; a full disk leaves the old one."""
-    view = picture(state, now)
+    view = picture(state, now, observe=observe)
     hidden = folder / f".{NAME}"
     try:
         hidden.write_text(dumps(view), encoding="ascii")

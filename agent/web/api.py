@@ -44,7 +44,7 @@ class ApiServer(Listener):
     ) -> None:
         def view() -> Any:
             seen = read()
-            return picture(seen.state, seen.at)
+            return picture(seen.state, seen.at, observe=seen.observe)
 
         roles = {"operate": options.operate_token, "read": options.read_token}
         tokens = {role: token for role, token in roles.items() if token is not None}

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,18 @@ def test_a_test_message_goes_where_the_configuration_says(run: Run, tmp_path: Pa
         running.sink.outcomes = [Later("ratelimited", 60)]
         late = run("notify", "test", "--route", "console", "--state", state, "--config", config)
         assert (late.code, late.out) == (1, "not told console: ratelimited (it is tried again)\n")
+
+
+def test_a_test_that_is_not_sent_is_no_success(run: Run, tmp_path: Path, config: Path) -> None:
+    state = tmp_path / "state"
+    words = ("notify", "test", "--route", "slack:#page", "--state", state, "--config", config)
+    with agent(state, policy=replace(ROUTES, observe=True)) as running:
+        told = "nothing was sent to slack:#page: the agent only observes (mode: observe), and logs what it would tell\n"
+        assert (run(*words).code, run(*words).out) == (1, told)
+        assert running.sink.sent == []
+    kept = run(*words)
+    assert kept.code == 1
+    assert kept.out.startswith("kept until the agent starts (none runs on ")
 
 
 @pytest.mark.parametrize(

@@ -92,13 +92,13 @@ def _agent(folder: Path, state: State | None, policy: Policy) -> Iterator[Agent]
     def published(house: House, now: float) -> None:
         if house.state is not shown[0]:
             shown[0] = house.state
-            publish(folder, house.state, now)
+            publish(folder, house.state, now, observe=policy.observe)
             running[0].view = View(at=now, state=house.state, judged=now)
 
     shown: list[State | None] = [None]
     judge = Judge(House(checks=(), policy=policy, state=state or store.state), held, store, frames, Clock(), published)
     sink = Sink()
-    judge.senders = Senders({"console": sink, "slack": sink}, judge.answered)
+    judge.senders = Senders({"console": sink, "slack": sink}, judge.answered, observe=policy.observe)
     running.append(Agent(folder, sink, policy, judge, View(at=0.0)))
     judge.turn(0)  # it shows what it has before anybody asks
     thread = threading.Thread(target=_turn, args=(judge,), name="judge", daemon=True)
