@@ -16,6 +16,7 @@ from alerts.model import (
     Thread,
     Transition,
 )
+from alerts.outbox import hurry
 from checks.pattern import Pattern
 
 
@@ -53,7 +54,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Sends a parked delivery, or all of them, once more."""
+    """Sends a delivery now, or all that are parked or held up by a failure."""
 
     delivery: str = ""
 
@@ -90,12 +91,7 @@ def obey(state: State, command: Command, now: float) -> tuple[State, tuple[Trans
     if isinstance(command, Acknowledge | Release):
         return _acknowledge(state, command, now)
     if isinstance(command, Retry):
-        parked = {
-            id_: replace(d, progress=Progress.QUEUED, not_before=now, attempts=0, plain=False)
-            for id_, d in state.deliveries.items()
-            if d.progress is Progress.PARKED and command.delivery in {"", id_}
-        }
-        return replace(state, deliveries={**state.deliveries, **parked}), ()
+        return hurry(state, command.delivery, now), ()
     if isinstance(command, Drop):
         left_over = {
             id_: d for id_, d in state.deliveries.items() if id_ != command.delivery or d.progress is Progress.SENDING

@@ -76,6 +76,35 @@ def _lane(delivery: Delivery) -> str:
     return delivery.destination.partition(":")[0] + " edits" if delivery.op is Op.EDIT else delivery.destination
 
 
+def gathered(delivery: Delivery, now: float) -> bool:
+    """Whether it waits on purpose, for more to come."""
+    return delivery.progress is Progress.QUEUED and not delivery.error and delivery.not_before > now
+
+
+def hurry(state: State, id_: str, now: float) -> State:
+    """What is parked or held up by a failure is due now, or that one alone, with what its thread says before it.
+
+    A destination that refused everything is tried once: whether the rest follows depends on how that ends.
+    """
+    wanted = [d for d in state.deliveries.values() if (d.id == id_ if id_ else not gathered(d, now))]
+    threads = {d.thread: d.seq for d in wanted if id_}
+    wanted += [
+        d for d in state.deliveries.values() if d.seq < threads.get(d.thread, 0) and d.progress is Progress.QUEUED
+    ]
+    changed = {d.id: _now(d, now) for d in wanted if d.progress is not Progress.SENDING}
+    if not changed:
+        return state
+    lanes = {lane for d in changed.values() for lane in (_lane(d), d.destination)}
+    pace = {lane: now if lane in lanes and at > now + EDIT_PACE else at for lane, at in state.pace.items()}
+    return replace(state, deliveries={**state.deliveries, **changed}, pace=pace)
+
+
+def _now(delivery: Delivery, now: float) -> Delivery:
+    if delivery.progress is Progress.PARKED:
+        return replace(delivery, progress=Progress.QUEUED, not_before=now, attempts=0, plain=False)
+    return replace(delivery, not_before=min(delivery.not_before, now))
+
+
 def begin(state: State, deliveries: Sequence[Delivery], now: float) -> State:
     """The state to be committed before these are sent."""
     sent, pace = dict(state.deliveries), dict(state.pace)

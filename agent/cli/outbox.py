@@ -25,11 +25,20 @@ def list_deliveries(*, form: str, **door: Any) -> None:
 
 
 @command.command("retry")
-@click.argument("delivery", metavar="ID", required=False)
+@click.argument("delivery", metavar="[ID]", required=False)
 @format_option
 @door_options
 def retry(*, delivery: str | None, form: str, **door: Any) -> None:
-    """Send what is parked again: one message, or all of them."""
+    """Send now what is parked or held up by a failure: all of it, or the one message ID.
+
+    A destination that refused everything is tried with one message; the rest follows if it takes that.
+
+    \b
+    mqcanary outbox retry
+    mqcanary outbox retry 12
+
+    Exit codes: 0 it was sent, or is under way; 1 it was refused again.
+    """  # noqa: D301 - \b is click's own mark
     from agent.cli.door import asked, opened
 
     asked(opened(**door), {"command": "retry", "delivery": delivery}, _NAMES, form)

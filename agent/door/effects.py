@@ -9,6 +9,7 @@ from agent.door.rows import mutes
 from agent.store.published import Published
 from alerts.commands import Acknowledge, AddSilence, Command, Drop, ExpireSilence, Notify, Release, Retry
 from alerts.model import Alert, Delivery, Phase, Progress, Thread
+from alerts.outbox import gathered
 from checks.wording import count, listed, shown
 
 
@@ -29,9 +30,8 @@ def intent(command: Command, now: float) -> str:
     if isinstance(command, Release):
         return f"alert {shown(command.alert)} is no longer acknowledged"
     if isinstance(command, Retry):
-        return (
-            f"message {shown(command.delivery)} is sent again" if command.delivery else "what is parked is sent again"
-        )
+        one = f"message {shown(command.delivery)} is sent now"
+        return one if command.delivery else "what is parked or held up by a failure is sent now"
     if isinstance(command, Drop):
         return f"message {shown(command.delivery)} is given up"
     return f"a test message to {listed(command.destinations, 5)}"
@@ -53,7 +53,7 @@ def outcome(command: Command, before: Published | None, view: Published, now: fl
     if isinstance(command, Acknowledge | Release):
         return _acknowledged(command, view, now, last=last)
     if isinstance(command, Retry):
-        return _retried(command, before, view, last=last)
+        return _retried(command, before, view, now, last=last)
     if isinstance(command, Drop):
         if any(d.id == command.delivery for d in view.deliveries):
             return _lost(command, now, last)
@@ -105,18 +105,39 @@ def _about(alert: Alert) -> str:
     return f"{shown(alert.fingerprint.check)} on {alert.fingerprint.address}"
 
 
-def parked(view: Published, delivery: str = "") -> list[Delivery]:
-    """What is parked; only that one if it is named."""
-    return [d for d in view.deliveries if d.progress is Progress.PARKED and delivery in {"", d.id}]
+def held_up(view: Published, delivery: str, now: float) -> list[Delivery]:
+    """What is to be sent, but for what is gathered; that one alone, however it waits, if it is named."""
+    return [d for d in view.deliveries if (d.id == delivery if delivery else not gathered(d, now))]
 
 
-def _retried(command: Retry, before: Published | None, view: Published, *, last: bool) -> Answer | None:
-    wanted = {d.id for d in parked(before, command.delivery)} if before else set()
-    still = [d for d in parked(view, command.delivery) if d.id in wanted]
-    if not still:
-        return Answer(f"sent again: {count(len(wanted), 'message')}", done=True)
-    told = f"sent again and refused again: {listed([d.error for d in still])}"
-    return Answer(told, done=True, well=False) if last else None
+def _retried(command: Retry, before: Published | None, view: Published, now: float, *, last: bool) -> Answer | None:
+    wanted = {d.id: d for d in held_up(before, command.delivery, now)} if before else {}
+    left = [d for d in view.deliveries if d.id in wanted]
+    refused = [d for d in left if _refused(wanted[d.id], d)]
+    decided = {d.destination for d in refused if d.progress is not Progress.PARKED}
+    if not last and any(d.destination not in decided for d in left):
+        return None
+    parts = [f"sent: {count(len(wanted) - len(left), 'message')}"] if len(left) < len(wanted) else []
+    if refused:
+        again = min((d.not_before for d in refused if d.progress is not Progress.PARKED), default=None)
+        then = "" if again is None else f" (tried again at {clock(again, now)})"
+        parts.append(f"refused again: {listed(sorted({shown(d.error) for d in refused}), 5)}{then}")
+    closed = {d.destination for d in refused}
+    behind = sum(d.destination in closed for d in left) - len(refused)
+    if behind:
+        parts.append(f"waiting behind that: {count(behind, 'message')}")
+    if coming := len(left) - len(refused) - behind:
+        parts.append(f"due now, and not sent yet: {count(coming, 'message')}")
+    return Answer("; ".join(parts), done=True, well=not refused)
+
+
+def _refused(before: Delivery, after: Delivery) -> bool:
+    """Whether it was tried since, and failed."""
+    if after.progress is Progress.PARKED:
+        return True
+    if after.progress is Progress.SENDING or (after.plain and not before.plain):
+        return False  # as plain text it may pass yet
+    return after.attempts > (0 if before.progress is Progress.PARKED else before.attempts)
 
 
 def _tested(command: Notify, view: Published, now: float, *, last: bool) -> Answer | None:

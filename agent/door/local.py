@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent.door.door import Answer, Shown, What
-from agent.door.effects import intent, outcome, parked
+from agent.door.effects import held_up, intent, outcome
 from agent.door.rows import ROWS
 from agent.door.wishes import Known, command_of
 from agent.errors import ConfigError
@@ -43,8 +43,8 @@ class LocalDoor:
         view = functools.cache(self._view)
         command = command_of(wish, Known(view, self._policy, now))
         before = _before(command, view)
-        if isinstance(command, Retry) and before and not parked(before):
-            return Answer("nothing is parked", done=True)
+        if isinstance(command, Retry) and before and not held_up(before, command.delivery, now):
+            return Answer("nothing is parked or held up", done=True)
         alive = running(self._folder)
         path = put(self._folder / "inbox", command)
         id_ = command.id if isinstance(command, AddSilence) else ""

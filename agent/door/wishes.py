@@ -96,7 +96,7 @@ def command_of(wish: Mapping[str, object], known: Known) -> Command:
     if word == "release":
         return Release(_acknowledged(values["alert"], known.view()), by)
     if word == "retry":
-        return Retry(_parked(values["delivery"], known.view()) if "delivery" in values else "")
+        return Retry(_waiting(values["delivery"], known.view()) if "delivery" in values else "")
     if word == "drop":
         return Drop(_waiting(values["delivery"], known.view()))
     return Notify(_id(), destinations(known.policy(), values.get("route", "")), by)
@@ -158,15 +158,6 @@ def _acknowledged(id_: str, view: Published) -> str:
     alerts = {alert.id: alert for alert in view.alerts}
     if alerts[_one("alert", id_, set(alerts))].acknowledged is None:
         raise AskError("alert", f"{id_} is not acknowledged; see: mqcanary alerts", unknown=True)
-    return id_
-
-
-def _parked(id_: str, view: Published) -> str:
-    progress = {delivery.id: delivery.progress for delivery in view.deliveries}
-    if progress[_one("delivery", id_, set(progress))] is not Progress.PARKED:
-        raise AskError(
-            "delivery", f"{id_} is not parked: it is sent by itself; see: mqcanary outbox list", unknown=True
-        )
     return id_
 
 

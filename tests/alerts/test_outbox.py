@@ -164,6 +164,23 @@ def test_content_that_is_refused_is_cut_and_then_parked() -> None:
     assert not one(again).plain
 
 
+def test_what_waits_after_a_failure_may_be_hurried_and_a_closed_place_is_tried_once() -> None:
+    state = attempt(queued(OPS, OPS, TWO), Refused(Fault.ROUTE, "channel_not_found"), 0)
+    first, *_ = state.deliveries
+    assert [d.destination for d in due(state, 10)] == [TWO]
+    again, _ = step(state, Retry(), 10, POLICY)
+    assert [d.destination for d in due(again, 10)] == [OPS, TWO]
+    assert again.deliveries[first].attempts == 1, "it waits ever longer all the same"
+    refused = attempt(again, Refused(Fault.ROUTE, "channel_not_found"), 10)
+    assert [d.destination for d in due(refused, 10 + CLOSED_WAIT)] == [TWO]
+
+
+def test_one_that_is_hurried_takes_along_what_its_thread_says_before_it() -> None:
+    state = attempt(threaded(Op.POST, Op.REPLY), Later("connection refused", 900), 0)
+    again, _ = step(state, Retry("3"), 10, POLICY)
+    assert [d.id for d in due(again, 10)] == ["2"]
+
+
 def test_a_parked_message_holds_up_nothing() -> None:
     state = queued(OPS, OPS)
     parked = {id_: replace(d, progress=Progress.PARKED) for id_, d in list(state.deliveries.items())[:1]}

@@ -1,6 +1,7 @@
 """mqcanary outbox and mqcanary notify, as somebody types them."""
 
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from alerts.model import Delivery, Kind, Op, Progress, State, Subject, Thread
 from alerts.policy import Policy, Route
-from alerts.sinks.sink import Later
+from alerts.sinks.sink import Fault, Later, Refused
 from tests.agent.cli.conftest import Run
 from tests.agent.door.agent import agent
 
@@ -61,11 +62,8 @@ def test_what_waits_is_shown_with_its_reason(run: Run, tmp_path: Path) -> None:
 
 def test_retry_and_drop(run: Run, tmp_path: Path) -> None:
     with agent(tmp_path, waiting(time.time())) as running:
-        assert run("outbox", "retry", "14", "--state", tmp_path).err == (
-            "mqcanary: ID: 14 is not parked: it is sent by itself; see: mqcanary outbox list\n"
-        )
-        assert run("outbox", "retry", "--state", tmp_path).out == "sent again: 1 message\n"
-        assert run("outbox", "retry", "--state", tmp_path).out == "nothing is parked\n"
+        assert run("outbox", "retry", "--state", tmp_path).out == "sent: 1 message\n"
+        assert run("outbox", "retry", "--state", tmp_path).out == "nothing is parked or held up\n"
         assert run("outbox", "drop", "14", "--state", tmp_path).out == "message 14 is given up\n"
         assert running.state.deliveries == {}
         assert run("outbox", "list", "--state", tmp_path).out.startswith("nothing waits to be sent; last change ")
@@ -74,6 +72,25 @@ def test_retry_and_drop(run: Run, tmp_path: Path) -> None:
             2,
             'mqcanary: ID: there is no delivery "14"; see: mqcanary outbox list\n',
         )
+
+
+def test_what_waits_after_a_failure_is_sent_now(run: Run, tmp_path: Path) -> None:
+    now = time.time()
+    behind = Delivery("13", 13, "13", "slack:#ops", Op.POST, (), (), now)
+    failed = replace(behind, id="12", seq=12, thread="12", attempts=5, not_before=now + 900, error="not_in_channel")
+    closed = (failed, behind)
+    threads = {d.thread: Thread(d.thread, Subject.TEST, d.destination, d.created) for d in closed}
+    state = State(deliveries={d.id: d for d in closed}, threads=threads, seq=14, pace={"slack:#ops": now + 900})
+    with agent(tmp_path, state) as running:
+        running.sink.outcomes = [Refused(Fault.ROUTE, "is_archived")]
+        again = run("outbox", "retry", "--state", tmp_path)
+        assert again.code == 1
+        assert re.fullmatch(
+            r"refused again: is_archived \(tried again at .* UTC\); waiting behind that: 1 message\n", again.out
+        )
+        assert len(running.sink.sent) == 1
+        assert run("outbox", "retry", "13", "--state", tmp_path).out == "sent: 1 message\n"
+        assert list(running.state.deliveries) == ["12"]
 
 
 def test_a_test_message_goes_where_the_configuration_says(run: Run, tmp_path: Path, config: Path) -> None:

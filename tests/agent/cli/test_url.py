@@ -46,7 +46,7 @@ def test_every_command_goes_there(run: Run, tmp_path: Path) -> None:
         assert elsewhere(run, api, "alerts", "unack", "a1b2c3").out == f"no longer acknowledged: {about}\n"
         assert elsewhere(run, api, "notify", "test").out == "told console\n", "the agent knows where to"
         assert elsewhere(run, api, "outbox", "list").out.startswith("nothing waits to be sent; last change ")
-        assert elsewhere(run, api, "outbox", "retry").out == "nothing is parked\n"
+        assert elsewhere(run, api, "outbox", "retry").out == "nothing is parked or held up\n"
 
 
 def test_refusals_are_in_the_words_of_the_command_line(run: Run, tmp_path: Path) -> None:

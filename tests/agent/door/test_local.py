@@ -113,8 +113,8 @@ def test_what_is_parked_is_sent_again_or_given_up(tmp_path: Path) -> None:
             ("13", "parked", "invalid_blocks"),
         ]
         assert ask(tmp_path, "drop", delivery="12") == Answer("message 12 is given up", done=True)
-        assert ask(tmp_path, "retry", delivery="13") == Answer("sent again: 1 message", done=True)
-        assert ask(tmp_path, "retry") == Answer("nothing is parked", done=True)
+        assert ask(tmp_path, "retry", delivery="13") == Answer("sent: 1 message", done=True)
+        assert ask(tmp_path, "retry") == Answer("nothing is parked or held up", done=True)
         assert len(running.sink.sent) == 1
         assert running.state.deliveries == {}
 
@@ -123,7 +123,7 @@ def test_what_is_refused_again_is_no_success(now: float) -> None:
     view = picture(State(deliveries=PARKED), now)
     assert outcome(Retry("12"), view, view, now, last=False) is None
     assert outcome(Retry("12"), view, view, now, last=True) == Answer(
-        "sent again and refused again: invalid_blocks", done=True, well=False
+        "refused again: invalid_blocks", done=True, well=False
     )
 
 
