@@ -35,6 +35,7 @@ from agent.store.samples import salt, sampling_of, sweep
 from agent.view import Good, TargetView, View
 from agent.web import WebOptions, WebServer
 from agent.web.api import ApiOptions, ApiServer
+from agent.web.listener import stop_all
 from alerts.outbox import recover
 from alerts.sinks.sink import MessageSink
 from checks import all_checks
@@ -174,9 +175,7 @@ class Daemon:
         house = self.judge.house
         publish(self._folder.path, house.state, self._clock(), observe=house.policy.observe)
         waiting = len(self.judge.house.state.deliveries)
-        for listener in (self._web, self._api):
-            if listener is not None:
-                listener.stop()
+        stop_all([listener for listener in (self._web, self._api) if listener is not None])
         self.close()
         log.info("stopped", waiting=waiting)
 

@@ -119,15 +119,16 @@ class Listener:
 
     def stop(self) -> None:
         """No longer listens when it returns, within a second. Requests that are quick are answered, others given up."""
+        stop_all([self])
+
+    def ends(self) -> threading.Thread:
+        """Begins to stop; what it returns is alive until it has."""
         # cheroot closes its listener and then joins its workers without a limit: it is left alone with that.
         thread = threading.Thread(target=self._server.stop, name=f"{self._name} stops", daemon=True)
         thread.start()
-        end = time.monotonic() + STOP
-        while thread.is_alive() and time.monotonic() < end:
-            self._wake()
-            thread.join(0.05)
+        return thread
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """The loop of cheroot sees that it should stop when a connection comes."""
         with suppress(OSError), socket.create_connection((self._options.host, self._port), 0.1):
             pass
@@ -140,6 +141,16 @@ class Listener:
         why = os.strerror(int(number[1])) if number else str(error)
         place = f"{self._options.host}:{self._options.port}"
         return ConfigError(f"cannot listen on {place} ({why}): write another address or port, or stop what has it")
+
+
+def stop_all(listeners: Sequence[Listener]) -> None:
+    """Stops them all at the same time, within a second."""
+    ending = [(listener, listener.ends()) for listener in listeners]
+    end = time.monotonic() + STOP
+    while (left := [pair for pair in ending if pair[1].is_alive()]) and time.monotonic() < end:
+        for listener, _ in left:
+            listener.wake()
+        left[0][1].join(0.05)
 
 
 class _Tls(BuiltinSSLAdapter):

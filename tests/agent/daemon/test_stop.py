@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,11 +10,17 @@ from agent.demo.cluster import SimulatedCluster, estate
 from agent.demo.slack import FakeSlack
 from tests.agent.collect.aws.gateway import Gateway
 from tests.agent.daemon.harness import Agent
-from tests.agent.daemon.scene import configuration, fail, roots
+from tests.agent.daemon.scene import SAFE, configuration, fail, roots
 from tests.agent.daemon.test_kill import under_way
 from tests.live.sqs import REGION, SqsServer
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+TOKEN = "a-token-of-twenty-letters"
+HALF_A_CALL = (
+    f"POST /v1/commands HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+    "Content-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+).encode()
+"""Its worker is held when it has answered 100: it waits for the body."""
 DRAIN = 8.0
 """Seconds: `docker stop` kills after ten."""
 
@@ -63,24 +70,46 @@ def test_an_answer_that_comes_with_the_signal_counts(
     assert under_way(tmp_path / "state") == set()
 
 
-def test_a_client_that_has_stopped_reading_holds_nobody_up(tmp_path: Path) -> None:
+def test_slack_that_hangs_and_clients_that_stand_still_hold_nobody_up_together(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
     big = estate(topics=200, partitions=20_000, groups=20)
     big.clock = time.time
-    listen = {"address": "127.0.0.1:0", "partitions": "all"}
+    big.add_topic("orders", 1, 3, **SAFE)
+    (tmp_path / "token").write_text(TOKEN)
+    sections = {
+        "listen": {"address": "127.0.0.1:0", "partitions": "all"},
+        "api": {"address": "127.0.0.1:0", "operate_token": {"file": str(tmp_path / "token")}},
+    }
     with (
         SimulatedCluster(big) as cluster,
-        Agent(tmp_path, configuration(cluster, every="30s", listen=listen)) as agent,
+        Agent(tmp_path, configuration(cluster, slack, every="1s", **sections)) as agent,
+        ExitStack() as clients,
     ):
         agent.start()
         agent.wait_metric(lambda value: value == 1, "mqcanary_target_up")
         assert len(agent.get("/metrics")[1]) > 4_000_000, "it has to be larger than what sockets take by themselves"
-        with socket.socket() as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.connect((urlsplit(agent.url).hostname, urlsplit(agent.url).port))
-            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert client.recv(12) == b"HTTP/1.1 200"
-            assert agent.stop(within=DRAIN) == 0
+        slack.fault("chat.postMessage", hang=True, times=None)
+        fail(cluster, "orders")
+        assert slack.wait_for(lambda s: s.asked("chat.postMessage"))
+        for _ in range(3):
+            reader = clients.enter_context(standing_still(agent.url))
+            reader.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert reader.recv(12) == b"HTTP/1.1 200"
+            writer = clients.enter_context(standing_still(agent.said("started")[0]["api"]))
+            writer.sendall(HALF_A_CALL)
+            assert writer.recv(12) == b"HTTP/1.1 100"
+        assert agent.stop(within=DRAIN) == 0
+    assert agent.said("stopped")
     assert agent.other == []
+
+
+def standing_still(url: str) -> socket.socket:
+    """A client that takes little before it is full."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect((urlsplit(url).hostname, urlsplit(url).port))
+    return client
 
 
 def test_targets_that_hang_hold_nobody_up(aws: SqsServer, tmp_path: Path) -> None:
