@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
+import structlog
+
 from agent.collect.building import Watched
 from agent.collect.targets import GRACE
 from agent.daemon.memory import pruned, same
@@ -14,6 +16,11 @@ from checks.facts import Address, History, Snapshot, Unknown, Why, facts_of
 
 ABANDONED = 3
 """Looks of one target that may hang at the same time; beyond that it is not asked until one of them ends."""
+
+REASONS = 10
+"""Reasons of one outage that the log names: they may come and go in turns."""
+
+log = structlog.get_logger("look")
 
 
 @dataclass(slots=True)
@@ -54,6 +61,8 @@ class Looker:
         self._rung = threading.Event()
         self._stopped = threading.Event()
         self._hanging: list[threading.Thread] = []
+        self._told: set[str] = set()
+        """Why it has not been seen since it last was, as far as the log names it."""
         self._thread = threading.Thread(target=self._run, name=f"target {self.place}", daemon=True)
 
     @property
@@ -67,6 +76,7 @@ class Looker:
         self._previous = former._previous or self._previous  # noqa: SLF001 - one of its own
         self._hanging = list(former._hanging)  # noqa: SLF001
         self._before = Counter(former.calls())
+        self._told = set(former._told)  # noqa: SLF001
 
     def start(self) -> None:
         self._thread.start()
@@ -99,7 +109,8 @@ class Looker:
                 snapshot = self._watched.collector.unseen(_failed(error))
             self.stats.took = time.monotonic() - start
             self.stats.looks += 1
-            if facts_of(snapshot, History()).unseen is None:
+            unseen = facts_of(snapshot, History()).unseen
+            if unseen is None:
                 snapshot = same(snapshot, self._previous)
                 self._previous = pruned(snapshot, self._spoken())  # an outage leaves what was there before it
             else:
@@ -107,7 +118,18 @@ class Looker:
             self._rung.clear()
             if self._stopped.is_set():
                 return
+            self._say(snapshot.address, unseen)
             self._hand(self, snapshot)
+
+    def _say(self, target: Address, unseen: Unknown | None) -> None:
+        """An outage is a line for each reason, and one at its end: never one for each look."""
+        if unseen is None:
+            if self._told:
+                log.info("seen again", target=str(target))
+            self._told.clear()
+        elif unseen.detail not in self._told and len(self._told) < REASONS:
+            log.warning("not seen", target=str(target), reason=unseen.detail)
+            self._told.add(unseen.detail)
 
     def _look(self) -> Snapshot:
         collector, deadline = self._watched.collector, self._watched.deadline

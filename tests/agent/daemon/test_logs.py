@@ -136,7 +136,11 @@ def test_a_run_for_machines_is_json_from_the_first_line_to_the_last(
         agent.wait_log("not told")
         for broker in cluster.model.brokers:
             cluster.stop_broker(broker)
-        agent.wait_metric(lambda value: value >= 1, "mqcanary_target_look_failures_total")
+        agent.wait_metric(lambda value: value >= 3, "mqcanary_target_look_failures_total")
+        (away,) = {(line["level"], line["target"]) for line in agent.said("not seen")}
+        assert away == ("warning", "kafka://prod")
+        reasons = [line["reason"] for line in agent.said("not seen")]
+        assert len(reasons) == len(set(reasons)), "not one for each look"
         assert agent.stop() == 0
         assert agent.other == []
         assert agent.log[-1]["message"] == "stopped"

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.collect.building import Watched
 from agent.collect.targets import Calls
 from agent.daemon import looking
-from agent.daemon.looking import ABANDONED, Looker
+from agent.daemon.looking import ABANDONED, REASONS, Looker
 from checks.facts import KafkaSnapshot, Snapshot, Unknown, Why, facts_of, unseen_kafka
 from checks.facts.history import History
 from tests.checks.examples import AT, kafka, topic
@@ -208,3 +209,26 @@ def test_names_outlive_an_outage_a_restart_and_a_reload(begin: Begin) -> None:
     assert isinstance(seen[2], KafkaSnapshot)
     assert after.looker.stats.looks == 4
     assert watch.looker.stats.looks == 3
+
+
+def test_an_outage_is_a_line_for_each_reason_and_one_at_its_end(begin: Begin) -> None:
+    def away(detail: str) -> Snapshot:
+        return unseen_kafka("prod", AT, Unknown(Why.UNREACHABLE, detail))
+
+    told = ["refused", "refused", "no name", "refused", *map(str, range(REASONS)), "", "", "refused"]
+    turns = iter([away(detail) if detail else good() for detail in told])
+    with capture_logs() as lines:
+        watch = begin(lambda _: next(turns))
+        for _ in told:
+            watch.look()
+    reasons = ["refused", "no name", *map(str, range(REASONS - 2))]
+    warned = [("not seen", "kafka://prod", reason) for reason in reasons]
+    assert [(line["event"], line["target"], line.get("reason")) for line in lines] == [
+        *warned,
+        ("seen again", "kafka://prod", None),
+        warned[0],
+    ]
+    again = begin(lambda _: away("refused"), follow=watch.looker)
+    with capture_logs() as lines:
+        again.look()
+    assert lines == [], "a reload says nothing anew"
