@@ -1,5 +1,6 @@
 """Commands from other processes: one file each, made by rename, so that nobody ever reads half of one."""
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -14,6 +15,13 @@ from alerts.commands import Command
 LARGEST = 64 * 1024
 REFUSED = ".refused"
 """What can't be read is renamed to this, for somebody to look at."""
+_MENDS = {
+    errno.EACCES: "run as the agent's user",
+    errno.EPERM: "run as the agent's user",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EROFS: "its file system has to be mounted writable",
+}
 
 
 def put(inbox: Path, command: Command) -> Path:
@@ -35,7 +43,8 @@ def put(inbox: Path, command: Command) -> Path:
     except OSError as error:
         with suppress(OSError):
             hidden.unlink(missing_ok=True)
-        raise ConfigError(f"{inbox} can't be written ({error.strerror}): run as the agent's user") from None
+        mend = _MENDS.get(error.errno or 0, "look at the state directory")
+        raise ConfigError(f"{inbox} can't be written ({error.strerror}): {mend}") from None
     return inbox / name
 
 

@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(run: Run, state: Path) -> N
     state.write_text("a file")
     done = run("silence", "add", "kafka://prod", "--state", state)
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"mqcanary: {state}/inbox can't be written (Not a directory): run as the agent's user\n"
+    assert done.err == f"mqcanary: {state}/inbox can't be written (Not a directory): look at the state directory\n"
 
 
 def test_names_that_would_paint_a_terminal_are_shown_safely(run: Run, state: Path) -> None:

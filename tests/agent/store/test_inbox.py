@@ -107,12 +107,21 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(box: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(inbox.os, "fsync", fsync)
-    with pytest.raises(ConfigError, match=r"inbox can't be written \(No space left on device\): "):
+    with pytest.raises(ConfigError, match=r"inbox can't be written \(No space left on device\): free some space$"):
         put(box, ASK)
     assert list(box.iterdir()) == []
 
 
+def test_an_inbox_of_somebody_else_is_one_line(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fsync(_: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(inbox.os, "fsync", fsync)
+    with pytest.raises(ConfigError, match=r"\(Permission denied\): run as the agent's user$"):
+        put(box, ASK)
+
+
 def test_an_inbox_that_cannot_be_is_one_line(box: Path) -> None:
     box.parent.parent.joinpath("state").write_text("a file")
-    with pytest.raises(ConfigError, match=r"inbox can't be written \(Not a directory\)"):
+    with pytest.raises(ConfigError, match=r"inbox can't be written \(Not a directory\): look at the state directory$"):
         put(box, ASK)

@@ -185,7 +185,7 @@ def test_what_is_not_done_in_time_is_kept_and_accepted(tmp_path: Path, monkeypat
 
 def test_an_inbox_that_cannot_be_written_is_no_success(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
-        raise ConfigError("inbox can't be written (No space left on device): run as the agent's user")
+        raise ConfigError("inbox can't be written (No space left on device): free some space")
 
     monkeypatch.setattr(local, "put", full)
     answer = ask(api, "silence", resources="kafka://prod", for_="1h")
