@@ -33,6 +33,7 @@ class AddSilence:
 @dataclass(frozen=True, slots=True)
 class ExpireSilence:
     id: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Retry:
     """Sends a delivery now, or all that are parked or held up by a failure."""
 
     delivery: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Drop:
     """Gives a parked delivery up."""
 
     delivery: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import structlog
 from agent.cycle import Change, Event, House, Look, Order, Send, Sent, cycle
 from agent.daemon.heap import sweep
 from agent.daemon.sending import Senders
+from agent.door.effects import intent
 from agent.store.database import Store
 from agent.store.folder import Folder
 from agent.store.frames import Frames
@@ -166,6 +167,8 @@ class Judge:
             # It would be there again after a restart, and after the next.
             log.exception("a command can't be obeyed: please report this", file=name)
             self._refuse(name)
+            return
+        log.info("obeyed", by=command.by or "nobody named", told=intent(command, self.clock()))
 
     def _forget(self, name: str) -> None:
         """It is noted as obeyed: a file that can't be deleted does no harm."""

@@ -89,16 +89,16 @@ def command_of(wish: Mapping[str, object], known: Known) -> Command:
         until = known.now + values["for"]
         return AddSilence(_id(), values["resources"], values.get("checks", "*"), until, by, values.get("comment", ""))
     if word == "expire":
-        return ExpireSilence(_one("silence", values["silence"], {s.id for s in known.view().silences}))
+        return ExpireSilence(_one("silence", values["silence"], {s.id for s in known.view().silences}), by)
     if word == "acknowledge":
         until = known.now + values["for"] if "for" in values else None
         return Acknowledge(_firing(values["alert"], known.view()), by, until, values.get("note", ""))
     if word == "release":
         return Release(_acknowledged(values["alert"], known.view()), by)
     if word == "retry":
-        return Retry(_waiting(values["delivery"], known.view()) if "delivery" in values else "")
+        return Retry(_waiting(values["delivery"], known.view()) if "delivery" in values else "", by)
     if word == "drop":
-        return Drop(_waiting(values["delivery"], known.view()))
+        return Drop(_waiting(values["delivery"], known.view()), by)
     return Notify(_id(), destinations(known.policy(), values.get("route", "")), by)
 
 

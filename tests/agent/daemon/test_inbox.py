@@ -24,6 +24,8 @@ def test_a_command_is_obeyed_and_its_file_deleted(cluster: SimulatedCluster, sla
         agent.start()
         file = put(agent.state / "inbox", quiet("s1"))
         agent.wait_served(lambda: not file.exists(), "it is obeyed")
+        line = agent.wait_log("obeyed", by="ana")
+        assert line["told"] == "silence s1 until 2033-05-18 03:33 UTC: kafka://prod/topics/orders"
         fail(cluster, "orders")
         fail(cluster, "payments")
         assert slack.wait_for(lambda _: roots(slack, "alerts", "payments"))

@@ -78,14 +78,14 @@ def test_what_is_empty_is_not_said() -> None:
 @pytest.mark.parametrize(
     ("document", "command"),
     [
-        (wish("expire", silence="5e1f00"), ExpireSilence("5e1f00")),
+        (wish("expire", silence="5e1f00", by="ana"), ExpireSilence("5e1f00", "ana")),
         (wish("acknowledge", alert="a1b2c3", for_="4h", note="looking", by="me"), Acknowledge("a1b2c3", "me", NOW + 14400, "looking")),
         (wish("acknowledge", alert="taken1", by="me"), Acknowledge("taken1", "me")),
         (wish("release", alert="taken1", by="me"), Release("taken1", "me")),
         (wish("retry"), Retry()),
-        (wish("retry", delivery="12"), Retry("12")),
+        (wish("retry", delivery="12", by="ana"), Retry("12", "ana")),
+        (wish("drop", delivery="12", by="ana"), Drop("12", "ana")),
         (wish("retry", delivery="14"), Retry("14")),
-        (wish("drop", delivery="12"), Drop("12")),
         (wish("drop", delivery="14"), Drop("14")),
     ],
 )  # fmt: skip
