@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.errors import ConfigError
 from agent.store.codec import dumps, loads
+from agent.store.place import private
 from alerts.model import Alert, Delivery, Recent, Setting, Silence, State, TargetState, Thread
 from checks.wording import shown
 
@@ -62,6 +63,8 @@ class Store:
 
     def __init__(self, path: Path, log: str = "wal") -> None:
         self._path = path
+        with suppress(OSError):  # SQLite says it better
+            private(path)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         except sqlite3.DatabaseError as error:
@@ -164,6 +167,8 @@ class Store:
         for number in range(version, len(MIGRATIONS)):
             if number:
                 copy = self._path.with_name(f"{self._path.name}.v{number}")
+                with suppress(OSError):
+                    private(copy)
                 with sqlite3.connect(copy) as kept:
                     self._db.backup(kept)
                 kept.close()

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import ConfigError
+from agent.store.place import make_folder
 
 NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse.sshfs", "fuse.glusterfs")
@@ -29,8 +30,8 @@ class Folder:
         self.path = path
         self.inbox = path / "inbox"
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.inbox.mkdir(exist_ok=True, mode=0o700)
+            make_folder(path)
+            make_folder(self.inbox)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise ConfigError(

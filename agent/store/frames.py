@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from agent.snapshot import decode_as, encode
+from agent.store.place import private
 from checks.facts import History, KafkaSnapshot, LogEnds, Snapshot
 from checks.facts.history import SPAN, KafkaFrame, SqsFrame
 
@@ -45,6 +46,8 @@ class Frames:
         self._open()
 
     def _open(self) -> None:
+        with suppress(OSError):  # SQLite says it better
+            private(self._path)
         self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._db.execute(f"PRAGMA journal_mode={self._mode}")
         self._db.execute("PRAGMA synchronous=NORMAL")

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from agent.errors import ConfigError
 from agent.store.codec import command_in, command_out
+from agent.store.place import make_folder, private
 from alerts.commands import Command
 
 LARGEST = 64 * 1024
@@ -33,7 +34,10 @@ def put(inbox: Path, command: Command) -> Path:
     name = f"{time.time_ns():020d}-{uuid4().hex}.json"
     hidden = inbox / f".{name}"
     try:
-        inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not inbox.parent.exists():
+            make_folder(inbox.parent)  # `parents` would make it with the usual rights
+        make_folder(inbox)
+        private(hidden)
         with hidden.open("w", encoding="utf-8") as file:
             file.write(command_out(command))
             file.flush()

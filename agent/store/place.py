@@ -1,4 +1,4 @@
-"""Where the state directory is: the same answer for the agent and for every command that speaks with it."""
+"""Where the state directory is, the same answer for the agent and for every command that speaks with it; and that it is private."""
 
 import os
 from pathlib import Path
@@ -24,10 +24,30 @@ def state_folder(option: Path | None, config: "Config | None") -> Path:
     return Path(os.path.expanduser(home)) / "mqcanary"  # noqa: PTH111 - Path's own raises where there is no home
 
 
+def make_folder(path: Path) -> None:
+    """A folder for this user alone, where there is none. One that is there keeps its rights: it may be somebody else's too.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def private(path: Path) -> None:
+    """Before a file is written: it is there, and for this user alone; never opened, which would end SQLite's locks on it.
+
+    Raises:
+        OSError: it can't be made, or is another user's.
+    """
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+
+
 def tell_url(folder: Path, url: str) -> None:
     """Renames it into place, where commands look for it; a full disk leaves that of the last time."""
     hidden = folder / f".{_URL}"
     try:
+        private(hidden)
         hidden.write_text(f"{url}\n", encoding="utf-8")
         hidden.rename(folder / _URL)
     except OSError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.errors import ConfigError
 from agent.store.codec import dumps, loads
+from agent.store.place import private
 from alerts.model import Alert, Delivery, Silence, State, Subject, TargetState, Thread
 
 NAME = "view.json"
@@ -49,6 +50,7 @@ def publish(folder: Path, state: State, now: float, *, observe: bool = False) ->
     view = picture(state, now, observe=observe)
     hidden = folder / f".{NAME}"
     try:
+        private(hidden)
         hidden.write_text(dumps(view), encoding="ascii")
         hidden.rename(folder / NAME)
     except OSError:

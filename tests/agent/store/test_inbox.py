@@ -33,7 +33,8 @@ def commands(box: Path) -> list[Command]:
 def test_a_command_waits_until_it_is_forgotten(box: Path) -> None:
     path = put(box, ASK)
     assert list(waiting(box)) == [(path.name, ASK)]
-    assert stat.S_IMODE(box.stat().st_mode) == 0o700, "it was made for the agent's user alone"
+    modes = [stat.S_IMODE(one.stat().st_mode) for one in (box.parent, box, path)]
+    assert modes == [0o700, 0o700, 0o600], "they were made for the agent's user alone"
     forget(box, path.name)
     forget(box, path.name)  # a second time is nothing
     assert list(waiting(box)) == []

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent.config.running import Running
-from agent.store.place import state_folder
+from agent.store.place import state_folder, tell_url
+from tests.agent.door.agent import agent
 
 
 @dataclass
@@ -32,3 +33,23 @@ def test_the_first_that_says_something_wins(monkeypatch: pytest.MonkeyPatch, con
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", "/home/me")
     assert state_folder(None, None) == Path("/home/me/.local/state/mqcanary")
+
+
+def test_every_file_of_an_agent_is_its_users_alone(tmp_path: Path) -> None:
+    """Also one that an older version left for all to read."""
+    folder = tmp_path / "state"
+    with agent(folder):
+        tell_url(folder, "http://127.0.0.1:1/")
+        assert {file.name for file in folder.iterdir()} >= {
+            "state.db",
+            "state.db-wal",
+            "history.db",
+            "view.json",
+            "url",
+        }
+        assert {
+            file.name: file.stat().st_mode & 0o077 for file in folder.iterdir() if file.stat().st_mode & 0o077
+        } == {}
+    (folder / "state.db").chmod(0o644)
+    with agent(folder):
+        assert {file.name for file in folder.iterdir() if file.stat().st_mode & 0o077} == set()
