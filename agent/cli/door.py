@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import shlex
 import shutil
 import socket
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 import click
 
 from agent.cli.options import colour
-from agent.config.loading import load
+from agent.config.loading import load, salvage
 from agent.door.door import Door, Shown, What
-from agent.errors import AskError, ConfigError
+from agent.errors import AskError, ConfigError, ConfigFileError
+from agent.store.place import state_folder
 from alerts.policy import Policy
 
 
@@ -27,18 +29,18 @@ def opened(*, config: Path | None, state: Path | None, url: str | None, token_fi
     """
     if url is None:
         from agent.door.local import LocalDoor
-        from agent.store.place import state_folder
 
         if token_file is not None and not os.environ.get("MQCANARY_TOKEN_FILE"):
             raise ConfigError("--token-file is for --url: name the agent elsewhere, or leave it out")
-        loaded = load(config) if config is not None else None
+        folder, known = located(config, state)
 
         def policy() -> Policy:
-            if loaded is None:
-                raise ConfigError("the destinations stand in the agent's configuration: give --config FILE")
-            return loaded.running.policy
+            if known is None:
+                file = "--config FILE" if config is None else "a file without mistakes"
+                raise ConfigError(f"the destinations stand in the agent's configuration: give {file}")
+            return known
 
-        return LocalDoor(state_folder(state, loaded), policy)
+        return LocalDoor(folder, policy)
     from agent.door.remote import RemoteDoor
     from agent.secret import Secret
 
@@ -47,6 +49,26 @@ def opened(*, config: Path | None, state: Path | None, url: str | None, token_fi
     if token_file is None:
         raise ConfigError("--url needs --token-file FILE: a token of that agent's configuration (api:)")
     return RemoteDoor(url, Secret.file(token_file))
+
+
+def located(config: Path | None, state: Path | None) -> tuple[Path, Policy | None]:
+    """The agent's state directory, and whom it tells. A file with mistakes locks nobody out: it is said, and read as far as
+    it can be, for the agent itself goes on by the file before.
+
+    Raises:
+        ConfigError: nothing of the configuration can be read.
+    """
+    if config is None:
+        return state_folder(state, None), None
+    try:
+        loaded = load(config)
+    except ConfigFileError:
+        written, policy = salvage(config)
+        folder = state_folder(state, None, written)
+        told = f"{config} has mistakes (mqcanary config check {shlex.quote(str(config))} shows them)"
+        click.echo(f"mqcanary: {told}; the agent is looked for in {folder}", err=True)
+        return folder, policy
+    return state_folder(state, loaded), loaded.running.policy
 
 
 def shown(door: Door, what: What, form: str) -> None:

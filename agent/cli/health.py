@@ -25,13 +25,13 @@ def command(*, config: Path | None, state: Path | None, timeout: float) -> None:
     from agent.errors import MqcanaryError
     from agent.store.place import state_folder, told_url
 
-    loaded, url = None, ""
+    url = ""
     try:
         if state is None and config is not None:
-            from agent.config.loading import load
+            from agent.cli.door import located
 
-            loaded = load(config)
-        url = told_url(state_folder(state, loaded))
+            state, _ = located(config, None)
+        url = told_url(state_folder(state, None))
         status, said = _asked(url, timeout)
     except MqcanaryError as error:
         said, status = str(error), 0

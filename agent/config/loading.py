@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent.collect.kafka.security import Security
 from agent.config.model import Config, FileSection, KafkaSection, KafkaTarget, LimitSection, read_endpoints
 from agent.config.overrides import near, unknown_check, values_of
 from agent.config.reading import Document, Place, Problem, dotted, parse, quoted
-from agent.config.running import running, unreachable
+from agent.config.running import RouteSection, root, running, unreachable
+from agent.config.values import File
 from agent.errors import ConfigError, ConfigFileError
+from alerts.policy import Policy
 from checks.limits import Limits, Override
 
 _LARGEST: Final = 8 * 1024 * 1024
@@ -53,7 +56,27 @@ def load(path: Path) -> Config:
     return Config(path, tuple(targets), section.sqs, overrides, Limits(overrides, ignores), section.audit, run)
 
 
-def _text(path: Path) -> str:
+def salvage(path: Path) -> tuple[Path | None, Policy | None]:
+    """What a file with mistakes says where an agent's state is, and whom it tells; None: that part can't be read.
+
+    Raises:
+        ConfigFileError: nothing of the file can be read.
+    """
+    text = _text(path, errors="replace")
+    document = parse(text)
+    if not isinstance(document.data, dict):  # no YAML: one line of it may be
+        document = parse("".join(re.findall(r"^state[ \t]*:.*", text, re.MULTILINE)[:1]))
+    data = document.data if isinstance(document.data, dict) else {}
+    state, policy = None, None
+    with suppress(ValidationError):
+        state = TypeAdapter(File).validate_python(data.get("state"), context=path.parent)
+    with suppress(ValidationError):
+        section = RouteSection.model_validate(data.get("route"), context=path.parent)
+        policy = Policy(route=root(section, lambda place: f"{path.name}:{document.line(place)}"))
+    return state, policy
+
+
+def _text(path: Path, errors: str = "strict") -> str:
     try:
         if not path.is_file():  # opening a pipe that nobody writes to would block
             raise ConfigFileError([f"{path} is {'not a file' if path.exists() else 'not there'}: mqcanary config init"])
@@ -64,7 +87,7 @@ def _text(path: Path) -> str:
     if len(raw) > _LARGEST:
         raise ConfigFileError([f"{path} is larger than {_LARGEST >> 20} MiB: it is no configuration"])
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
     raise ConfigFileError([f"{path}:{line}: not UTF-8 text; save the file as UTF-8"])

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -297,15 +297,18 @@ class Running:
     heartbeat: HeartbeatSection | None = None
 
 
+def root(section: RouteSection, origin: Origin) -> Route:
+    """The first route; without a destination it is the console."""
+    route = section.build(origin)
+    return route if route.destinations else replace(route, destinations=(CONSOLE,))
+
+
 def running(section: Any, origin: Origin, path: Path, ignores: Sequence[Ignore]) -> Running:
     """From a FileSection that was read from `path`."""
     alerts: AlertSection = section.alerts
-    route: Route = section.route.build(origin)
-    if not section.route.to:
-        route = Route((CONSOLE,), routes=route.routes, repeat=route.repeat, origin=route.origin)
     owners = tuple(Owner(one.resources, one.owner, origin(("owners", i))) for i, one in enumerate(section.owners))
     policy = Policy(
-        route=route,
+        route=root(section.route, origin),
         owners=owners,
         file=str(path),
         observe=section.mode == "observe",

@@ -12,12 +12,17 @@ if TYPE_CHECKING:  # loads pydantic, which `mqcanary health` does without
 _URL = "url"
 
 
-def state_folder(option: Path | None, config: "Config | None") -> Path:
-    """The option, else the configuration's, else systemd's, else the user's own."""
+def state_folder(option: Path | None, config: "Config | None", written: Path | None = None) -> Path:
+    """The option, else the configuration's, else systemd's, else the user's own.
+
+    `written` is what a configuration with mistakes says.
+    """
     if option is not None:
         return option
     if config is not None and config.running.state is not None:
         return config.running.state
+    if written is not None:
+        return written
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given)
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"

@@ -38,6 +38,16 @@ def test_a_certificate_that_nothing_here_trusts_is_no_illness(serve: Serve, mqca
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
+def test_one_whose_configuration_was_spoilt_on_disk(serve: Serve, mqcanary: Run, tmp_path: Path) -> None:
+    """It works by the one before; a probe that failed would end it, and it could not start again."""
+    config = tmp_path / "mqcanary.yaml"
+    config.write_text("kafak: []\nstate: .\n")
+    tell_url(tmp_path, serve().url)
+    done = mqcanary("health", "--config", str(config))
+    assert (done.returncode, done.stdout) == (0, "ok\n")
+    assert done.stderr.startswith(f"mqcanary: {config} has mistakes (mqcanary config check {config} shows them); ")
+
+
 def test_one_that_is_gone_is_told_by_its_address(mqcanary: Run, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/"
     tell_url(tmp_path, url)
