@@ -35,7 +35,8 @@ def _index() -> str:
         (
             f"# Checks\n\n{_MADE}\n"
             "A *condition* changes by itself; a *configuration* was set by somebody. What could not be observed is a gap, "
-            "never a pass and never a finding.\n"
+            "never a pass and never a finding.\n\nIn commands, `$BOOTSTRAP` is a broker of the cluster, as `kafka-1:9092`; where it "
+            "asks who you are, add `--command-config client.properties`.\n"
         )
     ]
     for family in FAMILIES:

@@ -11,8 +11,8 @@ from agent.report.content import LONGEST, Cause, Content, causes, ordered
 from checks import all_checks
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding
-from checks.facts import Address
-from checks.wording import count, listed, printable, shown
+from checks.facts import Address, KafkaSnapshot, Unknown
+from checks.wording import count, listed, printable, shell, shown
 
 COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _MOST = 6
@@ -41,6 +41,7 @@ def _parts(content: Content, width: int) -> Iterator[Iterator[str]]:
         elif not grouped:
             yield from _findings(ordered(one), width)
         yield _gaps(one, width)
+        yield _bootstrap(one)
     if content.remarks:
         yield _remarks(content.remarks, width)
     for text in (*content.notes, content.totals()):
@@ -166,6 +167,20 @@ def _gaps(one: Audited, width: int) -> Iterator[str]:
         if cause.close:
             yield from wrapped(cause.close, width, " " * 14 + "→ ")
     yield ""
+
+
+def _bootstrap(one: Audited) -> Iterator[str]:
+    """What `$BOOTSTRAP` stands for, to be pasted before the commands that have it."""
+    printed = [
+        *(finding.fix.command for finding in one.report.findings.values()),
+        *(cause.close for cause in causes(one.report.gaps.values())),
+    ]
+    if isinstance(one.snapshot, KafkaSnapshot) and any("$BOOTSTRAP" in text for text in printed):
+        cluster = one.snapshot.cluster
+        known = () if isinstance(cluster, Unknown) else cluster.brokers
+        place = next((f"[{b.host}]:{b.port}" if ":" in b.host else f"{b.host}:{b.port}" for b in known), "HOST:PORT")
+        yield f"BOOTSTRAP={shell(place)}  # a broker of this cluster, for the commands above"
+        yield ""
 
 
 def told(cause: Cause) -> str:
