@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from agent.cli.options import config_option
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,28 +46,37 @@ def init(path: Path) -> None:
 
 
 @command.command("check", short_help="Say everything that is wrong with a file at once.")
-@click.argument("path", type=click.Path(path_type=Path), default=Path("mqcanary.yaml"), envvar="MQCANARY_CONFIG")
-def check(path: Path) -> None:
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@config_option
+def check(path: Path | None, config: Path | None) -> None:
     """Say everything that is wrong with a file at once, a line each. It connects to nothing.
 
-    Secrets that can't be read from here are said as well: where the file is used, they may be there.
+    PATH is that file, as is --config; mqcanary.yaml where neither is given. Secrets that can't be read from here are said
+    as well: where the file is used, they may be there.
 
     Exit codes: 0 it can be used; 2 it can't.
     """
     from agent.config import load
+    from agent.config.checking import doubts, missing
+    from agent.errors import ConfigFileError
     from checks.wording import count
 
-    config = load(path)
-    for target in config.kafka:
+    path = path or config or Path("mqcanary.yaml")
+    loaded = load(path)
+    if lines := list(missing(path, loaded)):
+        raise ConfigFileError(lines)
+    for doubt in doubts(loaded, time.time()):
+        click.echo(f"mqcanary: {doubt}", err=True)
+    for target in loaded.kafka:
         for key in target.ignored:
             click.echo(f"mqcanary: {path}: {key} in client.properties means nothing here", err=True)
-    for secret in _secrets((config.kafka, config.sqs, config.running)):
+    for secret in _secrets((loaded.kafka, loaded.sqs, loaded.running)):
         try:
             secret.reveal()
         except ConfigError as error:
             click.echo(f"mqcanary: {path}: {error}", err=True)
-    parts = (count(len(config.kafka), "cluster"), count(len(config.sqs), "SQS target"))
-    click.echo(f"{path}: {parts[0]}, {parts[1]}, {count(len(config.overrides), 'override')} of limits")
+    parts = (count(len(loaded.kafka), "cluster"), count(len(loaded.sqs), "SQS target"))
+    click.echo(f"{path}: {parts[0]}, {parts[1]}, {count(len(loaded.overrides), 'override')} of limits")
 
 
 def _secrets(value: object) -> "Iterator[Secret]":

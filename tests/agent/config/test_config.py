@@ -381,6 +381,48 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "slo = 2 h  (mqcanary.yaml:30)" in runner.invoke(cli, words).output
 
 
+def test_what_a_file_names_is_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text("""\
+kafka:
+- {name: a, bootstrap: k:1, security: {protocol: SSL, ca: ca.pem, certificate: c.pem, key: k.pem}}
+listen:
+  certificate: m.yaml
+  key: l.pem
+""")
+    checked = CliRunner().invoke(cli, ["config", "check", "--config", str(path)])
+    assert checked.exit_code != 0
+    mend = "is not there; mount it there, or write another path"
+    assert checked.exception is not None
+    assert list(getattr(checked.exception, "lines", ())) == [
+        f"{path}:2: kafka[0].security.ca: {tmp_path}/ca.pem {mend}",
+        f"{path}:2: kafka[0].security.certificate: {tmp_path}/c.pem {mend}",
+        f"{path}:2: kafka[0].security.key: {tmp_path}/k.pem {mend}",
+        f"{path}:5: listen.key: {tmp_path}/l.pem {mend}",
+    ]
+
+
+def test_entries_that_do_nothing_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text("""\
+kafka: [{name: prod, bootstrap: k:1}]
+ignore:
+- {checks: kafka/*, reason: old, until: 2020-01-31}
+- {checks: kafka/*, reason: typo, resources: kafka://prdo/groups/x}
+limits:
+- {checks: kafka/group-lagging, resources: "sqs://*", slo: 1h}
+- {checks: kafka/group-lagging, resources: "kafka://pr*/groups/x", slo: 1h}
+""")
+    checked = CliRunner().invoke(cli, ["config", "check", str(path)])
+    assert checked.exit_code == 0
+    target = "is on no target of this file: write the name of one, or delete it"
+    assert checked.stderr.splitlines() == [
+        "mqcanary: m.yaml:3: this ignore ended on 2020-01-31: write another until, or delete it",
+        f"mqcanary: m.yaml:6: sqs://* {target}",
+        f"mqcanary: m.yaml:4: kafka://prdo/groups/x {target}",
+    ]
+
+
 def test_a_condition_on_the_root_route_is_refused(read: Any) -> None:
     told = mistakes(read, 'kafka: [{bootstrap: "k:9092"}]\nroute:\n  to: console\n  severity: critical\n')
     assert told == ["4: route.severity: the first route is for everything; write this under routes:"]
