@@ -105,7 +105,7 @@ def cli() -> None:
     """  # noqa: D301 - \b is click's own mark
 
 
-GARBAGE = (50_000, 20, 100)
+GARBAGE = (10_000, 20, 100)
 """Objects made between two searches for garbage, and how many of these go by before older objects are searched: a look makes
 many objects and none in cycles, so that a third of a cold look's time went into finding nothing.
 """

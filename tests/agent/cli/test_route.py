@@ -9,7 +9,7 @@ from tests.agent.cli.conftest import Run
 CONFIG = """\
 kafka: [{name: prod, bootstrap: [127.0.0.1:1]}]
 slack: {token: x}
-webhooks: {hook: {url: x}}
+webhooks: {hook: {url: "https://hooks.example/x"}}
 owners:
   - {resources: "kafka://*/groups/pay*", owner: payments}
 limits:
