@@ -361,7 +361,7 @@ class IgnoreSection(Section):
     resources: Resources = Pattern()
     """A glob of addresses."""
     reason: Text
-    """Why; reports show it."""
+    """Why; the reports that list ignores show it (json, sarif, junit, html)."""
     until: Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})] | None = None
     """The last day on which it holds, as 2027-01-31. Not given: it has no end."""
 

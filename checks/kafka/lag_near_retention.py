@@ -91,7 +91,7 @@ def _problem(group: Group, lag: Lag, late: _Late, severity: Severity | None) -> 
     topics = sorted({lag.place(row)[0] for row in rows.tolist()})
     records = int(lag.lag[rows].sum())
     age = timedelta(seconds=late.share * late.retention)
-    when = "at any moment" if late.share >= 1 else f"in about {span(late.retention * (1 - late.share))}"
+    when = "at any moment" if late.share >= 1 else f"within {span(late.retention * (1 - late.share))}"
     return Problem(
         summary=f"group {shown(group.name)} may lose records of {listed(topics)} {when}: what it has not read in "
         f"{count(rows.size, 'partition')} is more than {span(age)} old, and the retention is {span(late.retention)} "

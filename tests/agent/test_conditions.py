@@ -184,7 +184,7 @@ def test_a_group_whose_records_will_soon_be_deleted(cluster: SimulatedCluster) -
         (
             "kafka/lag-near-retention",
             "limps",
-        ): "group limps may lose records of bills in about 6 min: what it has not read in 1 partition is more "
+        ): "group limps may lose records of bills within 6 min: what it has not read in 1 partition is more "
         "than 24 min old, and the retention is 30 min (960 unread records)"
     }
 

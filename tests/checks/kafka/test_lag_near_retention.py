@@ -67,7 +67,7 @@ SILENT = (
 def test_it_says_how_old_and_how_long_it_is_kept() -> None:
     finding = only(judge(check, FIRING[0]))
     assert finding.summary == (
-        "group app may lose records of orders in about 1 d 9 h: what it has not read in 1 partition is more than "
+        "group app may lose records of orders within 1 d 9 h: what it has not read in 1 partition is more than "
         "5 d 14 h old, and the retention is 7 d (60 unread records)"
     )
     assert finding.severity is Severity.WARNING
