@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -104,6 +104,9 @@ def cli() -> None:
     mqcanary lag --kafka 127.0.0.1:9092
     """  # noqa: D301 - \b is click's own mark
 
+
+at_end: list[Callable[[], object]] = []
+"""What whoever calls `main` still does before `run` leaves the process without taking it apart."""
 
 GARBAGE = (10_000, 20, 100)
 """Objects made between two searches for garbage, and how many of these go by before older objects are searched: a look makes

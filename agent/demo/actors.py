@@ -42,7 +42,7 @@ def _queues(pace: float) -> None:
 
 def _agent(folder: Path) -> None:
     """A real `mqcanary run`, from the moment its first line comes: by then its configuration is written."""
-    from agent.cli import main  # noqa: PLC0415
+    from agent.cli import at_end, main  # noqa: PLC0415
     from agent.collect.aws.sqs import SqsCollector  # noqa: F401, PLC0415 - loaded while the others start
     from agent.collect.kafka.collector import KafkaCollector  # noqa: F401, PLC0415
     from agent.daemon.run import Daemon  # noqa: F401, PLC0415
@@ -60,10 +60,11 @@ def _agent(folder: Path) -> None:
         str(folder / STATE),
         "--log=json",
     ]
+    at_end.append(lambda: shutil.rmtree(folder, ignore_errors=True))  # also where the demo was killed
     try:
         main()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # also where the demo was killed
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_with_the_demo() -> None:
