@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 CONFIGURATION, STATE = "demo.yaml", "state"
@@ -60,11 +61,12 @@ def _agent(folder: Path) -> None:
         str(folder / STATE),
         "--log=json",
     ]
-    at_end.append(lambda: shutil.rmtree(folder, ignore_errors=True))  # also where the demo was killed
+    leave = partial(shutil.rmtree, folder, ignore_errors=True)  # also where the demo was killed
+    at_end.append(leave)
     try:
         main()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        leave()
 
 
 def _end_with_the_demo() -> None:

@@ -5,7 +5,7 @@ place per partition: a check reads them one topic at a time, and equal tuples le
 same object from poll to poll.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -200,6 +200,14 @@ class LogEnds:
         rows = {topic: slice(bounds[i], bounds[i + 1]) for i, topic in enumerate(self.topics)}
         object.__setattr__(self, "rows", MappingProxyType(rows))
 
+    def rows_of(self, topics: Sequence[str], topic: Ints, partition: Ints) -> Rows:
+        """The row of each place, a partition of the topic that `topic` is the index of; one past the last where there is none."""
+        bounds = [self.rows.get(name, _NOWHERE) for name in topics]
+        first = np.array([bound.start for bound in bounds], dtype=np.int64)
+        count = np.array([bound.stop for bound in bounds], dtype=np.int64) - first
+        rows: Rows = np.where(partition < count[topic], first[topic] + partition, self.end.size)
+        return rows
+
     def after(self, before: "LogEnds") -> "LogEnds":
         """These ends, with the very objects of those before wherever they are equal: a quiet cluster is held once."""
         if self.topics != before.topics or not np.array_equal(self.first, before.first):
@@ -210,6 +218,9 @@ class LogEnds:
         for name, value in {"topics": before.topics, "first": before.first, "rows": before.rows, **columns}.items():
             object.__setattr__(made, name, value)
         return made
+
+
+_NOWHERE = slice(0, 0)
 
 
 def _kept(new: npt.NDArray[Any], old: npt.NDArray[Any]) -> npt.NDArray[Any]:

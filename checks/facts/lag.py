@@ -222,11 +222,7 @@ def progress_of(group: str, lag: Lag, logs: Logs) -> Progress | Unknown:
 
 def log_rows(lag: Lag, ends: LogEnds) -> Rows:
     """For each row of the Lag its row in `ends`; one past the last where they have none."""
-    bounds = [ends.rows.get(name, slice(0, 0)) for name in lag.topics]
-    first = np.array([bound.start for bound in bounds], dtype=np.int64)
-    count = np.array([bound.stop - bound.start for bound in bounds], dtype=np.int64)
-    rows: Rows = np.where(lag.partition < count[lag.topic], first[lag.topic] + lag.partition, ends.end.size)
-    return rows
+    return ends.rows_of(lag.topics, lag.topic, lag.partition)
 
 
 def offsets_at(lag: Lag, committed: Committed) -> Ints:

@@ -43,11 +43,11 @@ class _Rows:
         self.partition = np.concatenate([part[2] for part in parts])
         self.committed = np.concatenate([part[3] for part in parts])
         self.error = np.concatenate([part[4] for part in parts])
-        first, count = _places(ends, list(chain.from_iterable(part[0] for part in parts)))
+        topics = list(chain.from_iterable(part[0] for part in parts))
         begins = np.cumsum([0, *(len(part[0]) for part in parts)])[:-1]
         place = self.topic + np.repeat(begins, sizes)
         # A place that the log ends do not have reads the sentinel row that is appended to every column.
-        self.log: Rows = np.where(self.partition < count[place], first[place] + self.partition, ends.end.size)
+        self.log: Rows = ends.rows_of(topics, place, self.partition)
 
 
 def _joined(
@@ -103,15 +103,14 @@ def _uncommitted(ends: LogEnds, groups: Sequence[Group], rows: _Rows) -> list[in
     if not owned:
         return []
     sizes = np.array([len(partitions) for partitions in owned], dtype=np.int64)
-    first, count = (np.repeat(column, sizes) for column in _places(ends, names))
     who: Ints = np.repeat(np.array(owner, dtype=np.int64), sizes)
     partition = np.fromiter(chain.from_iterable(owned), dtype=np.int64, count=int(sizes.sum()))
-    beyond = partition >= count
+    row = ends.rows_of(names, np.repeat(np.arange(len(names)), sizes), partition)
     width = ends.end.size + 1
-    wanted = who * width + np.where(beyond, width - 1, first + partition)
+    wanted = who * width + row
     there = np.sort(np.repeat(np.arange(len(groups)), np.diff(rows.bounds)) * width + rows.log)
     found = np.append(there, -1)[np.searchsorted(there, wanted)] == wanted
-    return sorted(set(who[beyond | ~found].tolist()))
+    return sorted(set(who[(row == ends.end.size) | ~found].tolist()))
 
 
 def _with_assigned(group: Group, committed: Committed) -> tuple[tuple[str, ...], Ints, Ints, Ints, Codes]:
@@ -136,16 +135,6 @@ def _with_assigned(group: Group, committed: Committed) -> tuple[tuple[str, ...],
         offset = np.append(offset, np.full(len(added), NEVER, dtype=np.int64))
         error = np.append(error, np.zeros(len(added), dtype=np.int16))
     return tuple(topics), topic, partition, offset, error
-
-
-def _places(ends: LogEnds, names: Sequence[str]) -> tuple[Ints, Ints]:
-    """Where the rows of each topic begin, and how many there are."""
-    bounds = [ends.rows.get(name, _NOWHERE) for name in names]
-    first = np.array([bound.start for bound in bounds], dtype=np.int64)
-    return first, np.array([bound.stop for bound in bounds], dtype=np.int64) - first
-
-
-_NOWHERE = slice(0, 0)
 
 
 def _is_remote(config: object) -> bool:

@@ -144,11 +144,7 @@ class Logs:
         now = self.ends
         if then is now or (then.topics == now.topics and np.array_equal(then.first, now.first)):
             return np.arange(now.end.size + 1)
-        bounds = [then.rows.get(name, slice(0, 0)) for name in now.topics]
-        first = np.array([bound.start for bound in bounds], dtype=np.int64)
-        count = np.array([bound.stop - bound.start for bound in bounds], dtype=np.int64)
-        there = self._partition < count[self._topic]
-        rows = np.where(there, first[self._topic] + self._partition, then.end.size)
+        rows = then.rows_of(now.topics, self._topic, self._partition)
         return np.append(rows, then.end.size)
 
 
