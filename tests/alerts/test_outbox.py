@@ -9,6 +9,7 @@ from alerts.machine import step
 from alerts.model import Delivery, Op, Progress, Ref, State, Subject, Thread
 from alerts.outbox import (
     CLOSED_WAIT,
+    EDIT_BURST,
     EDIT_PACE,
     FIRST_WAIT,
     LONGEST_CLOSED,
@@ -74,11 +75,29 @@ def test_edits_are_paced_by_sink_and_posts_by_channel() -> None:
     other = Thread("9", Subject.TEST, TWO, 0.0, ref=Ref("D", "1"), sent=0.0)
     edit, post = (Delivery(str(n), n, "9", TWO, op, (), (), 0.0) for n, op in ((5, Op.EDIT), (6, Op.REPLY)))
     both = replace(state, threads={**state.threads, "9": other}, deliveries={**state.deliveries, "5": edit})
-    sent = attempt(both, Delivered(Ref("C", "1")), 0)
-    assert not due(sent, EDIT_PACE - 0.01), "Slack counts edits over all channels"
-    assert [d.id for d in due(sent, EDIT_PACE)] == ["5"]
+    rested = attempt(both, Delivered(Ref("C", "1")), 0)
+    assert [d.id for d in due(rested, 0)] == ["5"], "a few go at once after a rest"
+    sent = rested
+    while wait(sent, 0) == 0:
+        sent = replace(attempt(sent, Delivered(), 0), deliveries={"5": edit})
+    assert wait(sent, 0) == pytest.approx(EDIT_PACE), "Slack counts edits over all channels"
     posts = replace(sent, deliveries={"6": post})
     assert [d.id for d in due(posts, 0)] == ["6"]
+
+
+def test_a_few_edits_go_at_once_after_a_rest_and_never_more_than_fifty_a_minute() -> None:
+    state = threaded(Op.EDIT, ref=Ref("C", "1"))
+    sent: list[float] = []
+    now = 1000.0
+    for rest in [0.0] * 100 + [10.0] + [0.0] * 100:
+        now += rest + (wait(state, now) or 0.0)
+        state = replace(attempt(state, Delivered(), now), deliveries=state.deliveries)
+        sent.append(now)
+    assert sent[EDIT_BURST - 1] == 1000.0 < sent[EDIT_BURST]
+    assert max(sum(at <= other < at + 60 for other in sent) for at in sent) == 50
+    refused = attempt(state, Later("ratelimited", 30), now + 10)
+    once = replace(attempt(refused, Delivered(), now + 40), deliveries=state.deliveries)
+    assert wait(once, now + 40) == pytest.approx(EDIT_PACE), "no burst at one who has just refused"
 
 
 def test_a_thread_is_told_in_the_order_in_which_it_happened() -> None:
