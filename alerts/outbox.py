@@ -22,9 +22,9 @@ CLOSED_WAIT = 60.0
 LONGEST_CLOSED = 3600.0
 POST_PACE = 1.1
 """Seconds between messages to one channel: Slack takes about one a second."""
-EDIT_PACE = 1.3
+EDIT_PACE = 1.5
 """Seconds between edits through one sink, in the long run: Slack takes about fifty a minute."""
-EDIT_BURST = 4
+EDIT_BURST = 10
 """So many edits after a rest go at once: with the pace that is fifty in the busiest minute."""
 
 _LOUD = {Kind.FIRED, Kind.WORSE, Kind.GREW, Kind.REPEATED}

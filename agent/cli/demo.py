@@ -7,7 +7,7 @@ import click
 
 
 @click.command("demo")
-@click.option("--fast", is_flag=True, help="Tell the story in about 20 seconds.")
+@click.option("--fast", is_flag=True, help="Tell the story in about 15 seconds.")
 def command(*, fast: bool) -> None:
     """Watch a story of 90 seconds: a simulated cluster, local queues, a local Slack, and the agent between them.
 
@@ -18,4 +18,4 @@ def command(*, fast: bool) -> None:
     from agent.demo.show import play
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    play(Screen(terminal()), pace=1 / 8 if fast else 1.0, stay=sys.stdin.isatty())
+    play(Screen(terminal()), pace=1 / 10 if fast else 1.0, stay=sys.stdin.isatty())

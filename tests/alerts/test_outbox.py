@@ -94,7 +94,7 @@ def test_a_few_edits_go_at_once_after_a_rest_and_never_more_than_fifty_a_minute(
         state = replace(attempt(state, Delivered(), now), deliveries=state.deliveries)
         sent.append(now)
     assert sent[EDIT_BURST - 1] == 1000.0 < sent[EDIT_BURST]
-    assert max(sum(at <= other < at + 60 for other in sent) for at in sent) == 50
+    assert 45 < max(sum(at <= other < at + 60 for other in sent) for at in sent) <= 50
     refused = attempt(state, Later("ratelimited", 30), now + 10)
     once = replace(attempt(refused, Delivered(), now + 40), deliveries=state.deliveries)
     assert wait(once, now + 40) == pytest.approx(EDIT_PACE), "no burst at one who has just refused"
