@@ -1,6 +1,7 @@
 """How far a group is behind, and how it moves."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -62,16 +63,30 @@ class Lag:
     @property
     def total(self) -> int:
         """Records over all rows whose lag is known."""
-        return int(self.lag[self.lag > 0].sum())
+        return 0 if self.read else int(self.lag[self.lag > 0].sum())
 
     def place(self, row: int) -> tuple[str, int]:
         """Topic and partition of a row."""
         return self.topics[self.topic[row]], int(self.partition[row])
 
+    def named(self, rows: Rows) -> list[str]:
+        """The topics of these rows, sorted."""
+        return sorted({self.topics[topic] for topic in set(self.topic[rows].tolist())})
+
+    def on(self, topics: AbstractSet[str], rows: Rows) -> Rows:
+        """Of these rows those on one of `topics`."""
+        if topics >= set(self.topics):
+            return rows
+        chosen = np.array([name in topics for name in self.topics], dtype=bool)
+        kept: Rows = rows[chosen[self.topic[rows]]]
+        return kept
+
     def unknown(self) -> Unknown | None:
         """Why the lag of some row is not known, if it is not."""
         if (failed := self.failed()) is not None:
             return failed
+        if self.read:
+            return None
         beyond = np.flatnonzero((self.committed > self.end) & (self.end != NEVER))
         if beyond.size:
             topic, partition = self.place(int(beyond[0]))
@@ -80,6 +95,8 @@ class Lag:
 
     def failed(self) -> Unknown | None:
         """Why the offsets of some row are not known, if they are not."""
+        if self.read:
+            return None
         failed = np.flatnonzero(self.error)
         if not failed.size:
             return None

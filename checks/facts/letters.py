@@ -1,8 +1,7 @@
 """Which topics hold dead letters, and whose: Kafka knows neither, so their names have to tell."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
@@ -80,9 +79,9 @@ class DeadLetterTopics:
         """Whose letters a topic holds; None where its name is not that of a dead-letter topic."""
         return self._names(patterns).letters.get(topic)
 
-    def exists(self, topic: str, group: str, patterns: tuple[str, ...]) -> bool | Unknown:
-        """Whether `group` has somewhere to put the dead letters of `topic`; Unknown where a name was not asked for."""
-        return self._names(patterns).exists(topic, group)
+    def lacking(self, topics: Sequence[str], group: str, patterns: tuple[str, ...]) -> tuple[list[str], Unknown | None]:
+        """For which of `topics` the group has nowhere to put its dead letters; and why that is not known of some."""
+        return self._names(patterns).lacking(topics, group)
 
     def _names(self, patterns: tuple[str, ...]) -> "_Names":
         names = self._read.get(patterns)
@@ -97,65 +96,49 @@ class _Names:
     def __init__(self, patterns: tuple[str, ...], topics: Listing[Topic], groups: Listing[Group]) -> None:
         self._patterns = patterns
         self._topics, self._groups = topics, groups
-        self._meant: set[tuple[str, str]] = set()
-        self._of_topic: dict[str, object] = {}
-        self._of_group: dict[str, object] = {}
-        self._by_words: defaultdict[tuple[bool, bool], list[Callable[[str, str], str]]] = defaultdict(list)
-        for pattern in patterns:
-            topic, group = "{topic}" in pattern, "{group}" in pattern
-            self._by_words[topic or not group, group].append(_filler(pattern))
+        # Most patterns have the topic alone: what they say is the same for all its groups.
+        split = [pattern.split("{topic}") for pattern in patterns]
+        self._topic_alone = [parts for parts in split if "{group}" not in str(parts)]
+        self._with_group = [parts for parts in split if "{group}" in str(parts)]
+        self._of_topic: dict[str, bool | None] = {}
         match = _any_of(patterns).match
         self.letters: Mapping[str, Letters] = {name: self._whose(name) for name in topics.items if match(name)}
 
     def _whose(self, name: str) -> Letters:
         meant = [one for pattern in self._patterns for one in _stems(pattern, name)]
-        self._meant.update(meant)
         topics = sorted({topic for topic, group in meant if topic in self._topics.items and not group})
         topics = topics or sorted({topic for topic, group in meant if topic in self._topics.items})
         groups = [] if topics else [group for topic, group in meant if group and not topic]
         group = next((group for group in groups if group in self._groups.items), "")
         return Letters(tuple(topics), group, bool(group) or not (groups and self._groups.blind))
 
-    def exists(self, topic: str, group: str) -> bool | Unknown:
-        if self._meant and not self._meant.isdisjoint(((topic, ""), ("", group), (topic, group))):
-            return True
-        # Most patterns have the topic alone: what they say is the same for all its groups.
-        of_topic = self._of_topic.get(topic, _UNREAD)
-        if of_topic is _UNREAD:
-            of_topic = self._of_topic[topic] = self._lacking(topic, "")
-        of_group = self._of_group.get(group, _UNREAD)
-        if of_group is _UNREAD:
-            of_group = self._of_group[group] = self._lacking("", group)
-        of_both = self._lacking(topic, group)
-        if of_topic or of_group or of_both:
-            return True
-        return self._topics.blind[0] if None in (of_topic, of_group, of_both) else False
+    def lacking(self, topics: Sequence[str], group: str) -> tuple[list[str], Unknown | None]:
+        lacking: list[str] = []
+        hole = False
+        with_group = [[part.replace("{group}", group) for part in parts] for parts in self._with_group]
+        for topic in topics:
+            there = self._of_topic.get(topic, _UNREAD)
+            if there is _UNREAD:
+                there = self._of_topic[topic] = self._exists([topic.join(parts) for parts in self._topic_alone])
+            if there:
+                continue
+            for_group = self._exists([topic.join(parts) for parts in with_group])
+            if for_group:
+                continue
+            if there is None or for_group is None:
+                hole = True
+            else:
+                lacking.append(topic)
+        return lacking, self._topics.blind[0] if hole else None
 
-    def _lacking(self, topic: str, group: str) -> bool | None:
-        """As `exists`, of the patterns with these words and no other; None where a name was not asked for."""
-        there: bool | None = False
-        items, absent = self._topics.items, self._topics.absent if self._topics.blind else None
-        for fill in self._by_words[bool(topic), bool(group)]:
-            name = fill(topic, group)
-            if name in items:  # a pattern may be no more than a name
-                return True
-            if absent is not None and name not in absent:
-                there = None
-        return there
+    def _exists(self, names: list[str]) -> bool | None:
+        """Whether there is one of these topics; None where one was not asked for."""
+        if not self._topics.items.keys().isdisjoint(names):
+            return True
+        return None if self._topics.blind and not all(map(self._topics.absent.__contains__, names)) else False
 
 
 _UNREAD = object()
-
-
-def _filler(pattern: str) -> Callable[[str, str], str]:
-    """As `filled`, faster for what every group of every topic is asked."""
-    parts = _parts(pattern)
-    if len(parts) == 5:
-        head, first, between, _, tail = parts
-        if first == "topic":
-            return lambda topic, group: f"{head}{topic}{between}{group}{tail}"
-        return lambda topic, group: f"{head}{group}{between}{topic}{tail}"
-    return lambda topic, group: filled(pattern, topic, group)
 
 
 @cache

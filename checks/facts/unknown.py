@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar, Generic, NamedTuple, NoReturn, TypeVar
 
 from checks.wording import printable
@@ -50,6 +51,7 @@ class Unknown:
         raise TypeError(f"an Unknown is neither true nor false ({self.why}: {self.detail}); ask known() first")
 
 
+@lru_cache(maxsize=1 << 10)  # said of every topic while an agent is young
 def young(seen: str, seconds: float, polls: int = 2) -> Unknown:
     """History is too short for a question: it has to reach `seconds` back, in at least so many polls."""
     every = max(1, min(30, int(seconds / polls)))

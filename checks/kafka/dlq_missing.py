@@ -12,19 +12,24 @@ _RETRY = re.compile("|".join(map(translate, ("*-retry", "*.retry", "*-retry-*", 
 
 
 def _candidates(group: Group, *, patterns: tuple[str, ...]) -> Iterable[str]:
-    for topic in _topics(group, patterns):
+    topics = _topics(group, patterns)
+    for topic in () if isinstance(topics, Unknown) else topics:
         for pattern in patterns:
             yield filled(pattern, topic, group.name)
 
 
-def _topics(group: Group, patterns: tuple[str, ...]) -> list[str]:
-    """What a live group reads, less the dead-letter and retry topics that it drains; empty where that is not known."""
-    if isinstance(group.members, Unknown) or not group.members or group.name.startswith("connect-"):
+def _topics(group: Group, patterns: tuple[str, ...]) -> list[str] | Unknown:
+    """What a live group reads, less the dead-letter and retry topics that it drains."""
+    if isinstance(group.members, Unknown):
+        return group.members
+    if not group.members:
         return []
+    if group.name.startswith("connect-"):
+        return Unknown(Why.OFF, "Kafka Connect names the dead-letter topic of its sinks itself, and is not read")
     owned = group.assigned_topics()
     if isinstance(owned, Unknown):
-        return []
-    return sorted(topic for topic in owned if not _aside(topic, patterns))
+        return owned
+    return sorted([topic for topic in owned if not _aside(topic, patterns)])
 
 
 @lru_cache(maxsize=1 << 14)
@@ -55,37 +60,26 @@ def dlq_missing(
         connect-*: a Gap, because Connect knows its dead-letter topic and is not read yet.
     Source: article S496, "not setting up a dead letter strategy for Kafka"; Spring Kafka and Kafka Connect defaults.
     """
-    members = known(group.members)
-    if not members:
-        return
-    if group.name.startswith("connect-"):
-        known(Unknown(Why.OFF, "Kafka Connect names the dead-letter topic of its sinks itself, and is not read"))
-    known(group.assigned_topics())
-    missing: list[str] = []
-    hole: Unknown | None = None
-    for topic in _topics(group, patterns):
-        there = letters.exists(topic, group.name, patterns)
-        if isinstance(there, Unknown):
-            hole = there
-        elif not there:
-            missing.append(topic)
+    missing, hole = letters.lacking(known(_topics(group, patterns)), group.name, patterns)
     if missing:
-        yield _problem(group, cluster, missing, patterns, None)
-        position = known(lag)
-        if position.total:
-            yield _problem(
-                group, cluster, missing, patterns, Severity.WARNING if _stuck(position, known(progress)) else None
-            )
-        unread = position.unknown()
-        if unread is not None:
-            known(unread)
+        stuck = _stuck(lag, progress)
+        yield _problem(group, cluster, missing, patterns, Severity.WARNING if stuck is True else None)
+        known(stuck)
+        known(known(lag).unknown())
     if hole is not None:
         known(hole)
 
 
-def _stuck(lag: Lag, progress: Progress) -> bool:
-    known(progress.draining())  # the same span of history is needed to call it still
-    return lag.total > 0 and progress.consumed == 0
+def _stuck(lag: Lag | Unknown, progress: Progress | Unknown) -> bool | Unknown:
+    """Whether the group stands still with unread records."""
+    if isinstance(lag, Unknown):
+        return lag
+    if lag.read or not lag.total:
+        return False
+    if isinstance(progress, Unknown):
+        return progress
+    draining = progress.draining()  # the same span of history is needed to call it still
+    return draining if isinstance(draining, Unknown) else progress.consumed == 0
 
 
 def _problem(

@@ -34,7 +34,7 @@ def group_lagging(
     lagging = surely(lag)
     if lagging.size and group.state == "Stable":
         owned = known(group.assigned_topics())
-        lagging = lagging[np.isin(lag.topic[lagging], [i for i, name in enumerate(lag.topics) if name in owned])]
+        lagging = lag.on(owned, lagging)
     late = lag.older_than(slo.total_seconds(), lagging)
     rows = late.rows
     if rows.size and not isinstance(progress, Unknown):
@@ -68,7 +68,7 @@ def _problem(
     draining: bool | None = None,
     progress: Progress | None = None,
 ) -> Problem:
-    topics = sorted({lag.place(row)[0] for row in rows.tolist()})
+    topics = lag.named(rows)
     behind = f"more than {span(slo)}" if seconds is None else span(seconds)
     records = int(lag.lag[rows].sum())
     trend = ""

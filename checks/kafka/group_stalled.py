@@ -72,7 +72,7 @@ def _young(topic: str, standing: Standing, window: timedelta) -> Unknown:
 
 def _problem(group: Group, lag: Lag, still: dict[str, Standing]) -> Problem:
     longest = max(still.values(), key=lambda standing: standing.seconds)
-    rows = np.flatnonzero(np.isin(lag.topic, [lag.topics.index(name) for name in still]) & (lag.lag > 0))
+    rows = lag.on(still.keys(), np.flatnonzero(lag.lag > 0))
     worst = rows[np.argsort(-lag.lag[rows], kind="stable")][:2]
     members = known(group.members)
     return Problem(

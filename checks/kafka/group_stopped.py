@@ -59,7 +59,7 @@ def _two_polls(away: Away) -> float:
 
 def _problem(group: Group, lag: Lag, rows: Rows, age: timedelta, away: Away) -> Problem:
     rows = rows[np.argsort(-lag.lag[rows], kind="stable")]
-    topics = sorted({lag.place(row)[0] for row in rows.tolist()})
+    topics = lag.named(rows)
     seen = f" for {'at least ' if away.open else ''}{span(away.seconds)}" if away.seconds else ""
     return Problem(
         summary=f"group {shown(group.name)} has no members{seen}: {count(int(lag.lag[rows].sum()), 'unread record')} in "

@@ -59,15 +59,15 @@ def _late(
     """Which of these rows are so old, and why that is not known of some."""
     found: list[_Late] = []
     holes: list[Unknown | None] = []
-    topics: dict[float, list[int]] = {}
-    for topic in np.unique(lag.topic[rows]).tolist():
-        retention = configs.retention(lag.topics[topic])
+    topics: dict[float, set[str]] = {}
+    for topic in lag.named(rows):
+        retention = configs.retention(topic)
         if isinstance(retention, Unknown):
             holes.append(retention)
         elif retention is not None:
-            topics.setdefault(retention, []).append(topic)
-    for retention, places in topics.items():
-        late = lag.older_than(near * retention, rows[np.isin(lag.topic[rows], places)])
+            topics.setdefault(retention, set()).add(topic)
+    for retention, names in topics.items():
+        late = lag.older_than(near * retention, lag.on(names, rows))
         past = lag.older_than(over * retention, late.rows)
         holes += [late.unknown, past.unknown]
         found += [_Late(retention, share, one.rows) for share, one in ((over, past), (near, late)) if one.rows.size]
@@ -88,7 +88,7 @@ def _told(
 
 def _problem(group: Group, lag: Lag, late: _Late, severity: Severity | None) -> Problem:
     rows = late.rows[np.argsort(-lag.lag[late.rows], kind="stable")]
-    topics = sorted({lag.place(row)[0] for row in rows.tolist()})
+    topics = lag.named(rows)
     records = int(lag.lag[rows].sum())
     age = timedelta(seconds=late.share * late.retention)
     when = "at any moment" if late.share >= 1 else f"within {span(late.retention * (1 - late.share))}"

@@ -50,7 +50,7 @@ def lag_on_one_partition(
     owned = known(group.assigned_topics()) if group.state not in NOBODY and (lag.lag >= least).any() else None
     rows = _outliers(lag, factor, least)
     if owned is not None:
-        rows = rows[np.isin(lag.topic[rows], [topic for topic, name in enumerate(lag.topics) if name in owned])]
+        rows = lag.on(owned, rows)
     elif rows.size:
         rows = rows[np.isin(lag.topic[rows], _at_work(lag, commits, rows, window.total_seconds()))]
     late = lag.older_than(slo.total_seconds(), rows)

@@ -46,7 +46,7 @@ def test_both_directions_agree(pattern: str, source: str, reader: str) -> None:
     name = filled(pattern, source, reader)
     found = letters((source, name), (reader,))
     assert looks_dead(name, PATTERNS)
-    assert found.exists(source, reader, PATTERNS) is True
+    assert found.lacking([source], reader, PATTERNS) == ([], None)
     whose = found.of(name, PATTERNS)
     assert whose is not None
     assert source in whose.topics or reader == whose.group
@@ -55,7 +55,7 @@ def test_both_directions_agree(pattern: str, source: str, reader: str) -> None:
 def test_patterns_of_ones_own() -> None:
     found = letters(("orders", "failed", "parked.orders"))
     mine = ("failed", "parked.{topic}", "{topic}.{group}.{topic}")
-    assert found.exists("anything", "app", mine) is True
+    assert found.lacking(["anything"], "app", mine) == ([], None)
     assert found.of("failed", mine) == Letters((), "", group_known=True)
     assert found.of("parked.orders", mine) == Letters(("orders",), "", group_known=True)
-    assert found.exists("orders", "app", ("{topic}.gone",)) == found.topics.blind[0]
+    assert found.lacking(["orders"], "app", ("{topic}.gone",)) == ([], found.topics.blind[0])
