@@ -404,11 +404,10 @@ def _lagging(lag: Lag, topics: Mapping[str, Topic]) -> dict[Place, int]:
 
 def _possible(name: str) -> bool:
     """Whether a broker takes this for a topic's name at all; it refuses the whole request otherwise."""
-    return (
-        0 < len(name) <= 249
-        and name not in (".", "..")
-        and all(c.isascii() and (c.isalnum() or c in "._-") for c in name)
-    )
+    return _NAME.fullmatch(name) is not None and name not in (".", "..")
+
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def _absences(names: frozenset[str], before: Listing[Topic] | Listing[Group] | None, at: float) -> dict[str, Absence]:
