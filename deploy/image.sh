@@ -7,13 +7,15 @@
 #   deploy/image.sh run [OPTION...] IMAGE [ARG...]     as podman run: read-only, no capabilities, 160 MB
 #   deploy/image.sh podman ARG...          ps, logs, stop, healthcheck run, ...
 #
-# PYTHON names the interpreter of the base [python3.13]. Images are kept apart from other ones, in .cache/containers.
+# PYTHON names the interpreter of the base [python3.13]. Images are kept apart from other ones, in .cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-STORE=${MQCANARY_CACHE:-$PWD/.cache}/containers
-# Of this store alone, and not below it: podman allows 50 characters.
-RUN=/run/mqcanary-$(cksum <<< "$STORE" | cut -d' ' -f1)
+# podman notes in its store where that lies: a checkout that was moved gets one of its own.
+HERE=$(cksum <<< "${MQCANARY_CACHE:-$PWD/.cache}" | cut -d' ' -f1)
+STORE=${MQCANARY_CACHE:-$PWD/.cache}/containers-$HERE
+# Not below it: podman allows 50 characters.
+RUN=/run/mqcanary-$HERE
 TAG=localhost/mqcanary:dev
 STAND_IN=localhost/mqcanary-base
 # What CPython's own modules are linked with, by the names of Debian 12, and what python:slim has beside it.
