@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
 from agent.collect.kafka.collector import Choice, KafkaCollector
 from agent.collect.kafka.msk import MskIam
-from agent.collect.kafka.offsets import ask
+from agent.collect.kafka.offsets import Places, ask
 from agent.collect.kafka.rights import (
     DESCRIBE_CLUSTER,
     DESCRIBE_CONFIGS_CLUSTER,
@@ -345,10 +347,12 @@ def _clock(wire: Wire, snapshot: KafkaSnapshot) -> Item:
             stamped[name] = topic
     if not stamped:
         return Item("clock", State.UNCHECKED, "not measurable: no topic that is seen has LogAppendTime")
-    places = [(name, p) for name, topic in sorted(stamped.items())[:20] for p in range(len(topic.leader))][:100]
-    answers = ask(wire, stamped, dict.fromkeys(places, _NEWEST_RECORD))
+    places = Places(dict(sorted(stamped.items())[:20]))
+    rows = np.arange(min(100, places.leader.size))
+    stamps = ask(wire, places, rows, _NEWEST_RECORD).timestamp
     at = time.time()
-    (newest, where) = max(((answer[2], place[0]) for place, answer in answers.items()), default=(-1, ""))
+    newest = int(stamps[rows].max(initial=-1))
+    where = places.names[places.topics(rows)[stamps[rows].argmax()]] if newest >= 0 else ""
     if newest < 0:
         return Item("clock", State.UNCHECKED, "not measurable: no record in a topic with LogAppendTime")
     return clock(at - newest / 1000, where)

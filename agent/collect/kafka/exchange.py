@@ -5,9 +5,13 @@ import ssl
 import struct
 from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+from agent.collect.kafka.decoding import behind_header
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 Left = Callable[[], float]  # seconds until the deadline; raises LateError after it
 
@@ -79,40 +83,74 @@ class Framed:
 
     def numbered(self, serial: int, client_id: str) -> bytes:
         if not self._bytes:
-            self.request.with_header(correlation_id=serial, client_id=client_id)
-            self._bytes += self.request.encode(header=True, framed=True)
+            self._bytes += self._encoded(serial, client_id)
         struct.pack_into(">i", self._bytes, 8, serial)  # behind the size, the API key and its version
         return bytes(self._bytes)
 
+    def _encoded(self, serial: int, client_id: str) -> bytes:
+        self.request.with_header(correlation_id=serial, client_id=client_id)
+        return bytes(self.request.encode(header=True, framed=True))
 
-class Memos:
-    """What was made of the answers of one look, for the next one: by the bytes of the question and those of the answer."""
+
+class Written(Framed):
+    """A request of a flexible version that we wrote ourselves; `body` stands behind its header."""
+
+    def __init__(self, key: int, version: int, body: bytes) -> None:
+        super().__init__(None)
+        self._key, self._version, self._body = key, version, body
+
+    def _encoded(self, serial: int, client_id: str) -> bytes:
+        name = client_id.encode()
+        head = struct.pack(">hhih", self._key, self._version, serial, len(name)) + name + b"\0"
+        return struct.pack(">i", len(head) + len(self._body)) + head + self._body
+
+
+class Kept(Generic[K, V]):
+    """What one look leaves for the next: what that one does not keep again is forgotten."""
 
     def __init__(self) -> None:
-        self._former: dict[bytes, tuple[bytes, Any]] = {}
-        self._latest: dict[bytes, tuple[bytes, Any]] = {}
-        self._asked: dict[Hashable, tuple[object, Framed]] = {}
-        self._asking: dict[Hashable, tuple[object, Framed]] = {}
+        self._former: dict[K, V] = {}
+        self._latest: dict[K, V] = {}
 
-    def framed(self, slot: Hashable, what: object, build: Callable[[], Any]) -> Framed:
-        """The request of the last look under `slot`, if it asked for the very same; else a new one."""
-        before = self._asked.get(slot)
-        if before is None or before[0] != what:
-            before = what, Framed(build())
-        self._asking[slot] = before
-        return before[1]
+    def get(self, key: K) -> V | None:
+        """What the last look kept."""
+        return self._former.get(key)
 
-    def get(self, question: bytes, answer: bytes, make: Callable[[], Any]) -> Any:
-        before = self._former.get(question)
-        if before is None or before[0] != answer:
-            before = answer, make()
-        self._latest[question] = before
-        return before[1]
+    def keep(self, key: K, value: V) -> V:
+        self._latest[key] = value
+        return value
 
     def turn(self) -> None:
-        """A look begins: what was not asked in the last one is forgotten."""
         self._former, self._latest = self._latest, {}
-        self._asked, self._asking = self._asking, {}
+
+
+class Memos:
+    """What was asked and made of the answers in one look, for the next one."""
+
+    def __init__(self) -> None:
+        self.pieces: Kept[str, tuple[bytes, Any]] = Kept()
+        """By group: the bytes of its committed offsets, and what was made of them."""
+        self._answers: Kept[bytes, tuple[bytes, Any]] = Kept()
+        """By the bytes of the question: those of the answer, and what was made of them."""
+        self._requests: Kept[Hashable, tuple[object, Framed]] = Kept()
+
+    def framed(self, slot: Hashable, what: object, build: Callable[[], Framed]) -> Framed:
+        """The request of the last look under `slot`, if it asked for the very same; else a new one."""
+        before = self._requests.get(slot)
+        if before is None or before[0] != what:
+            before = what, build()
+        return self._requests.keep(slot, before)[1]
+
+    def get(self, question: bytes, answer: bytes, make: Callable[[], Any]) -> Any:
+        before = self._answers.get(question)
+        if before is None or before[0] != answer:
+            before = answer, make()
+        return self._answers.keep(question, before)[1]
+
+    def turn(self) -> None:
+        """A look begins."""
+        for kept in (self.pieces, self._answers, self._requests):
+            kept.turn()
 
 
 class Exchange:
@@ -127,16 +165,17 @@ class Exchange:
         """The decoded answer to one of kafka-python's requests, whose version is set."""
         return self._decoded(request, self._exchanged(request)[1])
 
-    def made(self, request: Any, make: Callable[[Any], T], memos: "Memos", whom: str) -> T:
+    def made(self, request: Any, make: Callable[[Any], T], memos: Memos, whom: str, *, raw: bool = False) -> T:
         """What `make` makes of the answer; the very same as before while not a byte of it has changed.
 
-        `whom` is who was asked: two brokers may answer the same to the same question.
+        `whom` is who was asked: two brokers may answer the same to the same question. With `raw` it is handed the bytes
+        behind the header of a flexible answer.
         """
         asked, body = self._exchanged(request)
         # Without the number of the request, which is another one each time.
         question = blake2b(asked[4:8] + asked[12:] + whom.encode()).digest()
         answer = blake2b(body[4:]).digest()
-        found: T = memos.get(question, answer, lambda: make(self._decoded(request, body)))
+        found: T = memos.get(question, answer, lambda: _read(make, body) if raw else make(self._decoded(request, body)))
         return found
 
     def _exchanged(self, request: Any) -> tuple[bytes, bytes]:
@@ -189,3 +228,10 @@ class Exchange:
         piece = bytes(self._buffer[:size])
         del self._buffer[:size]
         return piece
+
+
+def _read(make: Callable[[bytes], T], body: bytes) -> T:
+    try:
+        return make(body[behind_header(body) :])
+    except (ValueError, IndexError, struct.error):
+        raise StrangeError(body) from None

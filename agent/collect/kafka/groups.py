@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from agent.collect.kafka.decoding import GroupOffsets, offset_fetch
 from agent.collect.kafka.rights import DESCRIBE_GROUP
-from agent.collect.kafka.wire import Wire
+from agent.collect.kafka.wire import Question, Wire
 from checks.facts import Committed, Group, Member, Unknown, Why
 from checks.facts.codes import COORDINATOR_NOT_AVAILABLE, GROUP_NOT_FOUND, NOT_COORDINATOR, refused
 
@@ -258,22 +259,11 @@ def _fetch_some(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, 
 
     names = [group.name for group in listed]
     at = time.time()
-    told: dict[str, Any] = {}
     # Version 10 names topics by id: 9 is as much as is needed. Below 8 there is one group in a request.
     if wire.version(broker, OffsetFetchRequest.API_KEY) >= 8:
-        request = OffsetFetchRequest.OffsetFetchRequestGroup
-        groups = [request(group_id=name, member_id=None, member_epoch=-1, topics=None) for name in names]
-        all_told = wire.made(
-            lambda answer: {group.group_id: _committed(group, group.group_id, at) for group in answer.groups},
-            broker,
-            OffsetFetchRequest,
-            9,
-            groups=groups,
-            require_stable=False,
-        )
-        return dict.fromkeys(names, all_told) if isinstance(all_told, Unknown) else dict(all_told)
-    for name in names:
-        told[name] = wire.made(
+        return _fetch_at_once(wire, broker, names, at)
+    return {
+        name: wire.made(
             partial(_committed, name=name, at=at),
             broker,
             OffsetFetchRequest,
@@ -282,10 +272,51 @@ def _fetch_some(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, 
             topics=None,
             require_stable=False,
         )
-    return told
+        for name in names
+    }
+
+
+def _fetch_at_once(wire: Wire, broker: int, names: Sequence[str], at: float) -> dict[str, Any]:
+    """Many groups in one request. A group is decoded anew only where its own bytes are others than before."""
+    from kafka.protocol.consumer import OffsetFetchRequest  # noqa: PLC0415 - as above
+
+    kept = wire.memos.pieces
+    request = OffsetFetchRequest.OffsetFetchRequestGroup
+
+    def read(body: bytes) -> dict[str, tuple[bytes, Committed | Unknown]]:
+        before = {name: one for name in names if (one := kept.get(name)) is not None}
+        told = offset_fetch(body, {name: piece for name, (piece, _) in before.items()})
+        return {
+            name: (piece, _made(told.fresh[name], name, at) if name in told.fresh else before[name][1])
+            for name, piece in told.pieces.items()
+        }
+
+    question = Question(
+        OffsetFetchRequest,
+        9,
+        lambda: {
+            "groups": [request(group_id=name, member_id=None, member_epoch=-1, topics=None) for name in names],
+            "require_stable": False,
+        },
+        read=read,
+        since=8,
+        slot=names[0],
+        what=names,
+    )
+    told = wire.put(question, broker)
+    if isinstance(told, Unknown):
+        return dict.fromkeys(names, told)
+    return {name: kept.keep(name, one)[1] for name, one in told.items()}
+
+
+def _made(told: GroupOffsets, name: str, at: float) -> Committed | Unknown:
+    if told.error:
+        return _failed(told.error, f"committed offsets of {name}", name)
+    return Committed(told.topics, told.topic, told.partition, told.offset, told.errors, at)
 
 
 def _committed(answer: Any, name: str, at: float) -> Committed | Unknown:
+    """As `_made`, from an answer about one group, as older brokers give it."""
     if answer.error_code:
         return _failed(answer.error_code, f"committed offsets of {name}", name)
     topics = sorted(answer.topics, key=lambda topic: str(topic.name))

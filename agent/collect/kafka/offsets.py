@@ -2,54 +2,74 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from agent.collect.kafka.wire import Wire
+from agent.collect.kafka.decoding import Offsets, list_offsets, list_offsets_request
+from agent.collect.kafka.wire import Question, Wire
 from checks.facts import NEVER, LogEnds, Lookups, Topic, Unknown, Why
 from checks.facts.codes import LEADER_NOT_AVAILABLE, NOT_LEADER
+from checks.facts.kafka import Codes, Ints
 
 _LATEST, _EARLIEST = -1, -2
 _NETWORK_EXCEPTION = 13
 _DEADLINE = 7
 _BATCH = 5000
-_KEPT = 1000
-"""Places whose answers are kept for the next look; beyond that they move anyway, and would be a quarter of a kilobyte each."""
+_FLEXIBLE = 6
 
 Place = tuple[str, int]
-Answer = tuple[int, int, int]
-"""Error code, offset, timestamp."""
+
+
+class Places:
+    """The partitions of some topics, a row for each: those of topic i from first[i] to first[i + 1]."""
+
+    def __init__(self, topics: Mapping[str, Topic]) -> None:
+        self.names = tuple(sorted(topics))
+        counts = [len(topics[name].leader) for name in self.names]
+        self.first: Ints = np.cumsum([0, *counts], dtype=np.int64)
+        every = chain.from_iterable(topics[name].leader for name in self.names)
+        self.leader: Ints = np.fromiter(every, dtype=np.int64, count=sum(counts))
+        self._index = {name: i for i, name in enumerate(self.names)}
+
+    def rows(self, topics: Iterable[str], counts: Sequence[int] | Ints, partition: Ints) -> Ints:
+        """The row of each partition, of which so many belong to each topic; -1 where there is none."""
+        index = np.repeat(np.array([self._index.get(name, -1) for name in topics], dtype=np.int64), counts)
+        first, behind = self.first[index], self.first[index + 1]
+        rows: Ints = np.where((index >= 0) & (partition >= 0) & (partition < behind - first), first + partition, -1)
+        return rows
+
+    def topics(self, rows: Ints) -> Ints:
+        """Which topic each row belongs to."""
+        found: Ints = np.searchsorted(self.first, rows, side="right") - 1
+        return found
+
+
+class Answers(NamedTuple):
+    """One for each row that was asked for; the others hold an error as well."""
+
+    error: Codes
+    offset: Ints
+    timestamp: Ints
 
 
 def read_ends(wire: Wire, topics: Mapping[str, Topic]) -> LogEnds:
     """Log start, end and last stable offset of every partition of `topics`."""
-    names = sorted(topics)
-    places = [(name, p) for name in names for p in range(len(topics[name].leader))]
+    places = Places(topics)
+    rows: Ints = np.arange(places.leader.size, dtype=np.int64)
     at = time.time()
-    end = ask(wire, topics, dict.fromkeys(places, _LATEST))
-    start = ask(wire, topics, dict.fromkeys(places, _EARLIEST))
-    stable = ask(wire, topics, dict.fromkeys(places, _LATEST), committed=True)
-    counts = [len(topics[name].leader) for name in names]
-    table = np.array(
-        [
-            (
-                start[place][1],
-                end[place][1],
-                stable[place][1],
-                end[place][0] or start[place][0] or stable[place][0],
-            )
-            for place in places
-        ],
-        dtype=np.int64,
-    ).reshape(len(places), 4)
+    end = ask(wire, places, rows, _LATEST)
+    start = ask(wire, places, rows, _EARLIEST)
+    stable = ask(wire, places, rows, _LATEST, committed=True)
     return LogEnds(
-        topics=tuple(names),
-        first=np.cumsum([0, *counts]).astype(np.int64),
-        start=table[:, 0].copy(),
-        end=table[:, 1].copy(),
-        stable=table[:, 2].copy(),
-        error=table[:, 3].astype(np.int16),
+        topics=places.names,
+        first=places.first,
+        start=start.offset,
+        end=end.offset,
+        stable=stable.offset,
+        error=np.where(end.error != 0, end.error, np.where(start.error != 0, start.error, stable.error)),
         at=at,
     )
 
@@ -62,100 +82,131 @@ def read_lookups(
     `unread` has for each place the first offset that anybody has not read. Where none of what is unread is older than one
     age, none is older than a longer one: that is not asked any more.
     """
-    names: dict[str, int] = {}
-    rows: list[tuple[int, int, int, int, int]] = []
-    asked: list[float] = []
     at = time.time()
-    young: set[Place] = set()
+    places = Places({name: topics[name] for name in {topic for some in ages.values() for topic, _ in some}})
+    wanted = np.full(places.leader.size, NEVER, dtype=np.int64)
+    wanted[_rows(places, unread)] = list(unread.values())
+    asked: list[tuple[float, Ints, Answers]] = []
+    old = np.ones(places.leader.size, dtype=np.bool_)
     for age in sorted(ages):
-        moment = int((at - age) * 1000)
-        places = sorted(set(ages[age]) - young)
-        answers = ask(wire, topics, dict.fromkeys(places, moment))
-        for topic, partition in places:
-            error, offset, timestamp = answers[topic, partition]
-            rows.append((names.setdefault(topic, len(names)), partition, offset, timestamp, error))
-            asked.append(age)
-            if not error and 0 <= offset <= unread[topic, partition]:
-                young.add((topic, partition))
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 5)
+        rows = np.sort(_rows(places, ages[age]))
+        rows = rows[old[rows]]
+        told = ask(wire, places, rows, int((at - age) * 1000))
+        told = Answers(told.error[rows], told.offset[rows], told.timestamp[rows])
+        asked.append((age, rows, told))
+        old[rows[(told.error == 0) & (told.offset >= 0) & (told.offset <= wanted[rows])]] = False
+    every: Ints = np.concatenate([rows for _, rows, _ in asked]) if asked else np.zeros(0, dtype=np.int64)
+    topic = places.topics(every)
+    columns = [
+        np.concatenate([getattr(told, name) for _, _, told in asked]) if asked else np.zeros(0, dtype=np.int64)
+        for name in Answers._fields
+    ]
     return Lookups(
-        topics=tuple(names),
-        topic=table[:, 0].copy(),
-        partition=table[:, 1].copy(),
-        age=np.array(asked, dtype=np.float64),
-        offset=table[:, 2].copy(),
-        timestamp=table[:, 3].copy(),
-        error=table[:, 4].astype(np.int16),
+        topics=places.names,
+        topic=topic,
+        partition=every - places.first[topic],
+        age=np.repeat([age for age, _, _ in asked], [rows.size for _, rows, _ in asked]).astype(np.float64),
+        offset=columns[1],
+        timestamp=columns[2],
+        error=columns[0].astype(np.int16),
         at=at,
     )
 
 
-def ask(
-    wire: Wire, topics: Mapping[str, Topic], wanted: Mapping[Place, int], *, committed: bool = False
-) -> dict[Place, Answer]:
-    """One answer for every place, an error code where it was not answered. Each leader is asked for its own."""
-    answers: dict[Place, Answer] = {}
-    leaders: dict[int, list[Place]] = {}
-    for place in wanted:
-        leader = topics[place[0]].leader[place[1]]
+def _rows(places: Places, some: Iterable[Place]) -> Ints:
+    pairs = list(some)
+    partition = np.fromiter((partition for _, partition in pairs), dtype=np.int64, count=len(pairs))
+    return places.rows((topic for topic, _ in pairs), np.ones(len(pairs), dtype=np.int64), partition)
+
+
+def ask(wire: Wire, places: Places, rows: Ints, moment: int, *, committed: bool = False) -> Answers:
+    """Columns over all rows of `places`, with an answer for those of `rows`. Each leader is asked for its own.
+
+    `moment` in milliseconds since the epoch, or one of Kafka's special values; `committed`: as one sees it who reads only
+    what transactions have committed.
+    """
+    size = places.leader.size
+    answers = Answers(
+        np.full(size, _NETWORK_EXCEPTION, dtype=np.int16),
+        np.full(size, NEVER, dtype=np.int64),
+        np.full(size, NEVER, dtype=np.int64),
+    )
+    leaders = places.leader[rows]
+    for leader in np.unique(leaders).tolist():
+        mine = rows[leaders == leader]
         if leader < 0:
-            answers[place] = (LEADER_NOT_AVAILABLE, NEVER, NEVER)
-        else:
-            leaders.setdefault(leader, []).append(place)
-    for leader, places in leaders.items():
-        for start in range(0, len(places), _BATCH):
-            _ask_leader(wire, leader, places[start : start + _BATCH], wanted, committed, answers)
+            answers.error[mine] = LEADER_NOT_AVAILABLE
+            continue
+        for start in range(0, mine.size, _BATCH):
+            _ask_leader(wire, leader, places, mine[start : start + _BATCH], moment, committed, answers)
     return answers
 
 
 def _ask_leader(
-    wire: Wire,
-    leader: int,
-    places: Sequence[Place],
-    wanted: Mapping[Place, int],
-    committed: bool,
-    answers: dict[Place, Answer],
+    wire: Wire, leader: int, places: Places, rows: Ints, moment: int, committed: bool, answers: Answers
 ) -> None:
     from kafka.protocol.consumer import ListOffsetsRequest  # noqa: PLC0415 - the import costs 0.4 s
 
+    index = places.topics(rows)
+    some, begins = np.unique(index, return_index=True)
+    names = [places.names[i] for i in some.tolist()]
+    counts = np.diff([*begins.tolist(), rows.size])
+    partition = rows - places.first[index]
+    question = Question(
+        ListOffsetsRequest,
+        7,
+        partial(_fields, names, begins, partition, moment, committed),
+        _of_answer,
+        read=list_offsets,
+        write=lambda: list_offsets_request(names, counts, partition, moment, committed=committed),
+        since=_FLEXIBLE,
+        slot=(committed, min(0, moment), int(rows[0])),
+        what=(names, partition.tobytes(), moment),
+    )
+    told: Offsets | Unknown = wire.put(question, leader)
+    if isinstance(told, Unknown):
+        answers.error[rows] = _DEADLINE if told.why is Why.DEADLINE else _NETWORK_EXCEPTION
+        return
+    at = places.rows(told.topics, told.counts, told.partition)
+    known = at >= 0  # a broker may say what nobody asked for
+    at, good = at[known], told.error[known] == 0
+    answers.error[at] = told.error[known]
+    answers.offset[at] = np.where(good, told.offset[known], NEVER)
+    answers.timestamp[at] = np.where(good, told.timestamp[known], NEVER)
+
+
+def _fields(names: Sequence[str], begins: Ints, partition: Ints, moment: int, committed: bool) -> Mapping[str, Any]:
+    """The question for brokers before the flexible versions."""
+    from kafka.protocol.consumer import ListOffsetsRequest  # noqa: PLC0415 - as above
+
     topic_kind = ListOffsetsRequest.ListOffsetsTopic
-    partition_kind = topic_kind.ListOffsetsPartition
-    moments = [wanted[place] for place in places]
-
-    def fields() -> dict[str, Any]:
-        by_topic: dict[str, list[Any]] = {}
-        for (topic, partition), moment in zip(places, moments, strict=True):
-            request = partition_kind(
-                partition_index=partition, current_leader_epoch=-1, timestamp=moment, max_num_offsets=1
-            )
-            by_topic.setdefault(topic, []).append(request)
-        return {
-            "replica_id": -1,
-            "isolation_level": 1 if committed else 0,
-            "topics": [topic_kind(name=name, partitions=partitions) for name, partitions in by_topic.items()],
-        }
-
-    told: dict[Place, Answer] | Unknown
-    if len(places) <= _KEPT:
-        slot = (committed, places[0], moments[0])
-        told = wire.again(_answers, leader, ListOffsetsRequest, 7, slot, (places, moments), fields)
-    else:
-        answer = wire.ask(leader, ListOffsetsRequest, 7, **fields())
-        told = answer if isinstance(answer, Unknown) else _answers(answer)
-    failure = _DEADLINE if isinstance(told, Unknown) and told.why is Why.DEADLINE else _NETWORK_EXCEPTION
-    answers.update(dict.fromkeys(places, (failure, NEVER, NEVER)))
-    if not isinstance(told, Unknown):
-        answers.update(told)
-
-
-def _answers(answer: Any) -> dict[Place, Answer]:
+    one = partial(
+        topic_kind.ListOffsetsPartition, current_leader_epoch=-1, timestamp=moment, max_num_offsets=1
+    )  # fmt: skip
+    parts = [part.tolist() for part in np.split(partition, begins[1:])]
     return {
-        (topic.name, p.partition_index): (0, p.offset, p.timestamp)
-        if not p.error_code
-        else (p.error_code, NEVER, NEVER)
-        for topic in answer.topics
-        for p in topic.partitions
+        "replica_id": -1,
+        "isolation_level": int(committed),
+        "topics": [
+            topic_kind(name=name, partitions=[one(partition_index=p) for p in part])
+            for name, part in zip(names, parts, strict=True)
+        ],
     }
+
+
+def _of_answer(answer: Any) -> Offsets:
+    rows = [
+        (p.partition_index, p.offset, p.timestamp, p.error_code) for topic in answer.topics for p in topic.partitions
+    ]
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), 4)
+    return Offsets(
+        tuple(topic.name for topic in answer.topics),
+        [len(topic.partitions) for topic in answer.topics],
+        table[:, 0],
+        table[:, 1],
+        table[:, 2],
+        table[:, 3].astype(np.int16),
+    )
 
 
 def moved(ends: LogEnds) -> frozenset[str]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from agent.collect.kafka.batches import Batch, Record, UnreadableError, batches, records
-from agent.collect.kafka.offsets import Place, ask
+from agent.collect.kafka.offsets import Places, ask
 from agent.collect.kafka.rights import READ_TOPIC
 from agent.collect.kafka.wire import Wire
 from checks.facts import LogEnds, Sample, Topic, Unknown, Why
@@ -282,11 +282,9 @@ def _arrived(wire: Wire, name: str, topic: Topic, ends: LogEnds, now: float) -> 
     start, end = ends.start[rows], ends.end[rows]
     whole: Ints = np.where((ends.error[rows] == 0) & (np.array(topic.leader) >= 0), end - start, 0)
     for window in _WINDOWS:
-        wanted: dict[Place, int] = {(name, p): int((now - window) * 1000) for p in np.flatnonzero(whole).tolist()}
-        arrived = np.zeros_like(whole)
-        for (_, p), (error, offset, _) in ask(wire, {name: topic}, wanted).items():
-            if not error and offset >= 0:
-                arrived[p] = min(max(0, int(end[p]) - offset), int(whole[p]))
+        told = ask(wire, Places({name: topic}), np.flatnonzero(whole), int((now - window) * 1000))
+        good = (told.error == 0) & (told.offset >= 0)
+        arrived = np.where(good, np.clip(end - told.offset, 0, whole), 0)
         if arrived.sum() >= _RECORDS:
             return window, arrived
     return 0.0, whole

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from agent.collect.kafka.cause import Cause
-from agent.collect.kafka.exchange import ClosedError, Exchange, LateError, Memos, StrangeError
+from agent.collect.kafka.exchange import ClosedError, Exchange, Framed, LateError, Memos, StrangeError, Written
 from agent.collect.kafka.probe import Visit
 from agent.collect.kafka.security import Security
 from agent.collect.targets import Calls
@@ -68,6 +68,11 @@ class Question(NamedTuple):
     fields: Callable[[], Mapping[str, Any]]
     make: Callable[[Any], Any] = lambda answer: answer
     memos: Memos | None = None
+    read: Callable[[bytes], Any] | None = None
+    """What to make of the answer's bytes instead, from version `since` on."""
+    write: Callable[[], bytes] | None = None
+    """The request's bytes behind its header, instead of `fields` from version `since` on."""
+    since: int = 0
     slot: Hashable = None
     """With `what`: where the last look put the same question, which is not built again."""
     what: object = None
@@ -111,11 +116,19 @@ class Connection:
         if memos is None:
             return question.make(self._exchange.ask(kind(version=version, **question.fields())))
         whom = f"{node} {self.endpoint}"
+        by_hand = question.read is not None and version >= question.since
+
+        def build() -> Framed:
+            if by_hand and question.write is not None:
+                return Written(key, version, question.write())
+            return Framed(kind(version=version, **question.fields()))
+
         if question.slot is None:
-            request = kind(version=version, **question.fields())
+            request = build()
         else:
-            slot = (whom, key, version, question.slot)
-            request = memos.framed(slot, question.what, lambda: kind(version=version, **question.fields()))
+            request = memos.framed((whom, key, version, question.slot), question.what, build)
+        if by_hand and question.read is not None:
+            return self._exchange.made(request, question.read, memos, whom, raw=True)
         return self._exchange.made(request, question.make, memos, whom)
 
     def version(self, key: int) -> int:
@@ -142,7 +155,7 @@ class Wire:
         memos: Memos | None = None,
     ) -> None:
         self._calls = calls or Calls()
-        self._memos = memos or Memos()
+        self.memos = memos or Memos()
         self._security = security
         self.patience = patience
         self._links: dict[Endpoint, Connection | Unknown] = {}
@@ -173,24 +186,12 @@ class Wire:
 
         `make` knows nothing but the question, the broker and the answer.
         """
-        found: T | Unknown = self._at(node, Question(kind, most, lambda: fields, make, self._memos))
+        found: T | Unknown = self.put(Question(kind, most, lambda: fields, make), node)
         return found
 
-    def again(
-        self,
-        make: Callable[[Any], T],
-        node: int,
-        kind: Any,
-        most: int,
-        slot: Hashable,
-        what: object,
-        fields: Callable[[], Mapping[str, Any]],
-    ) -> T | Unknown:
-        """As `made`, for a big question that is the same from look to look: `fields` is called where `what` is another than
-        under `slot` in the look before.
-        """
-        found: T | Unknown = self._at(node, Question(kind, most, fields, make, self._memos, slot, what))
-        return found
+    def put(self, question: Question, node: int | None) -> Any:
+        """As `made`, for questions that are big or have big answers."""
+        return self._at(node, question._replace(memos=self.memos))
 
     def _at(self, node: int | None, question: Question) -> Any:
         if node is not None:
