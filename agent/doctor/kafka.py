@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agent.collect.kafka.collector import Choice, KafkaCollector
+from agent.collect.kafka.metadata import read_metadata
 from agent.collect.kafka.msk import MskIam
 from agent.collect.kafka.offsets import Places, ask
 from agent.collect.kafka.rights import (
@@ -25,7 +26,6 @@ from agent.collect.kafka.rights import (
 )
 from agent.collect.kafka.sampling import Sampling
 from agent.collect.kafka.security import Mechanism, Protocol, Security
-from agent.collect.kafka.topics import read_metadata
 from agent.collect.kafka.wire import UnreachableError, Wire, wired
 from agent.doctor import kind as kinds
 from agent.doctor.costs import blinded

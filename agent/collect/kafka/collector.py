@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from agent.collect.kafka.configs import Configs
 from agent.collect.kafka.exchange import Memos
 from agent.collect.kafka.groups import (
     CONSUMER_GROUP_DESCRIBE,
@@ -20,17 +21,12 @@ from agent.collect.kafka.groups import (
     find_coordinators,
     list_groups,
 )
+from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.sampling import Sampler, Sampling
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.storage import LogDirs, read_reassignments
-from agent.collect.kafka.topics import (
-    TOPIC_LIST_BLIND,
-    Configs,
-    Metadata,
-    read_metadata,
-)
 from agent.collect.kafka.wire import Endpoint, UnreachableError, Wire, wired
 from agent.collect.targets import Calls
 from checks.facts import (

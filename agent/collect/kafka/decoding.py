@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from agent.collect.kafka.compact import after_tags, end, length, text, written
+
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int16]
 
@@ -58,11 +60,11 @@ def offset_fetch(body: bytes, known: Mapping[str, bytes]) -> Groups:
     told = Groups()
     new = _Columns()
     names: dict[bytes, str] = {}
-    count, at = _length(body, 4)  # behind the throttle time
+    count, at = length(body, 4)  # behind the throttle time
     for _ in range(count):
         begin = at
-        size, at = _length(body, at)
-        group = _text(body, at, size)
+        size, at = length(body, at)
+        group = text(body, at, size)
         before = known.get(group)
         if before is not None and body.startswith(before, begin):  # what an entry holds also says where it ends
             told.pieces[group] = before
@@ -70,7 +72,7 @@ def offset_fetch(body: bytes, known: Mapping[str, bytes]) -> Groups:
             continue
         at = new.group(group, body, at + size, names)
         told.pieces[group] = body[begin:at]
-    _end(body, at)
+    end(body, at)
     told.fresh.update(new.sorted())
     return told
 
@@ -87,15 +89,15 @@ class _Columns:
     def group(self, group: str, body: bytes, at: int, names: dict[bytes, str]) -> int:
         """Reads what follows the name of a group, and says where it ends."""
         topics: list[str] = []
-        count, at = _length(body, at)
+        count, at = length(body, at)
         for _ in range(count):
-            size, at = _length(body, at)
+            size, at = length(body, at)
             raw = body[at : at + size]
             name = names.get(raw)
             if name is None:
-                name = names[raw] = _text(body, at, size)
+                name = names[raw] = text(body, at, size)
             topics.append(name)
-            partitions, at = _length(body, at + size)
+            partitions, at = length(body, at + size)
             rows = body[at : at + _STRIDE * partitions]
             if len(rows) == _STRIDE * partitions and not (
                 rows[_METADATA::_STRIDE].strip(b"\0\1") or rows[_TAGS::_STRIDE].strip(b"\0")
@@ -105,11 +107,11 @@ class _Columns:
                 rows, at = _one_by_one(body, at, partitions)
             self._rows.append(rows)
             self._counts.append(partitions)
-            at = _tags(body, at)
+            at = after_tags(body, at)
         (error,) = _SHORT.unpack_from(body, at)
         self._heads.append((group, error, topics))
         self._topics.append(len(topics))
-        return _tags(body, at + 2)
+        return after_tags(body, at + 2)
 
     def sorted(self) -> Iterator[tuple[str, GroupOffsets]]:
         """Each group with its rows."""
@@ -145,12 +147,12 @@ def _one_by_one(body: bytes, at: int, count: int) -> tuple[bytes, int]:
     rows: list[bytes] = []
     for _ in range(count):
         fixed = body[at : at + _METADATA]
-        size, at = _length(body, at + _METADATA)
+        size, at = length(body, at + _METADATA)
         at += size
         error = body[at : at + 2]
         if len(error) < 2:
             raise ValueError("cut off")
-        at = _tags(body, at + 2)
+        at = after_tags(body, at + 2)
         rows.append(fixed + b"\1" + error + b"\0")
     return b"".join(rows), at
 
@@ -172,11 +174,11 @@ def list_offsets(body: bytes) -> Offsets:
     topics: list[str] = []
     counts: list[int] = []
     rows: list[bytes] = []
-    count, at = _length(body, 4)
+    count, at = length(body, 4)
     for _ in range(count):
-        size, at = _length(body, at)
-        topics.append(_text(body, at, size))
-        partitions, at = _length(body, at + size)
+        size, at = length(body, at)
+        topics.append(text(body, at, size))
+        partitions, at = length(body, at + size)
         some = body[at : at + _LOG.itemsize * partitions]
         if len(some) < _LOG.itemsize * partitions or some[_LOG.itemsize - 1 :: _LOG.itemsize].strip(b"\0"):
             some, at = _untagged(body, at, partitions)
@@ -184,8 +186,8 @@ def list_offsets(body: bytes) -> Offsets:
             at += len(some)
         rows.append(some)
         counts.append(partitions)
-        at = _tags(body, at)
-    _end(body, at)
+        at = after_tags(body, at)
+    end(body, at)
     table = np.frombuffer(b"".join(rows), _LOG)
     return Offsets(
         tuple(topics),
@@ -204,31 +206,16 @@ def list_offsets_request(
     rows = np.zeros(partition.size, _ASKED)
     rows["partition"], rows["epoch"], rows["timestamp"] = partition, -1, moment
     data, at = rows.tobytes(), 0
-    parts = [struct.pack(">ib", -1, committed), _written(len(topics) + 1)]
+    parts = [struct.pack(">ib", -1, committed), written(len(topics) + 1)]
     for name, count in zip(topics, np.asarray(counts).tolist(), strict=True):
         raw, end = name.encode(), at + _ASKED.itemsize * count
-        parts += (_written(len(raw) + 1), raw, _written(count + 1), data[at:end], b"\0")
+        parts += (written(len(raw) + 1), raw, written(count + 1), data[at:end], b"\0")
         at = end
     return b"".join((*parts, b"\0"))
 
 
 _ASKED: Final = np.dtype([("partition", ">i4"), ("epoch", ">i4"), ("timestamp", ">i8"), ("tags", "u1")])
 """One partition that ListOffsets is asked about."""
-
-
-def _written(number: int) -> bytes:
-    """An unsigned varint."""
-    if number < 0x80:
-        return _ONE[number]
-    parts = bytearray()
-    while number >= 0x80:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
-_ONE: Final = [bytes((number,)) for number in range(0x80)]
 
 
 def _untagged(body: bytes, at: int, count: int) -> tuple[bytes, int]:
@@ -238,63 +225,9 @@ def _untagged(body: bytes, at: int, count: int) -> tuple[bytes, int]:
         row = body[at : at + fixed]
         if len(row) < fixed:
             raise ValueError("cut off")
-        at = _tags(body, at + fixed)
+        at = after_tags(body, at + fixed)
         rows.append(row + b"\0")
     return b"".join(rows), at
 
 
 _SHORT: Final = struct.Struct(">h")
-
-
-def _length(body: bytes, at: int) -> tuple[int, int]:
-    """A compact length, which is written one higher and as 0 for null; and where what it measures begins."""
-    first = body[at]
-    if 0 < first < 0x80:  # nearly all
-        return first - 1, at + 1
-    number, at = _unsigned(body, at)
-    if not number:
-        return 0, at
-    return number - 1, at
-
-
-def _unsigned(body: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    while shift < 35:
-        byte = body[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, at
-        shift += 7
-    raise ValueError("no number")
-
-
-def _text(body: bytes, at: int, size: int) -> str:
-    raw = body[at : at + size]
-    if len(raw) < size:
-        raise ValueError("cut off")
-    return raw.decode()
-
-
-def _tags(body: bytes, at: int) -> int:
-    """Where the tagged fields end that begin here; none is wanted, and newer brokers may send any."""
-    if not body[at]:
-        return at + 1
-    count, at = _unsigned(body, at)
-    for _ in range(count):
-        _, at = _unsigned(body, at)
-        size, at = _unsigned(body, at)
-        at += size
-        if at > len(body):
-            raise ValueError("cut off")
-    return at
-
-
-def behind_header(answer: bytes) -> int:
-    """Where the body of a flexible answer begins: behind its number and the tags of its header."""
-    return _tags(answer, 4)
-
-
-def _end(body: bytes, at: int) -> None:
-    if _tags(body, at) != len(body):
-        raise ValueError("more than an answer")

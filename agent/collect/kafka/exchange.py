@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
 from typing import Any, Final, Generic, TypeVar
 
-from agent.collect.kafka.decoding import behind_header
+from agent.collect.kafka.compact import behind_header
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -128,8 +128,10 @@ class Memos:
     """What was asked and made of the answers in one look, for the next one."""
 
     def __init__(self) -> None:
-        self.pieces: Kept[str, tuple[bytes, Any]] = Kept()
+        self.committed: Kept[str, tuple[bytes, Any]] = Kept()
         """By group: the bytes of its committed offsets, and what was made of them."""
+        self.topics: Kept[str, tuple[bytes, Any]] = Kept()
+        """By topic: the bytes of its metadata, and what was made of them."""
         self._answers: Kept[bytes, tuple[bytes, Any]] = Kept()
         """By the bytes of the question: those of the answer, and what was made of them."""
         self._requests: Kept[Hashable, tuple[object, Framed]] = Kept()
@@ -149,7 +151,7 @@ class Memos:
 
     def turn(self) -> None:
         """A look begins."""
-        for kept in (self.pieces, self._answers, self._requests):
+        for kept in (self.committed, self.topics, self._answers, self._requests):
             kept.turn()
 
 

@@ -280,7 +280,7 @@ def _fetch_at_once(wire: Wire, broker: int, names: Sequence[str], at: float) -> 
     """Many groups in one request. A group is decoded anew only where its own bytes are others than before."""
     from kafka.protocol.consumer import OffsetFetchRequest  # noqa: PLC0415 - as above
 
-    kept = wire.memos.pieces
+    kept = wire.memos.committed
     request = OffsetFetchRequest.OffsetFetchRequestGroup
 
     def read(body: bytes) -> dict[str, tuple[bytes, Committed | Unknown]]:

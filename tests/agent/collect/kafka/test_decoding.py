@@ -4,12 +4,14 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka.protocol.consumer import ListOffsetsResponse, OffsetFetchResponse
+from kafka.protocol.consumer import ListOffsetsRequest, ListOffsetsResponse, OffsetFetchResponse
 
-from agent.collect.kafka.decoding import GroupOffsets, list_offsets, offset_fetch
+from agent.collect.kafka.decoding import GroupOffsets, list_offsets, list_offsets_request, offset_fetch
+from agent.collect.kafka.exchange import Written
 
 _Group = OffsetFetchResponse.OffsetFetchResponseGroup
 _Topic = _Group.OffsetFetchResponseTopics
@@ -192,3 +194,29 @@ def test_garbage_is_read_or_refused(read: Callable[[bytes], Any], good: bytes, d
             read(candidate)
         except STRANGE:
             continue
+
+
+@given(
+    st.dictionaries(names, st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=4), max_size=4),
+    st.integers(-4, 2**62),
+    st.booleans(),
+)
+def test_logs_are_asked_for_as_the_library_asks(some: dict[str, list[int]], moment: int, committed: bool) -> None:
+    one = ListOffsetsRequest.ListOffsetsTopic.ListOffsetsPartition
+    request = ListOffsetsRequest(
+        version=7,
+        replica_id=-1,
+        isolation_level=int(committed),
+        topics=[
+            ListOffsetsRequest.ListOffsetsTopic(
+                name=name,
+                partitions=[one(partition_index=p, current_leader_epoch=-1, timestamp=moment) for p in partitions],
+            )
+            for name, partitions in some.items()
+        ],
+    )
+    request.with_header(correlation_id=7, client_id="mqcanary")
+    asked = np.array([p for partitions in some.values() for p in partitions], dtype=np.int64)
+    counts = [len(partitions) for partitions in some.values()]
+    written = Written(2, 7, list_offsets_request(list(some), counts, asked, moment, committed=committed))
+    assert written.numbered(7, "mqcanary") == bytes(request.encode(header=True, framed=True))

@@ -1,18 +1,14 @@
-"""Metadata and configurations: which brokers and topics there are, and how they are set."""
+"""Configurations: how topics and brokers are set."""
 
-import base64
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from agent.collect.kafka.rights import DESCRIBE_CONFIGS_CLUSTER, DESCRIBE_CONFIGS_TOPIC, DESCRIBE_TOPIC
+from agent.collect.kafka.rights import DESCRIBE_CONFIGS_CLUSTER, DESCRIBE_CONFIGS_TOPIC
 from agent.collect.kafka.wire import Wire
-from checks.facts import Broker, BrokerConfig, Cluster, Setting, Topic, TopicConfig, Unknown, Why
-from checks.facts.codes import UNKNOWN_TOPIC, refused
+from checks.facts import BrokerConfig, Setting, Topic, TopicConfig, Unknown, Why
+from checks.facts.codes import refused
 
-_OPERATIONS = {3: "READ", 4: "WRITE", 5: "CREATE", 6: "DELETE", 7: "ALTER", 8: "DESCRIBE"}
-_OPERATIONS |= {9: "CLUSTER_ACTION", 10: "DESCRIBE_CONFIGS", 11: "ALTER_CONFIGS", 12: "IDEMPOTENT_WRITE"}
 _SOURCES = {1: "DYNAMIC_TOPIC_CONFIG", 2: "DYNAMIC_BROKER_CONFIG", 3: "DYNAMIC_DEFAULT_BROKER_CONFIG"}
 _SOURCES |= {4: "STATIC_BROKER_CONFIG", 5: "DEFAULT_CONFIG", 6: "DYNAMIC_BROKER_LOGGER_CONFIG"}
 
@@ -48,82 +44,9 @@ BROKER_KEYS = (
     "unclean.leader.election.enable",
 )
 
-TOPIC_LIST_BLIND = Unknown(
-    Why.UNSUPPORTED, "Kafka lists only the topics one may describe, and does not say whether there are others"
-)
 _BATCH = 200
 EVERY = 300.0
 """Seconds after which a configuration is asked for again: the question names every topic and key, and people change them seldom."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    cluster: Cluster
-    topics: Mapping[str, Topic | Unknown]
-    """Those that exist, as far as they are shown."""
-    absent: frozenset[str]
-    """Those asked for by name that do not exist."""
-
-
-def read_metadata(wire: Wire, names: Sequence[str] | None = None) -> Metadata | Unknown:
-    """All topics that may be seen, or those of `names`. Never creates one."""
-    from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - the import costs 0.4 s
-
-    # Version 10 is the last that tells cluster rights; nothing newer is needed here.
-    topics = None if names is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
-    return wire.made(
-        _metadata,
-        None,
-        MetadataRequest,
-        10,
-        topics=topics,
-        allow_auto_topic_creation=False,
-        include_cluster_authorized_operations=True,
-        include_topic_authorized_operations=False,
-    )
-
-
-def _metadata(answer: Any) -> Metadata:
-    found: dict[str, Topic | Unknown] = {}
-    absent: set[str] = set()
-    for topic in answer.topics:
-        if topic.error_code == UNKNOWN_TOPIC:
-            absent.add(topic.name)
-        elif topic.error_code and not topic.partitions:
-            close = DESCRIBE_TOPIC.close(topic.name)
-            found[topic.name] = refused(topic.error_code, f"topic {topic.name}", close)
-        else:
-            found[topic.name] = _topic(topic)
-    return Metadata(_cluster(answer), found, frozenset(absent))
-
-
-def _cluster(answer: Any) -> Cluster:
-    brokers = sorted((Broker(b.node_id, b.host, b.port, b.rack or None) for b in answer.brokers), key=lambda b: b.id)
-    allowed = answer.authorized_operations
-    operations = None if allowed is None else tuple(sorted(_OPERATIONS.get(code, str(code)) for code in allowed))
-    return Cluster(
-        id=answer.cluster_id or "",
-        controller=answer.controller_id if answer.controller_id >= 0 else None,
-        brokers=tuple(brokers),
-        operations=Unknown(Why.UNSUPPORTED, "the broker tells no rights (needs Kafka 2.3: KIP-430)")
-        if operations is None
-        else operations,
-    )
-
-
-def _topic(topic: Any) -> Topic:
-    partitions = sorted(topic.partitions, key=lambda p: p.partition_index)
-    identity = getattr(topic, "topic_id", None)
-    return Topic(
-        name=topic.name,
-        id=base64.urlsafe_b64encode(identity.bytes).decode().rstrip("=") if identity and identity.int else "",
-        internal=bool(topic.is_internal),
-        leader=tuple(p.leader_id for p in partitions),
-        replicas=tuple(tuple(p.replica_nodes) for p in partitions),
-        isr=tuple(tuple(p.isr_nodes) for p in partitions),
-        offline=tuple(tuple(p.offline_replicas or ()) for p in partitions),
-        error=tuple(p.error_code for p in partitions),
-    )
 
 
 class Configs:
