@@ -85,12 +85,13 @@ def read_lookups(
     at = time.time()
     places = Places({name: topics[name] for name in {topic for some in ages.values() for topic, _ in some}})
     wanted = np.full(places.leader.size, NEVER, dtype=np.int64)
-    wanted[_rows(places, unread)] = list(unread.values())
+    known = _rows(places, unread)
+    wanted[known[known >= 0]] = np.array(list(unread.values()), dtype=np.int64)[known >= 0]
     asked: list[tuple[float, Ints, Answers]] = []
     old = np.ones(places.leader.size, dtype=np.bool_)
     for age in sorted(ages):
         rows = np.sort(_rows(places, ages[age]))
-        rows = rows[old[rows]]
+        rows = rows[(rows >= 0) & old[rows]]
         told = ask(wire, places, rows, int((at - age) * 1000))
         told = Answers(told.error[rows], told.offset[rows], told.timestamp[rows])
         asked.append((age, rows, told))
@@ -114,6 +115,7 @@ def read_lookups(
 
 
 def _rows(places: Places, some: Iterable[Place]) -> Ints:
+    """-1 for a place that they do not have."""
     pairs = list(some)
     partition = np.fromiter((partition for _, partition in pairs), dtype=np.int64, count=len(pairs))
     return places.rows((topic for topic, _ in pairs), np.ones(len(pairs), dtype=np.int64), partition)
