@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from agent.cli.options import Seconds, check_ids, colour, sample_option, target_options
+from agent.cli.options import Seconds, check_ids, colour, sample_options, target_options
 from agent.errors import ConfigError, SnapshotError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _LOOKING = (
     "every",
     "save",
     "sample",
+    "sample_budget",
     "show_keys",
 )
 """Options that mean nothing with --from."""
@@ -49,7 +50,7 @@ _WHOLE = ("json", "sarif")
 
 @click.command("audit")
 @target_options
-@sample_option
+@sample_options
 @click.option("--show-keys", is_flag=True, help="With --sample: print the most frequent keys, to a terminal alone.")
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Judge a snapshot file instead of looking.")
 @click.option("--save", type=click.Path(path_type=Path), help="Also write what was seen, for --from.")

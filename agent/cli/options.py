@@ -75,13 +75,21 @@ def door_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-sample_option = click.option(
-    "--sample",
-    multiple=True,
-    metavar="GLOB",
-    help="Also read the newest records of these topics, 1 MB of each; instead of the file's sample: of each cluster. "
-    "Keys are kept as salted hashes, bodies never.",
-)
+def sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say of which topics records are read, and how much."""
+    budget = click.option(
+        "--sample-budget",
+        metavar="SIZE",
+        help="How much of each sampled topic may be read, 100kB to 64MB; instead of the file's. [default: 1MB]",
+    )
+    sample = click.option(
+        "--sample",
+        multiple=True,
+        metavar="GLOB",
+        help="Also read the newest records of these topics, 1 MB of each; instead of the file's sample: of each cluster. "
+        "Keys are kept as salted hashes, bodies never.",
+    )
+    return sample(budget(command))
 
 
 def colour() -> bool | None:

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from agent.cli.options import Seconds, sample_option, target_options
+from agent.cli.options import Seconds, sample_options, target_options
 
 
 @click.command("snapshot")
 @target_options
-@sample_option
+@sample_options
 @click.option("--samples", type=click.IntRange(1, 1000), default=1, show_default=True, help="How often to look.")
 @click.option("--every", type=Seconds(), default="30s", show_default=True, help="Time between samples.")
 def command(*, samples: int, every: float, **targets: Any) -> None:

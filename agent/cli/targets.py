@@ -17,6 +17,7 @@ from agent.collect.kafka.security import Security
 from agent.collect.targets import Collector, observe
 from agent.config.loading import endpoints, load
 from agent.config.model import Audit, Config, KafkaTarget, NameChoice, SqsTarget
+from agent.config.values import budget
 from agent.errors import ConfigError
 from alerts.policy import Policy
 from checks import all_checks
@@ -56,10 +57,12 @@ def aim(
     deadline: float = DEFAULT_DEADLINE,
     platform: bool = True,
     sample: Sequence[str] | None = None,
+    sample_budget: str | None = None,
     keys: dict[str, Counter[bytes]] | None = None,
 ) -> Aim:
     """The targets that the options name, or else those of the file. `sample`: globs of topics of every cluster, instead of
-    those that the file has for each; None: no record is read. The keys go to `keys`.
+    those that the file has for each; None: no record is read. `sample_budget` likewise: how much of each topic. The keys go to
+    `keys`.
 
     Raises:
         ConfigError: one of them can't be used, or there is none.
@@ -79,6 +82,9 @@ def aim(
     clusters = tuple(_narrowed(cluster, include, exclude) for cluster in clusters)
     regions = tuple(region.model_copy(update=_names(region, include, exclude)) for region in regions)
     questions = Questions(all_checks(), limits)
+    most = _budget(sample_budget) if sample_budget is not None else None
+    if most is not None and not sample and not any(cluster.sample for cluster in clusters):
+        raise ConfigError("--sample-budget says how much of each sampled topic is read: add --sample GLOB")
 
     def sampling(cluster: KafkaTarget) -> "Sampling | None":
         section = cluster.sample
@@ -87,7 +93,7 @@ def aim(
         from agent.collect.kafka.sampling import BUDGET, Sampling
 
         globs = tuple(sample) or (section.topics if section else ())
-        return Sampling(globs, (section and section.budget) or BUDGET, keys=keys)
+        return Sampling(globs, most or (section and section.budget) or BUDGET, keys=keys)
 
     watched = build(clusters, regions, questions, deadline=deadline, platform=platform, sampling=sampling)
     return replace(_aim(file), watched=tuple(watched), kafka=len(clusters))
@@ -99,6 +105,13 @@ def _region(text: str) -> SqsTarget:
     except ValidationError as error:
         reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
     raise ConfigError(f"--sqs: {reason}")
+
+
+def _budget(text: str) -> int:
+    try:
+        return budget(text)
+    except ValueError as error:
+        raise ConfigError(f"--sample-budget: {error}") from None
 
 
 def ruled(config: Path | None) -> Aim:

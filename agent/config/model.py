@@ -28,6 +28,7 @@ from agent.config.running import (
 from agent.config.section import Resources, Section, url
 from agent.config.values import (
     NAMES_SCHEMA,
+    Budget,
     Deadline,
     Duration,
     File,
@@ -36,7 +37,6 @@ from agent.config.values import (
     Names,
     Pem,
     SecretText,
-    Size,
     Text,
     Truth,
 )
@@ -105,12 +105,6 @@ def _region(value: str) -> str:
 def _role(value: str) -> str:
     if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+", value, re.ASCII):
         raise ValueError(f"{quoted(value)} is not a role; write arn:aws:iam::123456789012:role/NAME")
-    return value
-
-
-def _budget(value: int) -> int:
-    if not 100_000 <= value <= 64_000_000:
-        raise ValueError("a budget is 100kB to 64MB for each topic and hour; write 1MB")
     return value
 
 
@@ -257,7 +251,7 @@ class SampleSection(Section):
 
     topics: Names
     """Globs of the topics that are read; needs READ on them."""
-    budget: Annotated[Size, AfterValidator(_budget)] | None = None
+    budget: Budget | None = None
     """Bytes that may be read of each topic in an hour. Not given: 1MB."""
 
 

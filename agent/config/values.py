@@ -76,6 +76,14 @@ def size(value: object) -> int:
     return int(float(match[1]) * _BYTES[match[2]])
 
 
+def budget(value: object) -> int:
+    """As a size, and one that sampling can do with."""
+    read = size(value)
+    if not 100_000 <= read <= 64_000_000:
+        raise ValueError(f"{_said(value)} is no budget: it is 100kB to 64MB for each topic and hour; write 1MB")
+    return read
+
+
 def deadline(value: object) -> timedelta:
     """As a duration, and one that somebody would wait for."""
     length = duration(value)
@@ -170,6 +178,7 @@ Truth = Annotated[bool, BeforeValidator(truth)]
 Names = Annotated[tuple[str, ...], PlainValidator(names), WithJsonSchema(NAMES_SCHEMA)]
 Duration = Annotated[timedelta, PlainValidator(duration), WithJsonSchema(DURATION_SCHEMA)]
 Size = Annotated[int, PlainValidator(size), WithJsonSchema(SIZE_SCHEMA)]
+Budget = Annotated[int, PlainValidator(budget), WithJsonSchema(SIZE_SCHEMA)]
 Deadline = Annotated[timedelta, PlainValidator(deadline), WithJsonSchema(DURATION_SCHEMA)]
 SecretText = Annotated[Secret, PlainValidator(secret), WithJsonSchema(_SECRET_SCHEMA)]
 Key = Annotated[Secret, PlainValidator(key), WithJsonSchema(_SECRET_SCHEMA)]

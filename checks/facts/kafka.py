@@ -299,6 +299,10 @@ class Sample:
 
     bytes: int
     """Of all answers."""
+    budget: int | Unknown
+    """Bytes that might be read; an older file does not say."""
+    whole: bool | Unknown
+    """Whether that was all that the topic holds: no budget reads more."""
     records: int | Unknown
     """Whose keys were looked at; without control records (markers of transactions). Unknown where batches are packed with
     something that can't be unpacked here: then nothing is known of keys and headers either.

@@ -4,7 +4,10 @@ import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import Sample, Topic, known
+from checks.sampled import demand_records, too_small
 from checks.wording import count, shown
+
+_KEYLESS = 100
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
@@ -15,18 +18,25 @@ def key_on_many_partitions(sample: Sample, topic: Topic, *, enough: int = 6) -> 
         CRC32 by default) split a key, and what was written in order is read in any.
     How: among the most frequent sampled keys, those with at least `enough` records that came to exactly two partitions by
         turns: the times from first to last overlap.
-    Limits: `enough`, 6 records of a key by default.
+    Limits: `enough`, 6 records of a key: where no key has so many, it is not judged; 100 sampled records show that none has
+        a key.
     Silent when: a key moved once, as when partitions were added; most such keys are on three partitions or more: then the
         partition is chosen by something else on purpose; the topic has two partitions, where the two look alike.
     Source: librdkafka's `partitioner` (consistent_random) against Java's murmur2 of the default partitioner.
     """
     if len(topic.leader) < 3:
         return
+    if not sample.key.size:
+        demand_records(sample, topic, _KEYLESS)
+        return
     records = known(sample.records)
     keys, place = np.unique(sample.key, return_inverse=True)
     several = np.bincount(place, minlength=keys.size)
     totals = np.bincount(place, weights=sample.key_count, minlength=keys.size)
     often = totals >= enough
+    if not often.any():
+        seen = f"topic {shown(topic.name)}: no key came {enough:,} times in {count(records, 'sampled record')}"
+        known(too_small(sample, seen, enough / float(totals.max())))
     two = [
         rows
         for key in np.flatnonzero(often & (several == 2)).tolist()

@@ -118,6 +118,7 @@ def sample(
     arrived: int = 1000,
     window: float = 3600.0,
     covered: float = 1.0,
+    whole: bool = False,
 ) -> Sample:
     """`pairs` of hash, partition, records, first and last timestamp; `batches` of records, bytes, codec, idempotent."""
     keys = np.array(pairs, dtype=np.int64).reshape(len(pairs), 5)
@@ -125,6 +126,8 @@ def sample(
     zero = np.zeros(len(batches), dtype=np.int64)
     return Sample(
         100_000,
+        1_000_000,
+        whole,
         records,
         keyless,
         distinct,

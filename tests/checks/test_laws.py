@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -13,20 +14,36 @@ import pytest
 from checks import all_checks
 from checks.check import SECTIONS, Check
 from checks.evaluate import Finding, Fingerprint, Report
-from checks.facts import NOT_SAMPLED, Listing, Sample, Snapshot, Unknown, Why
+from checks.facts import NOT_SAMPLED, KafkaSnapshot, Listing, Sample, Snapshot, Unknown, Why
 from tests.checks.examples import TLS_ONLY, Example, altered, judge
+from tests.live.planted import ROWS
 
 HOLE = Unknown(Why.UNREACHABLE, "a hole of the test")
 
 
+def examples_file(check: Check) -> str:
+    """Where its examples are."""
+    return f"tests/checks/{check.id.replace('/', '/test_').replace('-', '_')}.py"
+
+
 def examples(check: Check, kind: str) -> tuple[Example, ...]:
-    module = importlib.import_module(f"tests.checks.{check.id.replace('/', '.test_').replace('-', '_')}")
-    found: tuple[Example, ...] = getattr(module, kind)
+    """Those of one kind; none where nobody has written them, which a test of its own says."""
+    name = examples_file(check).removesuffix(".py").replace("/", ".")
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        return ()
+    found: tuple[Example, ...] = getattr(module, kind, ())
     return found
 
 
 CASES = [
-    (check, example) for check in all_checks() for kind in ("FIRING", "SILENT") for example in examples(check, kind)
+    (check, example)
+    for check in all_checks()
+    for kind in ("FIRING", "SILENT", "SMALL")
+    for example in examples(check, kind)
 ]
 IDS = [f"{check.id}: {example.name}" for check, example in CASES]
 FIRING = [(check, example) for check in all_checks() for example in examples(check, "FIRING")]
@@ -128,7 +145,7 @@ def test_law_2_reuse_never_changes_a_result(check: Check, example: Example) -> N
         assert judge(check, holed, previous=first) == judge(check, holed)
 
 
-SAMPLED = [check for check in all_checks() if check.subject.kind is Sample]
+SAMPLED = [check for check in all_checks() if check.subject.kind is Sample and examples(check, "FIRING")]
 
 
 @pytest.mark.parametrize("check", SAMPLED, ids=lambda check: check.id)
@@ -138,6 +155,45 @@ def test_without_sampling_it_is_one_gap_that_says_how_to_close_it(check: Check) 
     (gap,) = [gap for gap in report.gaps.values() if gap.check]
     assert gap.standing
     assert "--sample GLOB" in gap.unknown.close
+
+
+@pytest.mark.parametrize("check", SAMPLED, ids=lambda check: check.id)
+def test_a_sample_too_small_to_judge_is_a_gap_that_says_how_to_close_it(check: Check) -> None:
+    assert examples(check, "SMALL"), f"write SMALL of {check.id} in {examples_file(check)}: samples too small to judge"
+    for example in examples(check, "SMALL"):
+        (snapshot,) = example.snapshots
+        assert isinstance(snapshot, KafkaSnapshot)
+        assert not isinstance(snapshot.samples, Unknown)
+        for change, why, close in (
+            ({}, Why.OFF, r"a larger budget: --sample-budget \d+MB, or sample: {topics: \[...\], budget: \d+MB}"),
+            (
+                {"budget": 64_000_000},
+                Why.OFF,
+                "no budget reads so much: a lower `enough` of the check, in the configuration's limits",
+            ),
+            ({"budget": HOLE}, Why.OFF, "a larger budget: .*"),
+            ({"whole": True}, Why.YOUNG, "more records: these are all that the topic holds"),
+        ):
+            small = {n: dataclasses.replace(s, **change) for n, s in snapshot.samples.items() if isinstance(s, Sample)}  # type: ignore[arg-type]
+            report = judge(check, Example("small", (dataclasses.replace(snapshot, samples=small),), example.limits))
+            (gap,) = [gap for gap in report.gaps.values() if gap.check]
+            assert not report.findings
+            assert gap.unknown.why is why
+            assert re.fullmatch(close, gap.unknown.close), gap.unknown.close
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)
+def test_every_check_has_examples_and_is_planted(check: Check) -> None:
+    for kind in ("FIRING", "SILENT"):
+        assert examples(check, kind), f"write {kind} of {check.id} in {examples_file(check)}: a tuple of Example"
+    rows = [row for row in ROWS if row.check == check.id]
+    assert len(rows) == 1, (
+        f"write one Row of {check.id} in tests/live/planted.py: a resource that has the fault, and one that only looks like it"
+    )
+
+
+def test_what_is_planted_is_there_to_be_found() -> None:
+    assert {check for row in ROWS for check in (row.check, *row.also)} <= {check.id for check in all_checks()}
 
 
 @pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)

@@ -34,9 +34,9 @@ _AT_ONCE = 64_000_000
 _LOOKS = 60
 """Over how many looks an agent spreads its topics: half an hour of them, with one each 30 s."""
 _RECORDS = 2000
-"""Of one topic that are asked for."""
+"""Of one topic that are asked for, and so many more as its budget is larger than BUDGET."""
 _KEYS = 20_000
-"""Records of one topic whose keys are looked at: big batches may hold any number."""
+"""Records of one topic whose keys are looked at, or twice those that are asked for: big batches may hold any number."""
 _LEAST = 32_768
 """Bytes of an answer below which a partition is not worth asking."""
 _ROWS = 200
@@ -89,6 +89,10 @@ class _Found:
     headers: Counter[str] = field(default_factory=Counter)
     rows: list[tuple[int, Batch]] = field(default_factory=list)
     read: set[int] = field(default_factory=set)
+    cut: bool = False
+    """Whether the topic holds more than was read."""
+    keyed: int = _KEYS
+    """Records whose keys are looked at."""
     failure: Unknown | None = None
     packed: Unknown | None = None
     """Why the records of a batch can't be read, though the batch itself can."""
@@ -153,27 +157,31 @@ class Sampler:
             return 0, ends
         window, arrived = _arrived(wire, name, topic, ends, now)
         total = int(arrived.sum())
-        seen = _Found()
         budget = self._sampling.budget
+        wanted = _RECORDS * max(1.0, budget / BUDGET)
+        seen = _Found(keyed=max(_KEYS, round(2 * wanted)))
         order = [int(p) for p in np.argsort(-arrived, kind="stable") if arrived[p] > 0][: max(1, budget // _LEAST)]
+        rows = ends.rows[name]
+        start, end = ends.start[rows], ends.end[rows]
+        # Also where a log's end is not known, or nothing came for a day, there may be more.
+        seen.cut = bool(len(order) < np.count_nonzero((end != start) | (ends.error[rows] != 0)))
         leaders: dict[int, list[int]] = {}
         for p in order:
             leaders.setdefault(topic.leader[p], []).append(p)
-        rows = ends.rows[name]
         for leader, partitions in leaders.items():
             left = budget - seen.size
             if left < _LEAST and seen.size:
+                seen.cut = True
                 break
             asked = [
                 (
                     p,
-                    max(
-                        int(ends.start[rows][p]), int(ends.end[rows][p]) - max(1, round(_RECORDS * arrived[p] / total))
-                    ),
+                    max(int(start[p]), int(end[p]) - max(1, round(wanted * arrived[p] / total))),
                     max(_LEAST, int(budget * arrived[p] / total)),
                 )
                 for p in partitions
             ]
+            seen.cut |= any(offset > start[p] for p, offset, _ in asked)
             self._fetch(wire, leader, name, asked, left, seen)
         if seen.failure is not None and (not seen.read or seen.failure.why is Why.UNSUPPORTED):
             return seen.size, seen.failure
@@ -185,7 +193,8 @@ class Sampler:
                 told[key] += number
             self._sampling.keys[name] = told
         covered = float(arrived[sorted(seen.read)].sum() / total) if total else 1.0
-        return seen.size, _made(seen, self._sampling.salt, total, window, covered, now)
+        seen.cut |= seen.failure is not None
+        return seen.size, _made(seen, self._sampling, total, window, covered, now)
 
     def _fetch(
         self, wire: Wire, leader: int, name: str, asked: Sequence[tuple[int, int, int]], most: int, seen: _Found
@@ -205,6 +214,7 @@ class Sampler:
             )
             for p, offset, size in asked
         ]
+        limits, before = {p: size for p, _, size in asked}, seen.size
         # Version 12 is the last that names topics. Epoch -1: no session, nothing is kept for us by the broker.
         answer = wire.ask(
             leader,
@@ -230,6 +240,8 @@ class Sampler:
         for partition in (p for told in answer.responses for p in told.partitions):
             data = bytes(partition.records or b"")
             seen.size += len(data)
+            # A broker fills what it may send to the last byte and cuts a batch for it, or leaves out one that is too large.
+            seen.cut |= not 0 < len(data) < limits[partition.partition_index] or seen.size - before >= most
             if partition.error_code:
                 close = f"{READ_TOPIC.close(name)}: {_GRANT} --topic {shell(name)}"
                 denied = partition.error_code == TOPIC_DENIED
@@ -256,7 +268,7 @@ def _read(topic: str, partition: int, data: bytes, seen: _Found) -> None:
         if batch.control:
             continue
         seen.rows.append((partition, batch._replace(data=b"")))
-        if seen.records >= _KEYS or seen.packed is not None:
+        if seen.records >= seen.keyed or seen.packed is not None:
             continue
         try:
             for record in records(batch):
@@ -290,13 +302,13 @@ def _arrived(wire: Wire, name: str, topic: Topic, ends: LogEnds, now: float) -> 
     return 0.0, whole
 
 
-def _made(seen: _Found, salt: bytes, arrived: int, window: float, covered: float, at: float) -> Sample:
+def _made(seen: _Found, sampling: Sampling, arrived: int, window: float, covered: float, at: float) -> Sample:
     places: dict[bytes, dict[int, list[int]]] = {}
     for (key, partition), row in seen.keys.items():
         places.setdefault(key, {})[partition] = row
     heavy = sorted(places, key=lambda key: (-sum(row[0] for row in places[key].values()), key))
     kept = dict.fromkeys([*heavy[:_ROWS], *[key for key in heavy if len(places[key]) > 1][:_ROWS]])
-    pairs = [(_hashed(key, salt), p, *row) for key in kept for p, row in sorted(places[key].items())]
+    pairs = [(_hashed(key, sampling.salt), p, *row) for key in kept for p, row in sorted(places[key].items())]
     keys = np.array(pairs, dtype=np.int64).reshape(len(pairs), 5)
     rows = sorted(seen.rows, key=lambda row: (row[0], row[1].offset))
     columns = [(p, b.offset, b.records, b.size, b.codec, int(b.idempotent), b.first, b.last) for p, b in rows]
@@ -307,6 +319,8 @@ def _made(seen: _Found, salt: bytes, arrived: int, window: float, covered: float
         more[column] = keys[:, i].copy()
     return Sample(
         bytes=seen.size,
+        budget=sampling.budget,
+        whole=not seen.cut,
         records=seen.records if seen.packed is None else seen.packed,
         keyless=seen.keyless,
         distinct=len(places),

@@ -186,7 +186,7 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
         (
             "kafka:\n- bootstrap: k:1\n  sample: {budget: 1GB}",
             [
-                "3: kafka[0].sample.budget: a budget is 100kB to 64MB for each topic and hour; write 1MB",
+                '3: kafka[0].sample.budget: "1GB" is no budget: it is 100kB to 64MB for each topic and hour; write 1MB',
                 "3: kafka[0].sample.topics: missing; write it",
             ],
         ),

@@ -11,4 +11,9 @@ SILENT = (
     ),
     Example("each on its own", sampled(sample(pairs=[(i, i % 6, 10, 0, 90) for i in range(20)]))),
     Example("two partitions", sampled(sample(pairs=TWO), 2)),
+    Example("no keys", sampled(sample(keyless=1000, distinct=0))),
+)
+SMALL = (
+    Example("each key once", sampled(sample(pairs=[(i, i % 6, 1, 0, 0) for i in range(200)]))),
+    Example("a few records without keys", sampled(sample(20, keyless=20, distinct=0))),
 )

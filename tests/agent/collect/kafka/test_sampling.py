@@ -11,8 +11,8 @@ import pytest
 from agent import snapshot as files
 from agent.collect.kafka import batches, wire
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
-from agent.collect.kafka.sampling import Reading, Sampling
-from agent.demo.cluster import ANONYMOUS, Model, Rights, SimulatedCluster, Writing, brokers
+from agent.collect.kafka.sampling import BUDGET, Reading, Sampling
+from agent.demo.cluster import ANONYMOUS, NOBODY, Model, Rights, SimulatedCluster, Writing, brokers
 from agent.store.samples import Samples, salt
 from checks import all_checks
 from checks.facts import KafkaSnapshot, Sample, Unknown, Why
@@ -95,6 +95,22 @@ def test_what_is_asked_only_reads_and_keeps_to_its_bytes(cluster: SimulatedClust
     assert 0 < sample.bytes <= budget
     assert 0 < sample.records <= 2100
     assert not any(request.fields["allow_auto_topic_creation"] for request in cluster.asked(3))
+
+
+def test_a_larger_budget_reads_more_until_there_is_no_more(cluster: SimulatedCluster) -> None:
+    small, default, all_of_it = (
+        sampled(collector(cluster, Sampling(("a",), budget)).collect(None, 10))
+        for budget in (100_000, BUDGET, 4 * BUDGET)
+    )
+    assert (small.budget, small.whole, default.whole) == (100_000, False, False)
+    assert small.records < default.records < all_of_it.records
+    assert (all_of_it.records, all_of_it.whole) == (6000, True)
+
+
+def test_what_has_no_leader_may_hold_more(model: Model, cluster: SimulatedCluster) -> None:
+    model.move_leader("a", 0, NOBODY)
+    sample = sampled(collector(cluster, Sampling(("a",), 4 * BUDGET)).collect(None, 10))
+    assert (sample.records, sample.whole) == (3000, False)
 
 
 def test_neither_keys_nor_bodies_nor_the_salt_are_in_a_snapshot_or_on_disk(
