@@ -21,10 +21,10 @@ from agent.config.values import budget
 from agent.errors import ConfigError
 from alerts.policy import Policy
 from checks import all_checks
-from checks.facts import Address, History, Snapshot, Unknown, facts_of
+from checks.facts import Address, History, KafkaSnapshot, Snapshot, Unknown, facts_of
 from checks.limits import Limits
 from checks.questions import Questions
-from checks.wording import count
+from checks.wording import count, shell
 
 if TYPE_CHECKING:
     from agent.collect.kafka.sampling import Sampling
@@ -165,7 +165,21 @@ def look(target: Aim, samples: int, every: float, previous: Mapping[int, Snapsho
         latest = dict(enumerate(taken))
         snapshots += taken
     _progress("")
+    if not previous:
+        _tell_vain(target, taken)
     return named(snapshots, len(target.watched), previous or {})
+
+
+def _tell_vain(target: Aim, taken: Sequence[Snapshot]) -> None:
+    """Says which globs of topics to sample choose none; a cluster that was not seen may have what they mean."""
+    pairs = [(w.sampling, s) for w, s in zip(target.watched, taken, strict=True) if w.sampling is not None]
+    if not pairs or any(unseen(snapshot) is not None for _, snapshot in pairs):
+        return
+    from agent.collect.kafka.sampling import vain
+
+    chosen = [(sampling.topics, s.topics.items) for sampling, s in pairs if isinstance(s, KafkaSnapshot)]
+    for glob, mend in vain(chosen).items():
+        click.echo(f"mqcanary: nothing to sample is called {shell(glob)}: {mend}", err=True)
 
 
 def _refuse_twins(target: Aim, taken: Sequence[Snapshot]) -> None:

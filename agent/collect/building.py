@@ -22,6 +22,8 @@ class Watched:
 
     collector: Collector
     deadline: float
+    sampling: "Sampling | None" = None
+    """What it samples, if anything."""
 
 
 def build(
@@ -36,7 +38,8 @@ def build(
     """`platform`: leave out what the platform itself makes, unless it is named. `sampling`: what to sample of a cluster."""
     for cluster in kafka:
         length = cluster.deadline.total_seconds() if cluster.deadline else deadline
-        yield Watched(_kafka(cluster, questions, platform, sampling(cluster)), length)
+        sampled = sampling(cluster)
+        yield Watched(_kafka(cluster, questions, platform, sampled), length, sampled)
     for region in sqs:
         length = region.deadline.total_seconds() if region.deadline else deadline
         yield Watched(_sqs(region), length)

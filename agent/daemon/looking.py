@@ -6,13 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import structlog
 
 from agent.collect.building import Watched
 from agent.collect.targets import GRACE
 from agent.daemon.memory import pruned, same
-from checks.facts import Address, History, Snapshot, Unknown, Why, facts_of
+from checks.facts import Address, History, KafkaSnapshot, Snapshot, Unknown, Why, facts_of
+
+if TYPE_CHECKING:
+    from agent.collect.kafka.sampling import Sampling
 
 ABANDONED = 3
 """Looks of one target that may hang at the same time; beyond that it is not asked until one of them ends."""
@@ -63,6 +67,8 @@ class Looker:
         self._hanging: list[threading.Thread] = []
         self._told: set[str] = set()
         """Why it has not been seen since it last was, as far as the log names it."""
+        self._sampled: set[str] = set()
+        """Globs of topics to sample of which the log says, if so, that they choose none."""
         self._thread = threading.Thread(target=self._run, name=f"target {self.place}", daemon=True)
 
     @property
@@ -77,6 +83,7 @@ class Looker:
         self._hanging = list(former._hanging)  # noqa: SLF001
         self._before = Counter(former.calls())
         self._told = set(former._told)  # noqa: SLF001
+        self._sampled = set(former._sampled)  # noqa: SLF001
 
     def start(self) -> None:
         self._thread.start()
@@ -119,6 +126,8 @@ class Looker:
             if self._stopped.is_set():
                 return
             self._say(snapshot.address, unseen)
+            if unseen is None and isinstance(snapshot, KafkaSnapshot) and self._watched.sampling is not None:
+                self._say_vain(snapshot, self._watched.sampling)
             self._hand(self, snapshot)
 
     def _say(self, target: Address, unseen: Unknown | None) -> None:
@@ -130,6 +139,15 @@ class Looker:
         elif unseen.detail not in self._told and len(self._told) < REASONS:
             log.warning("not seen", target=str(target), reason=unseen.detail)
             self._told.add(unseen.detail)
+
+    def _say_vain(self, snapshot: KafkaSnapshot, sampling: "Sampling") -> None:
+        """Each glob that chooses no topic is a line, once."""
+        from agent.collect.kafka.sampling import vain  # noqa: PLC0415 - only where something is sampled
+
+        if globs := [glob for glob in sampling.topics if glob not in self._sampled]:
+            self._sampled.update(globs)
+            for glob, mend in vain([(globs, snapshot.topics.items)]).items():
+                log.warning("nothing to sample", target=str(snapshot.address), topics=glob, mend=mend)
 
     def _look(self) -> Snapshot:
         collector, deadline = self._watched.collector, self._watched.deadline

@@ -43,6 +43,17 @@ def test_what_the_audit_says_of_a_small_sample_closes_the_gap(cluster: Simulated
     assert (sample.budget, sample.whole, sample.records) == (2_000_000, True, 3000)
 
 
+def test_a_glob_that_is_the_name_of_no_topic_is_said_in_one_line(cluster: SimulatedCluster) -> None:
+    done = audit(cluster, "--sample", "ordres*", "--sample", "o*", "--samples", "2", "--every", "0s")
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "mqcanary: nothing to sample is called 'ordres*': did you mean orders? Else let its topic be looked at: "
+        "DESCRIBE on it; --include, --exclude, topics: of the file\n"
+    )
+    assert audit(cluster, "--sample", "orders").stderr == ""
+    assert "nothing to sample is called orders" in audit(cluster, "--sample", "orders", "--exclude", "o*").stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -7,8 +7,9 @@ all that is newer. Fetch creates no topic, joins no group and commits nothing; i
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
@@ -22,7 +23,7 @@ from agent.collect.kafka.wire import Wire
 from checks.facts import LogEnds, Sample, Topic, Unknown, Why
 from checks.facts.codes import TOPIC_DENIED, refused
 from checks.facts.kafka import Ints
-from checks.wording import shell
+from checks.wording import shell, shown
 
 BUDGET = 1_000_000
 """Bytes of one topic in an hour."""
@@ -74,6 +75,22 @@ class Sampling:
 
     def has(self, name: str) -> bool:
         return any(fnmatchcase(name, glob) for glob in self.topics)
+
+
+def vain(chosen: Iterable[tuple[Collection[str], Collection[str]]]) -> Mapping[str, str]:
+    """Globs that choose no topic of any cluster, and what is to be done: each cluster's globs come with its topics."""
+    used: dict[str, bool] = {}
+    topics: set[str] = set()
+    for globs, names in chosen:
+        topics.update(names)
+        for glob in globs:
+            used[glob] = used.get(glob, False) or any(fnmatchcase(name, glob) for name in names)
+    told = {}
+    for glob in (glob for glob, found in used.items() if not found):
+        near = get_close_matches(glob.replace("*", ""), topics, 1, 0.6)
+        mend = f"did you mean {shown(near[0])}? Else" if near else "mend it, or"
+        told[glob] = f"{mend} let its topic be looked at: DESCRIBE on it; --include, --exclude, topics: of the file"
+    return told
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.collect.building import Watched
+from agent.collect.kafka.sampling import Sampling
 from agent.collect.targets import Calls
 from agent.daemon import looking
 from agent.daemon.looking import ABANDONED, REASONS, Looker
@@ -67,14 +68,19 @@ def begin(over: threading.Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[Be
     begun: list[Looker] = []
 
     def start(
-        act: Act, *, deadline: float = 30.0, follow: Looker | None = None, remembered: Snapshot | None = None
+        act: Act,
+        *,
+        deadline: float = 30.0,
+        follow: Looker | None = None,
+        remembered: Snapshot | None = None,
+        sampling: Sampling | None = None,
     ) -> Watch:
         made: list[Fake] = []
         handed: queue.Queue[Snapshot] = queue.Queue()
 
         def make() -> Watched:
             made.append(Fake(act))
-            return Watched(made[-1], deadline)
+            return Watched(made[-1], deadline, sampling)
 
         looker = Looker(make, lambda _, snapshot: handed.put(snapshot), "kafka:prod", remembered)
         if follow is not None:
@@ -232,3 +238,15 @@ def test_an_outage_is_a_line_for_each_reason_and_one_at_its_end(begin: Begin) ->
     with capture_logs() as lines:
         again.look()
     assert lines == [], "a reload says nothing anew"
+
+
+def test_a_glob_that_chooses_no_topic_to_sample_is_a_line_once(begin: Begin) -> None:
+    with capture_logs() as lines:
+        watch = begin(good, sampling=Sampling(("ordres*", "ord*")))
+        for _ in range(3):
+            watch.look()
+        begin(good, sampling=Sampling(("ordres*", "pay-*")), follow=watch.looker).look()
+    assert [(line["event"], line["log_level"], line["target"], line["topics"]) for line in lines] == [
+        ("nothing to sample", "warning", "kafka://prod", glob) for glob in ("ordres*", "pay-*")
+    ]
+    assert lines[0]["mend"].startswith("did you mean orders? Else let its topic be looked at")

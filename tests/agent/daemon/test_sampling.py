@@ -17,7 +17,11 @@ def test_a_restart_spends_nothing_and_nothing_but_counts_and_hashes_is_kept(
     topic = cluster.model.topics["orders"]
     topic.writing = Writing(key=lambda _, offset: b"customer-4711" if offset % 2 else None, body=b"a secret body")
     topic.partitions[0].append(3000, time.time() - 60)
-    target = {"name": "prod", "bootstrap": cluster.bootstrap, "sample": {"topics": ["orders"], "budget": "100kB"}}
+    target = {
+        "name": "prod",
+        "bootstrap": cluster.bootstrap,
+        "sample": {"topics": ["orders", "ordres*"], "budget": "100kB"},
+    }
     said = b""
     for _ in range(2):
         with Agent(tmp_path, configuration(kafka=[target])) as agent:
@@ -25,6 +29,7 @@ def test_a_restart_spends_nothing_and_nothing_but_counts_and_hashes_is_kept(
             agent.wait_metric(lambda value: value >= 3, LOOKS)
             assert agent.stop() == 0
         said += "\n".join([*agent.output, *agent.told]).encode()
+    assert said.count(b"nothing to sample") == 2, "a line of each life"
     salt = (agent.state / "salt").read_bytes()
     kept = [path for path in agent.state.rglob("*") if path.is_file()]
     assert len(cluster.asked(FETCH)) == 1
