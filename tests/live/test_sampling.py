@@ -47,6 +47,7 @@ def test_each_codec_and_no_body_or_key_on_disk(kafka: KafkaCluster, fresh: str) 
         sample = seen.samples[f"{fresh}-{codec}"]
         assert isinstance(sample, Sample), sample
         assert (sample.records, sample.keyless, sample.distinct) == (200, 50, 7)
+        assert (sample.whole, sample.budget) == (True, 1_000_000)
         assert sample.headers == {"trace": 200}
         assert set(sample.batch_codec.tolist()) == {number}
         assert set(sample.batch_idempotent.tolist()) == {int(codec in ("lz4", "zstd"))}
