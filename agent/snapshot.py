@@ -103,6 +103,7 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook_func(_is_column, lambda column: column.tolist())
     converter.register_unstructure_hook_func(_is_fact, converter.unstructure)
     converter.register_unstructure_hook(tuple, lambda value: [converter.unstructure(v) for v in value])
+    converter.register_unstructure_hook(frozenset, sorted)
     converter.register_structure_hook_func(_is_column, _column_in)
     converter.register_structure_hook_func(_is_fact, lambda value, kind: _fact_in(converter, value, kind))
     converter.register_structure_hook_factory(dataclasses.is_dataclass, lambda kind: _dataclass_in(converter, kind))

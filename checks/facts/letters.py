@@ -71,7 +71,9 @@ class DeadLetterTopics:
         """Whether these lists have the same names."""
         pairs = ((topics, self.topics), (groups, self.groups))
         return all(
-            new.blind == old.blind and new.items.keys() == old.items.keys() and new.absent.keys() == old.absent.keys()
+            (new.blind, new.left_out) == (old.blind, old.left_out)
+            and new.items.keys() == old.items.keys()
+            and new.absent.keys() == old.absent.keys()
             for new, old in pairs
         )
 
@@ -106,10 +108,10 @@ class _Names:
 
     def _whose(self, name: str) -> Letters:
         meant = [one for pattern in self._patterns for one in _stems(pattern, name)]
-        topics = sorted({topic for topic, group in meant if topic in self._topics.items and not group})
-        topics = topics or sorted({topic for topic, group in meant if topic in self._topics.items})
+        topics = sorted({topic for topic, group in meant if not group and _seen(topic, self._topics)})
+        topics = topics or sorted({topic for topic, group in meant if _seen(topic, self._topics)})
         groups = [] if topics else [group for topic, group in meant if group and not topic]
-        group = next((group for group in groups if group in self._groups.items), "")
+        group = next((group for group in groups if _seen(group, self._groups)), "")
         return Letters(tuple(topics), group, bool(group) or not (groups and self._groups.blind))
 
     def lacking(self, topics: Sequence[str], group: str) -> tuple[list[str], Unknown | None]:
@@ -133,9 +135,13 @@ class _Names:
 
     def _exists(self, names: list[str]) -> bool | None:
         """Whether there is one of these topics; None where one was not asked for."""
-        if not self._topics.items.keys().isdisjoint(names):
+        if not (self._topics.items.keys().isdisjoint(names) and self._topics.left_out.isdisjoint(names)):
             return True
         return None if self._topics.blind and not all(map(self._topics.absent.__contains__, names)) else False
+
+
+def _seen(name: str, listing: Listing[Topic] | Listing[Group]) -> bool:
+    return name in listing.items or name in listing.left_out
 
 
 _UNREAD = object()

@@ -65,7 +65,8 @@ class KafkaFacts(Base):
             self._former = dict(_still(snapshot, old, lags))
             if _same(snapshot.topics.items, old.topics.items):
                 self._measured = measured if snapshot.storage is old.storage else None
-                self._placed = placed if snapshot.topics.blind == old.topics.blind else None
+                whole = (snapshot.topics.blind, snapshot.topics.left_out) == (old.topics.blind, old.topics.left_out)
+                self._placed = placed if whole else None
             self._before = before.look
             self._same = {
                 Cluster: snapshot.cluster is old.cluster,

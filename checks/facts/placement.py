@@ -46,6 +46,8 @@ def placement_of(listing: Listing[Topic]) -> Placement:
     known = [topic for topic in topics.values() if not isinstance(topic, Unknown)]
     holes = [topic for topic in topics.values() if isinstance(topic, Unknown)]
     holes += [blind for blind in listing.blind if blind.why is not Why.UNSUPPORTED]
+    if (unjudged := listing.unjudged("topics", "include all topics")) is not None:
+        holes.append(unjudged)
     holders = _column(chain.from_iterable(replicas for topic in known for replicas in topic.replicas))
     brokers, replicas = np.unique(holders, return_counts=True)
     leaders = _column(chain.from_iterable(topic.leader for topic in known))

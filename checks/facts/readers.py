@@ -11,6 +11,8 @@ from checks.facts.history import KafkaFrame
 from checks.facts.kafka import Committed, Group, KafkaSnapshot
 from checks.facts.unknown import Lazy, Unknown, Why
 
+LOOKED_AT = "include all groups"
+
 
 class _Table(NamedTuple):
     groups: Mapping[str, list[str]]
@@ -83,11 +85,13 @@ class Readers(Lazy):
                 for row in np.flatnonzero(committed.error).tolist():
                     topic = committed.topics[committed.topic[row]]
                     failed[topic] = refused(int(committed.error[row]), f"offsets of group {name} on {topic}")
-        return _Table(groups, topics, hidden, failed)
+        return _Table(groups, topics, listing.unjudged("groups", LOOKED_AT) if hidden is None else hidden, failed)
 
 
 def _hole(snapshot: KafkaSnapshot, name: str) -> Unknown | None:
     """Why a group may read more than is seen of it."""
+    if name in snapshot.groups.left_out:
+        return Unknown(Why.OFF, f"group {name} is left out by choice", LOOKED_AT)
     group = snapshot.groups.items.get(name, snapshot.groups.blind[0] if snapshot.groups.blind else None)
     if group is None or isinstance(group, Unknown):
         return group

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from checks.facts.kafka import BrokerConfig, Topic, TopicConfig
 from checks.facts.target import in_snapshot
-from checks.facts.unknown import Lazy, Listing, Unknown
+from checks.facts.unknown import Lazy, Listing, Unknown, Why
 
 
 class Widths:
@@ -19,6 +19,8 @@ class Widths:
         topic = self._topics.items.get(name)
         if topic is not None:
             return topic if isinstance(topic, Unknown) else len(topic.leader)
+        if name in self._topics.left_out:
+            return Unknown(Why.OFF, f"topic {name} is left out by choice", f"include topic {name}")
         there = self._topics.exists(name)
         return there if isinstance(there, Unknown) else 0
 
@@ -26,8 +28,8 @@ class Widths:
         """Whether these topics have as many."""
         old = self._topics
         return (
-            (topics.blind, topics.absent.keys(), topics.items.keys())
-            == (old.blind, old.absent.keys(), old.items.keys())
+            (topics.blind, topics.left_out, topics.absent.keys(), topics.items.keys())
+            == (old.blind, old.left_out, old.absent.keys(), old.items.keys())
         ) and all(_as_wide(topic, old.items[name]) for name, topic in topics.items.items())
 
 

@@ -106,11 +106,20 @@ class Listing(Generic[T]):
     """Names that were asked for one by one and are not there."""
     excluded: int = 0
     """How many were seen and left out, because the configuration says so."""
+    left_out: frozenset[str] = frozenset()
+    """Those of them that are left out by choice; what platforms make, and nobody includes, is not among them."""
 
     def exists(self, name: str) -> bool | Unknown:
         """Whether there is one of this name; Unknown where only a blind list speaks against it."""
-        if name in self.items:
+        if name in self.items or name in self.left_out:
             return True
         if name in self.absent or not self.blind:
             return False
         return self.blind[0]
+
+    def unjudged(self, what: str, close: str) -> Unknown | None:
+        """Why something that one of `what` (topics, groups) does is not known: some were left out by choice."""
+        if not self.left_out:
+            return None
+        one, more = min(self.left_out), len(self.left_out) - 1
+        return Unknown(Why.OFF, f"{what} are left out by choice: {one}{f' and {more:,} more' if more else ''}", close)

@@ -27,9 +27,9 @@ def dlq_unread(
         7 days (offsets.retention.minutes): for so long nobody has read it with a group.
     Limits: told once it was so for 7 days (`after`); the audit says it at once. `patterns`, with {topic} and {group}. Only
         info, since whoever reads it by hand leaves no trace: with partitions assigned by hand, or with a console consumer,
-        whose groups are left out, as are those that the configuration leaves out.
+        whose groups are left out.
     Silent when: nothing lies in it; a group reads it, also one that is stopped or far behind (group-stopped and
-        group-lagging judge that). A group that can't be seen is a gap: it may be the reader.
+        group-lagging judge that). A group that can't be seen, or is left out by choice, is a gap: it may be the reader.
     Source: article S496, a dead letter strategy needs somebody who reads them; KIP-186 and KIP-211, offsets expire.
     """
     found = letters.of(topic.name, patterns)

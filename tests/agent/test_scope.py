@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from agent.audit import audit
-from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings
 from agent.config import Config, load
 from agent.config.scope import scoped
 from agent.demo.cluster import ANONYMOUS, Member, Rights, SimulatedCluster, brokers
 from agent.errors import ConfigError
+from agent.snapshot import dumps, loads
 from checks import all_checks
 from checks.facts import Group, KafkaSnapshot, Unknown
 from checks.limits import Limits
@@ -46,6 +47,24 @@ def look(cluster: SimulatedCluster, *scope: str, previous: KafkaSnapshot | None 
     host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
     settings = KafkaSettings(((host, int(port)),), name="prod", scope=scope)
     return KafkaCollector(settings, Questions(all_checks(), Limits())).collect(previous, 10)
+
+
+def test_what_is_left_out_by_choice_is_known_by_name(cluster: SimulatedCluster) -> None:
+    host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
+    settings = KafkaSettings(
+        ((host, int(port)),),
+        topics=Choice(exclude=("ord*",), platform=("pay*",)),
+        groups=Choice(include=("pay-app",), platform=("f*",)),
+    )
+    snapshot = KafkaCollector(settings, Questions(all_checks(), Limits())).collect(None, 10)
+    topics, groups = snapshot.topics, snapshot.groups
+    assert {"orders", "orders.dlq"} <= topics.left_out
+    assert (topics.exists("orders"), groups.exists("orders-app")) == (True, True)
+    assert groups.items.keys() == {"pay-app"}
+    assert not any(name.startswith(("pay", "f")) for name in (*topics.left_out, *groups.left_out))
+    (again,) = loads(dumps([snapshot]))
+    assert isinstance(again, KafkaSnapshot)
+    assert (again.topics.left_out, again.groups.left_out) == (topics.left_out, groups.left_out)
 
 
 def test_names_are_asked_for_and_nothing_is_listed(cluster: SimulatedCluster) -> None:

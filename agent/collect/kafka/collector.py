@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase, translate
@@ -69,7 +69,14 @@ class Choice:
             return False
         if _any_of(tuple(glob for glob in self.include if glob != "*")).match(name):
             return True
-        return "*" in self.include and not _any_of(self.platform).match(name)
+        return "*" in self.include and not self._made(name)
+
+    def without(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of `names` that are left out by choice, not as what the platform itself makes."""
+        return frozenset(name for name in names if not self.has(name) and not self._made(name))
+
+    def _made(self, name: str) -> bool:
+        return _any_of(self.platform).match(name) is not None
 
 
 @cache
@@ -161,6 +168,7 @@ class KafkaCollector:
             blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
             absent=_absences(gone, previous.groups if previous else None, at),
             excluded=sum(not self._settings.groups.has(name) for name in listed.groups),
+            left_out=self._settings.groups.without(listed.groups),
         )
 
         if scope:
@@ -281,6 +289,7 @@ class KafkaCollector:
             blind=(SCOPED if self._settings.scope else TOPIC_LIST_BLIND,),
             absent=_absences(absent, before, at),
             excluded=len(metadata.topics) - len(judged),
+            left_out=self._settings.topics.without(metadata.topics.keys() - judged.keys()),
         )
 
     def _named(self, address: Address, group: Group) -> frozenset[str]:

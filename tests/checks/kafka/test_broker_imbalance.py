@@ -79,3 +79,7 @@ def test_a_part_of_the_topics_says_nothing() -> None:
     report = judge(check, Example("", (replace(whole, topics=replace(whole.topics, blind=(hole,))),)))
     assert not report.findings
     assert [gap.unknown for gap in report.gaps.values() if gap.check] == [hole]
+    part = replace(whole, topics=replace(whole.topics, left_out=frozenset({"bills"})))
+    report = judge(check, Example("", (part,)))
+    assert not report.findings
+    assert [gap.unknown.detail for gap in report.gaps.values() if gap.check] == ["topics are left out by choice: bills"]

@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 from checks.check import Severity
-from checks.facts import Why
+from checks.facts import KafkaSnapshot, Why
 from checks.facts.letters import PATTERNS
 from checks.kafka.dlq_missing import dlq_missing as check
 from checks.limits import Limits
@@ -56,3 +58,12 @@ def test_asks_for_its_candidates_by_name() -> None:
     snapshot = kafka([topic("orders")], [APP])
     asked = Questions([check], Limits()).topics(snapshot.address.under("groups", "app"), APP)
     assert {"orders.dlq", "orders-dlt", "app.dlq"} <= asked
+
+
+def test_a_dead_letter_topic_that_is_left_out_is_there() -> None:
+    (whole,) = FIRING[0].snapshots
+    assert isinstance(whole, KafkaSnapshot)
+    part = replace(whole, topics=replace(whole.topics, left_out=frozenset({"orders.dlq"})))
+    report = judge(check, Example("excluded", (part,)))
+    assert not report.findings
+    assert not [gap for gap in report.gaps.values() if gap.check]

@@ -61,3 +61,10 @@ def test_a_hidden_group_may_be_the_one_that_it_is_named_after() -> None:
     (whole,) = look(kept("orders", 7), kept("app-dlq", 3))
     report = judge(check, Example("blind", (replace(whole, groups=Listing({}, (hidden,))),)))  # type: ignore[arg-type]
     assert [gap.unknown for gap in report.gaps.values() if gap.check] == [hidden]
+
+
+def test_a_group_left_out_may_not_be_taken_for_one_that_is_not_there() -> None:
+    (whole,) = look(kept("orders", 7), kept("app-dlq", 3))
+    part = replace(whole, groups=Listing({}, left_out=frozenset({"app"})))  # type: ignore[arg-type]
+    report = judge(check, Example("excluded", (part,)))
+    assert [gap.unknown.detail for gap in report.gaps.values() if gap.check] == ["group app is left out by choice"]

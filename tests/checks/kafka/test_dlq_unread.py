@@ -53,3 +53,13 @@ def test_a_group_that_can_t_be_seen_may_read_it() -> None:
     report = judge(check, Example("blind", (blind,)))
     assert not report.findings
     assert [gap.unknown for gap in report.gaps.values() if gap.check] == [HIDDEN]
+
+
+def test_a_group_that_is_left_out_may_read_it() -> None:
+    (whole,) = FIRING[0].snapshots
+    without = replace(whole, groups=Listing({}, left_out=frozenset({"tool", "other"})))  # type: ignore[arg-type]
+    report = judge(check, Example("excluded", (without,)))
+    assert not report.findings
+    assert [gap.unknown for gap in report.gaps.values() if gap.check] == [
+        Unknown(Why.OFF, "groups are left out by choice: other and 1 more", "include all groups")
+    ]
