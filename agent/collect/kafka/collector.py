@@ -224,7 +224,9 @@ class KafkaCollector:
         groups = {n: g for n, g in listed.groups.items() if any(fnmatchcase(n, glob) for glob in scope)}
         lost: dict[str, Unknown] = {}
         missing = [name for name in names if name not in groups]
-        for name, node in (find_coordinators(wire, missing) if missing else {}).items():
+        found = find_coordinators(wire, missing) if missing else {}
+        wire.reach({node for node in found.values() if not isinstance(node, Unknown)})
+        for name, node in found.items():
             if isinstance(node, Unknown):
                 lost[name] = node
             else:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from agent.collect.kafka.rights import DESCRIBE_CONFIGS_CLUSTER, DESCRIBE_CONFIGS_TOPIC
-from agent.collect.kafka.wire import Wire
+from agent.collect.kafka.wire import Question, Wire
 from checks.facts import BrokerConfig, Setting, Topic, TopicConfig, Unknown, Why
 from checks.facts.codes import refused
 
@@ -67,50 +68,58 @@ class Configs:
             if (before := self._topics.get(name)) is not None and before[1] == topic.id and self._fresh(now, before)
         }
         told: dict[str, TopicConfig | Unknown] = {}
-        for batch in _batches(sorted(topics.keys() - kept.keys())):
-            close = DESCRIBE_CONFIGS_TOPIC.close()
-            for name, one in _configs(wire, None, 2, batch, TOPIC_KEYS, close).items():
-                told[name] = one if isinstance(one, Unknown) else TopicConfig(one)
+        batches = [(None, batch) for batch in _batches(sorted(topics.keys() - kept.keys()))]
+        for name, one in _configs(wire, 2, batches, TOPIC_KEYS, DESCRIBE_CONFIGS_TOPIC.close()).items():
+            told[name] = one if isinstance(one, Unknown) else TopicConfig(one)
         self._topics = kept | {name: (now, topics[name].id, one) for name, one in told.items()}
         return {name: self._topics[name][2] for name in sorted(topics)}
 
     def of_brokers(self, wire: Wire, brokers: Iterable[int]) -> dict[str, BrokerConfig | Unknown]:
         """Each broker tells its own, by its id as text."""
         now = self._clock()
-        told: dict[str, tuple[float, BrokerConfig | Unknown]] = {}
-        for broker in brokers:
-            before = self._brokers.get(str(broker))
-            if before is None or not self._fresh(now, before):
-                close = DESCRIBE_CONFIGS_CLUSTER.close()
-                one = _configs(wire, broker, 4, [str(broker)], BROKER_KEYS, close)[str(broker)]
-                before = now, one if isinstance(one, Unknown) else BrokerConfig(one)
-            told[str(broker)] = before
-        self._brokers = told
-        return {broker: one for broker, (_, one) in told.items()}
+        told = {
+            str(broker): before
+            for broker in brokers
+            if (before := self._brokers.get(str(broker))) is not None and self._fresh(now, before)
+        }
+        asked = [(broker, [str(broker)]) for broker in brokers if str(broker) not in told]
+        for name, one in _configs(wire, 4, asked, BROKER_KEYS, DESCRIBE_CONFIGS_CLUSTER.close()).items():
+            told[name] = now, one if isinstance(one, Unknown) else BrokerConfig(one)
+        self._brokers = {str(broker): told[str(broker)] for broker in brokers}
+        return {broker: one for broker, (_, one) in self._brokers.items()}
 
     def _fresh(self, now: float, before: tuple[Any, ...]) -> bool:
         return now - before[0] < self._every and not isinstance(before[-1], Unknown)
 
 
 def _configs(
-    wire: Wire, node: int | None, kind: int, names: Sequence[str], keys: Sequence[str], close: str
+    wire: Wire, kind: int, asked: Sequence[tuple[int | None, Sequence[str]]], keys: Sequence[str], close: str
 ) -> dict[str, Mapping[str, Setting] | Unknown]:
-    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
+    """What brokers (None: any) say of some resources each."""
+    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - the import costs 0.4 s
 
-    resource = DescribeConfigsRequest.DescribeConfigsResource
-    told = wire.made(
-        lambda answer: _told(answer, keys, close),
-        node,
-        DescribeConfigsRequest,
-        4,
-        resources=[resource(resource_type=kind, resource_name=name, configuration_keys=list(keys)) for name in names],
-        include_synonyms=False,
-        include_documentation=False,
-    )
-    if isinstance(told, Unknown):
-        return dict.fromkeys(names, told)
+    resource = partial(
+        DescribeConfigsRequest.DescribeConfigsResource, resource_type=kind, configuration_keys=list(keys)
+    )  # fmt: skip
+
+    def question(names: Sequence[str]) -> Question:
+        return Question(
+            DescribeConfigsRequest,
+            4,
+            lambda: {
+                "resources": [resource(resource_name=name) for name in names],
+                "include_synonyms": False,
+                "include_documentation": False,
+            },
+            lambda answer: _told(answer, keys, close),
+        )
+
     missing = Unknown(Why.UNREACHABLE, "its configuration was not answered")
-    return {name: told.get(name, missing) for name in names}
+    told: dict[str, Mapping[str, Setting] | Unknown] = {}
+    answers = wire.put_all([(node, question(names)) for node, names in asked])
+    for (_, names), answer in zip(asked, answers, strict=True):
+        told |= {name: answer if isinstance(answer, Unknown) else answer.get(name, missing) for name in names}
+    return told
 
 
 def _told(answer: Any, keys: Sequence[str], close: str) -> dict[str, Mapping[str, Setting] | Unknown]:

@@ -21,6 +21,10 @@ _LARGEST: Final = 1024 * 1024 * 1024
 """Of any other. 100 groups with 100,000 offsets each are 300 MB, and so big is what a big cluster answers."""
 
 
+_CHUNK: Final = 256 * 1024
+"""Bytes taken at once."""
+
+
 class LateError(Exception):
     """The deadline has passed."""
 
@@ -156,80 +160,101 @@ class Memos:
 
 
 class Exchange:
+    """What is said on one socket: requests in order, and their answers in the same order."""
+
     def __init__(self, sock: socket.socket, left: Left, client_id: str) -> None:
-        self._sock = sock
+        self.sock = sock
         self._left = left
         self._client_id = client_id
         self._buffer = bytearray()
         self._serial = 0
+        self._answered = 0
 
     def ask(self, request: Any) -> Any:
         """The decoded answer to one of kafka-python's requests, whose version is set."""
-        return self._decoded(request, self._exchanged(request)[1])
+        return decoded(request, self.exchanged(Framed(request))[1])
 
-    def made(self, request: Any, make: Callable[[Any], T], memos: Memos, whom: str, *, raw: bool = False) -> T:
-        """What `make` makes of the answer; the very same as before while not a byte of it has changed.
-
-        `whom` is who was asked: two brokers may answer the same to the same question. With `raw` it is handed the bytes
-        behind the header of a flexible answer.
-        """
-        asked, body = self._exchanged(request)
-        # Without the number of the request, which is another one each time.
-        question = blake2b(asked[4:8] + asked[12:] + whom.encode()).digest()
-        answer = blake2b(body[4:]).digest()
-        found: T = memos.get(question, answer, lambda: _read(make, body) if raw else make(self._decoded(request, body)))
-        return found
-
-    def _exchanged(self, request: Any) -> tuple[bytes, bytes]:
+    def exchanged(self, request: Framed) -> tuple[bytes, bytes]:
         """The bytes of a request with their size before them, and those of its answer without."""
-        self._serial += 1
-        framed = request if isinstance(request, Framed) else Framed(request)
-        asked = framed.numbered(self._serial, self._client_id)
+        asked = self.numbered(request)
         self._send(asked)
-        try:
-            (size,) = struct.unpack(">i", self._receive(4))
-        except ClosedError:
-            raise StrangeError(bytes(self._buffer)) if self._buffer else ClosedError from None
-        if not 4 <= size <= (_FIRST if self._serial == 1 else _LARGEST):
-            raise StrangeError(struct.pack(">i", size) + self._buffer)
-        body = self._receive(size)
-        if body[:4] != struct.pack(">i", self._serial):
-            raise StrangeError(body)
+        while (body := self.answered()) is None:
+            self.sock.settimeout(self._left())  # anew for each piece, or one byte a second would never be late
+            self.receive()
         return asked, body
 
-    def _decoded(self, request: Any, body: bytes) -> Any:
-        request = request.request if isinstance(request, Framed) else request
+    def numbered(self, request: Framed) -> bytes:
+        """The bytes to send for a request."""
+        self._serial += 1
+        return request.numbered(self._serial, self._client_id)
+
+    def answered(self) -> bytes | None:
+        """The next answer, if all of it has come."""
+        if len(self._buffer) < 4:
+            return None
+        (size,) = struct.unpack_from(">i", self._buffer)
+        if not 4 <= size <= (_LARGEST if self._answered else _FIRST):
+            raise StrangeError(bytes(self._buffer[:64]))
+        if len(self._buffer) < 4 + size:
+            return None
+        body = bytes(memoryview(self._buffer)[4 : 4 + size])
+        del self._buffer[: 4 + size]
+        self._answered += 1
+        if self._answered > self._serial or body[:4] != struct.pack(">i", self._answered):
+            raise StrangeError(body)
+        return body
+
+    def receive(self) -> int:
+        """Takes what has come, at least one byte; how many, and how the socket says that there is none is for the caller.
+
+        Raises:
+            LateError, ClosedError, StrangeError: nothing came in the socket's own time; the other side has closed; it did so
+                within the size of an answer, which no broker does.
+        """
         try:
-            return request.header.get_response_class().decode(body, header=True)
-        except Exception:  # noqa: BLE001 - a decoder that is fed with another protocol's bytes may raise anything
-            raise StrangeError(body) from None
+            chunk = self.sock.recv(_CHUNK)
+        except TimeoutError:
+            raise LateError from None
+        except (ssl.SSLError, BlockingIOError):
+            raise  # an alert that says why; or nothing yet
+        except OSError:
+            chunk = b""
+        if not chunk:
+            raise StrangeError(bytes(self._buffer)) if 0 < len(self._buffer) < 4 else ClosedError
+        self._buffer += chunk
+        return len(chunk)
 
     def _send(self, data: bytes) -> None:
-        self._sock.settimeout(self._left())
+        self.sock.settimeout(self._left())
         try:
-            self._sock.sendall(data)
+            self.sock.sendall(data)
         except TimeoutError:
             raise LateError from None
         except OSError:
             return  # who hangs up may have said why before: the answer is read all the same
 
-    def _receive(self, size: int) -> bytes:
-        while len(self._buffer) < size:
-            self._sock.settimeout(self._left())  # anew for each piece, or one byte a second would never be late
-            try:
-                chunk = self._sock.recv(65536)
-            except TimeoutError:
-                raise LateError from None
-            except ssl.SSLError:
-                raise  # an alert that says why
-            except OSError:
-                chunk = b""
-            if not chunk:
-                raise ClosedError
-            self._buffer += chunk
-        piece = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return piece
+
+def decoded(request: Any, body: bytes) -> Any:
+    """An answer as kafka-python reads it."""
+    try:
+        return request.header.get_response_class().decode(body, header=True)
+    except Exception:  # noqa: BLE001 - a decoder that is fed with another protocol's bytes may raise anything
+        raise StrangeError(body) from None
+
+
+def made(
+    asked: bytes, body: bytes, request: Framed, make: Callable[[Any], T], memos: Memos, whom: str, *, raw: bool = False
+) -> T:
+    """What `make` makes of an answer; the very same as before while not a byte of it has changed.
+
+    `whom` is who was asked: two brokers may answer the same to the same question. With `raw` it is handed the bytes behind
+    the header of a flexible answer.
+    """
+    # Without the number of the request, which is another one each time.
+    question = blake2b(asked[4:8] + asked[12:] + whom.encode()).digest()
+    answer = blake2b(memoryview(body)[4:]).digest()
+    found: T = memos.get(question, answer, lambda: _read(make, body) if raw else make(decoded(request.request, body)))
+    return found
 
 
 def _read(make: Callable[[bytes], T], body: bytes) -> T:

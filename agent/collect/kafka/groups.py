@@ -1,8 +1,8 @@
 """Consumer groups: which there are, who is in them, and what they have committed."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -43,8 +43,19 @@ def list_groups(wire: Wire, brokers: Iterable[int]) -> GroupList:
 
     groups: dict[str, Listed] = {}
     holes: list[Unknown] = []
-    for broker in brokers:
-        told = wire.made(partial(_listed, broker), broker, ListGroupsRequest, 5, states_filter=[], types_filter=[])
+    asked = list(brokers)
+    answers = wire.put_all(
+        [
+            (
+                broker,
+                Question(
+                    ListGroupsRequest, 5, lambda: {"states_filter": [], "types_filter": []}, partial(_listed, broker)
+                ),
+            )
+            for broker in asked
+        ]
+    )
+    for broker, told in zip(asked, answers, strict=True):
         if isinstance(told, Unknown):
             holes.append(Unknown(told.why, f"groups of broker {broker} are not listed: {told.detail}", told.close))
             continue
@@ -72,14 +83,21 @@ def _listed(broker: int, answer: Any) -> list[Listed] | Unknown:
 
 def describe(wire: Wire, listed: Iterable[Listed]) -> tuple[dict[str, Group | Unknown], frozenset[str]]:
     """The groups with their members, and the names that their coordinator says do not exist."""
-    told = _at_coordinators(wire, listed, _describe_some)
+    groups = list(listed)
+    told = _at_coordinators(wire, [group for group in groups if group.kind == "consumer"], _consumer_questions)
+    # A group that was another kind when it was listed answers GROUP_ID_NOT_FOUND or Dead there.
+    classic = [group for group in groups if group.kind == "classic" or told.get(group.name) is _GONE]
+    told |= _at_coordinators(wire, classic, _classic_questions)
+    for group in groups:
+        if group.name not in told:
+            told[group.name] = Unknown(Why.UNSUPPORTED, f"{group.kind} groups are not read yet")
     gone = frozenset(name for name, group in told.items() if group is _GONE)
     return {name: group for name, group in told.items() if name not in gone}, gone
 
 
 def fetch_committed(wire: Wire, listed: Iterable[Listed]) -> dict[str, Committed | Unknown]:
     """The committed offsets of each group. Read them before the log ends, or lag goes below zero."""
-    return _at_coordinators(wire, listed, _fetch_some)
+    return _at_coordinators(wire, listed, _offset_questions)
 
 
 def find_coordinators(wire: Wire, names: Sequence[str]) -> dict[str, int | Unknown]:
@@ -108,30 +126,47 @@ class _Moved(Exception):  # noqa: N818 - a signal within this module
     """The broker asked is not the coordinator any more."""
 
 
+Part = tuple[Question, Callable[[Any], Mapping[str, Any]]]
+"""A question about some groups, and what its answer says of each."""
+
+
 def _at_coordinators(
-    wire: Wire, listed: Iterable[Listed], ask: Callable[[Wire, int, Sequence[Listed]], dict[str, Any]]
+    wire: Wire, listed: Iterable[Listed], parts: Callable[[Wire, int, Sequence[Listed]], Iterable[Part]]
 ) -> dict[str, Any]:
     """Asks each broker about its groups; those it no longer coordinates are looked up once and asked again."""
-    told: dict[str, Any] = {}
-    moved: dict[str, Listed] = {}
-    for broker, groups in _by_broker(listed).items():
-        for start in range(0, len(groups), _BATCH):
-            batch = groups[start : start + _BATCH]
-            for name, result in ask(wire, broker, batch).items():
-                told[name] = result
-                if isinstance(result, Unknown) and isinstance(result.last, _Moved):
-                    moved[name] = next(g for g in batch if g.name == name)
+    groups = {group.name: group for group in listed}
+    told = _asked(wire, groups.values(), parts)
+    moved = sorted(name for name, one in told.items() if isinstance(one, Unknown) and isinstance(one.last, _Moved))
     if moved:
         again: list[Listed] = []
-        for name, node in find_coordinators(wire, sorted(moved)).items():
+        for name, node in find_coordinators(wire, moved).items():
             if isinstance(node, Unknown):
                 told[name] = node
             else:
-                g = moved[name]
-                again.append(Listed(g.name, g.kind, g.state, g.protocol_type, node))
-        for broker, groups in _by_broker(again).items():
-            told.update(ask(wire, broker, groups))
+                again.append(replace(groups[name], broker=node))
+        told |= _asked(wire, again, parts)
     return {name: Unknown(r.why, r.detail, r.close) if isinstance(r, Unknown) else r for name, r in told.items()}
+
+
+def _asked(
+    wire: Wire, listed: Iterable[Listed], parts: Callable[[Wire, int, Sequence[Listed]], Iterable[Part]]
+) -> dict[str, Any]:
+    questions: list[tuple[int | None, Question]] = []
+    readings: list[Callable[[Any], Mapping[str, Any]]] = []
+    for broker, groups in _by_broker(listed).items():
+        for start in range(0, len(groups), _BATCH):
+            for question, reading in parts(wire, broker, groups[start : start + _BATCH]):
+                questions.append((broker, question))
+                readings.append(reading)
+    told: dict[str, Any] = {}
+    for reading, answer in zip(readings, wire.put_all(questions), strict=True):
+        told |= reading(answer)
+    return told
+
+
+def _of_each(names: Sequence[str], answer: Any) -> Mapping[str, Any]:
+    """An answer about several groups; what keeps it away keeps it away of all."""
+    return dict.fromkeys(names, answer) if isinstance(answer, Unknown) else answer
 
 
 def _by_broker(listed: Iterable[Listed]) -> dict[int, list[Listed]]:
@@ -146,29 +181,12 @@ def _failed(code: int, what: str, name: str) -> Unknown:
     return Unknown(unknown.why, unknown.detail, unknown.close, last=_Moved() if code in _MOVED else None)
 
 
-def _describe_some(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-    newer = [group for group in listed if group.kind == "consumer"]
-    if newer:
-        told.update(_describe_consumer(wire, broker, newer))
-    # A group that was another kind when it was listed answers GROUP_ID_NOT_FOUND or Dead there.
-    classic = [g for g in listed if g.kind == "classic" or told.get(g.name) is _GONE]
-    if classic:
-        told.update(_describe_classic(wire, broker, classic))
-    for group in listed:
-        if group.name not in told:
-            told[group.name] = Unknown(Why.UNSUPPORTED, f"{group.kind} groups are not read yet")
-    return told
-
-
-def _describe_classic(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, Any]:
+def _classic_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
     from kafka.protocol.admin import DescribeGroupsRequest  # noqa: PLC0415 - as above
 
     names = [group.name for group in listed]
-    told = wire.made(
-        partial(_classic, broker), broker, DescribeGroupsRequest, 5, groups=names, include_authorized_operations=False
-    )
-    return dict.fromkeys(names, told) if isinstance(told, Unknown) else told
+    fields = {"groups": names, "include_authorized_operations": False}
+    yield Question(DescribeGroupsRequest, 5, lambda: fields, partial(_classic, broker)), partial(_of_each, names)
 
 
 def _classic(broker: int, answer: Any) -> dict[str, Any]:
@@ -218,19 +236,13 @@ def _classic_member(member: Any, protocol_type: str, *, settled: bool) -> Member
     )
 
 
-def _describe_consumer(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, Any]:
+def _consumer_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
     from agent.collect.kafka.messages import ConsumerGroupDescribeRequest  # noqa: PLC0415 - as above
 
     names = [group.name for group in listed]
-    told = wire.made(
-        partial(_consumer, broker),
-        broker,
-        ConsumerGroupDescribeRequest,
-        1,
-        group_ids=names,
-        include_authorized_operations=False,
-    )
-    return dict.fromkeys(names, told) if isinstance(told, Unknown) else told
+    fields = {"group_ids": names, "include_authorized_operations": False}
+    question = Question(ConsumerGroupDescribeRequest, 1, lambda: fields, partial(_consumer, broker))
+    yield question, partial(_of_each, names)
 
 
 def _consumer(broker: int, answer: Any) -> dict[str, Any]:
@@ -254,29 +266,26 @@ def _consumer_member(member: Any) -> Member:
     )
 
 
-def _fetch_some(wire: Wire, broker: int, listed: Sequence[Listed]) -> dict[str, Any]:
+def _offset_questions(wire: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
     from kafka.protocol.consumer import OffsetFetchRequest  # noqa: PLC0415 - as above
 
     names = [group.name for group in listed]
     at = time.time()
     # Version 10 names topics by id: 9 is as much as is needed. Below 8 there is one group in a request.
     if wire.version(broker, OffsetFetchRequest.API_KEY) >= 8:
-        return _fetch_at_once(wire, broker, names, at)
-    return {
-        name: wire.made(
-            partial(_committed, name=name, at=at),
-            broker,
-            OffsetFetchRequest,
-            7,
-            group_id=name,
-            topics=None,
-            require_stable=False,
-        )
-        for name in names
-    }
+        yield _all_at_once(wire, names, at)
+        return
+    for name in names:
+        fields = {"group_id": name, "topics": None, "require_stable": False}
+        question = Question(OffsetFetchRequest, 7, partial(dict, fields), partial(_committed, name=name, at=at))
+        yield question, partial(_named, name)
 
 
-def _fetch_at_once(wire: Wire, broker: int, names: Sequence[str], at: float) -> dict[str, Any]:
+def _named(name: str, answer: Committed | Unknown) -> Mapping[str, Committed | Unknown]:
+    return {name: answer}
+
+
+def _all_at_once(wire: Wire, names: Sequence[str], at: float) -> Part:
     """Many groups in one request. A group is decoded anew only where its own bytes are others than before."""
     from kafka.protocol.consumer import OffsetFetchRequest  # noqa: PLC0415 - as above
 
@@ -291,6 +300,11 @@ def _fetch_at_once(wire: Wire, broker: int, names: Sequence[str], at: float) -> 
             for name, piece in told.pieces.items()
         }
 
+    def reading(told: dict[str, tuple[bytes, Committed | Unknown]] | Unknown) -> Mapping[str, Committed | Unknown]:
+        if isinstance(told, Unknown):
+            return dict.fromkeys(names, told)
+        return {name: kept.keep(name, one)[1] for name, one in told.items()}
+
     question = Question(
         OffsetFetchRequest,
         9,
@@ -303,10 +317,7 @@ def _fetch_at_once(wire: Wire, broker: int, names: Sequence[str], at: float) -> 
         slot=names[0],
         what=names,
     )
-    told = wire.put(question, broker)
-    if isinstance(told, Unknown):
-        return dict.fromkeys(names, told)
-    return {name: kept.keep(name, one)[1] for name, one in told.items()}
+    return question, reading
 
 
 def _made(told: GroupOffsets, name: str, at: float) -> Committed | Unknown:

@@ -134,38 +134,23 @@ def ask(wire: Wire, places: Places, rows: Ints, moment: int, *, committed: bool 
         np.full(size, NEVER, dtype=np.int64),
     )
     leaders = places.leader[rows]
+    asked: list[Ints] = []
+    questions: list[tuple[int | None, Question]] = []
     for leader in np.unique(leaders).tolist():
         mine = rows[leaders == leader]
         if leader < 0:
             answers.error[mine] = LEADER_NOT_AVAILABLE
             continue
         for start in range(0, mine.size, _BATCH):
-            _ask_leader(wire, leader, places, mine[start : start + _BATCH], moment, committed, answers)
+            some = mine[start : start + _BATCH]
+            asked.append(some)
+            questions.append((leader, _question(places, some, moment, committed=committed)))
+    for some, told in zip(asked, wire.put_all(questions), strict=True):
+        _fill(answers, places, some, told)
     return answers
 
 
-def _ask_leader(
-    wire: Wire, leader: int, places: Places, rows: Ints, moment: int, committed: bool, answers: Answers
-) -> None:
-    from kafka.protocol.consumer import ListOffsetsRequest  # noqa: PLC0415 - the import costs 0.4 s
-
-    index = places.topics(rows)
-    some, begins = np.unique(index, return_index=True)
-    names = [places.names[i] for i in some.tolist()]
-    counts = np.diff([*begins.tolist(), rows.size])
-    partition = rows - places.first[index]
-    question = Question(
-        ListOffsetsRequest,
-        7,
-        partial(_fields, names, begins, partition, moment, committed),
-        _of_answer,
-        read=list_offsets,
-        write=lambda: list_offsets_request(names, counts, partition, moment, committed=committed),
-        since=_FLEXIBLE,
-        slot=(committed, min(0, moment), int(rows[0])),
-        what=(names, partition.tobytes(), moment),
-    )
-    told: Offsets | Unknown = wire.put(question, leader)
+def _fill(answers: Answers, places: Places, rows: Ints, told: Offsets | Unknown) -> None:
     if isinstance(told, Unknown):
         answers.error[rows] = _DEADLINE if told.why is Why.DEADLINE else _NETWORK_EXCEPTION
         return
@@ -177,7 +162,28 @@ def _ask_leader(
     answers.timestamp[at] = np.where(good, told.timestamp[known], NEVER)
 
 
-def _fields(names: Sequence[str], begins: Ints, partition: Ints, moment: int, committed: bool) -> Mapping[str, Any]:
+def _question(places: Places, rows: Ints, moment: int, *, committed: bool) -> Question:
+    from kafka.protocol.consumer import ListOffsetsRequest  # noqa: PLC0415 - the import costs 0.4 s
+
+    index = places.topics(rows)
+    some, begins = np.unique(index, return_index=True)
+    names = [places.names[i] for i in some.tolist()]
+    counts = np.diff([*begins.tolist(), rows.size])
+    partition = rows - places.first[index]
+    return Question(
+        ListOffsetsRequest,
+        7,
+        partial(_fields, names, begins, partition, moment, committed=committed),
+        _of_answer,
+        read=list_offsets,
+        write=lambda: list_offsets_request(names, counts, partition, moment, committed=committed),
+        since=_FLEXIBLE,
+        slot=(committed, min(0, moment), int(rows[0])),
+        what=(names, partition.tobytes(), moment),
+    )
+
+
+def _fields(names: Sequence[str], begins: Ints, partition: Ints, moment: int, *, committed: bool) -> Mapping[str, Any]:
     """The question for brokers before the flexible versions."""
     from kafka.protocol.consumer import ListOffsetsRequest  # noqa: PLC0415 - as above
 

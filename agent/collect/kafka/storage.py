@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
-from agent.collect.kafka.wire import Wire
+from agent.collect.kafka.wire import Question, Wire
 from checks.facts import Cluster, LogDir, Reassignment, Storage, Topic, Unknown, Why
 from checks.facts.codes import CLUSTER_DENIED, refused
 
@@ -47,12 +47,11 @@ class LogDirs:
         now = self._clock()
         up = {b.id for b in cluster.brokers}
         holding = {b for topic in topics.values() if not isinstance(topic, Unknown) for p in topic.replicas for b in p}
-        told = {}
-        for broker in sorted(up | holding):
-            before = self._told.get(str(broker))
-            told[str(broker)] = (
-                before if before is not None and self._fresh(before, now) else (now, _read(wire, broker, at))
-            )
+        brokers = sorted(up | holding)
+        asked = [b for b in brokers if (before := self._told.get(str(b))) is None or not self._fresh(before, now)]
+        answers = wire.put_all([(broker, _question(wire, broker, at)) for broker in asked])
+        fresh = {str(broker): (now, answer) for broker, answer in zip(asked, answers, strict=True)}
+        told = {str(broker): fresh.get(str(broker)) or self._told[str(broker)] for broker in brokers}
         self._told = told
         storage = {broker: said for broker, (_, said) in told.items()}
         if storage.keys() != self._last.keys() or any(said is not self._last[b] for b, said in storage.items()):
@@ -65,12 +64,15 @@ class LogDirs:
         return now - asked < self._every and not (isinstance(said, Unknown) and said.why is Why.UNREACHABLE)
 
 
-def _read(wire: Wire, broker: int, at: float) -> Storage | Unknown:
+def _question(wire: Wire, broker: int, at: float) -> Question:
     from kafka.protocol.admin import DescribeLogDirsRequest  # noqa: PLC0415 - the import costs 0.4 s
 
     totals = wire.version(broker, DESCRIBE_LOG_DIRS) >= 4
-    return wire.made(
-        lambda answer: _storage(answer, broker, at, totals=totals), broker, DescribeLogDirsRequest, 4, topics=None
+    return Question(
+        DescribeLogDirsRequest,
+        4,
+        lambda: {"topics": None},
+        lambda answer: _storage(answer, broker, at, totals=totals),
     )
 
 

@@ -5,13 +5,26 @@ that is followed at once by end of file, and can't be told a deadline that cover
 """
 
 import ssl
+import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from agent.collect.kafka.cause import Cause
-from agent.collect.kafka.exchange import ClosedError, Exchange, Framed, LateError, Memos, StrangeError, Written
+from agent.collect.kafka.exchange import (
+    ClosedError,
+    Exchange,
+    Framed,
+    LateError,
+    Memos,
+    StrangeError,
+    Written,
+    decoded,
+    made,
+)
+from agent.collect.kafka.fanout import Line, Prepared, converse
 from agent.collect.kafka.probe import Visit
 from agent.collect.kafka.security import Security
 from agent.collect.targets import Calls
@@ -41,12 +54,16 @@ class Patience:
 
     def __init__(self, seconds: float, each: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._end = clock() + seconds
-        self._each = each
-        self._request_end = self._end
+        self.end = clock() + seconds
+        self.each = each
+        self._request_end = self.end
+
+    def another(self) -> "Patience":
+        """Of the same cycle, for a request beside this one."""
+        return Patience(self.end - self._clock(), self.each, self._clock)
 
     def begin(self) -> None:
-        self._request_end = min(self._end, self._clock() + self._each)
+        self._request_end = min(self.end, self._clock() + self.each)
 
     def __call__(self) -> float:
         left = self._request_end - self._clock()
@@ -56,7 +73,7 @@ class Patience:
 
     @property
     def over(self) -> bool:
-        return self._clock() >= self._end
+        return self._clock() >= self.end
 
 
 class Question(NamedTuple):
@@ -92,18 +109,28 @@ class Connection:
                 secrets = security.sasl_options(patience())
                 context = security.ssl_context() if security.protocol.tls else None
                 sock = self._stack.enter_context(closing(visit.reach()))
-                self._exchange: Exchange = self._stack.enter_context(visit.talk(sock, context))
-                self.versions: Mapping[int, tuple[int, int]] = visit.greet(self._exchange)
+                self.exchange: Exchange = self._stack.enter_context(visit.talk(sock, context))
+                self.versions: Mapping[int, tuple[int, int]] = visit.greet(self.exchange)
                 visit.check(self.versions)
                 if secrets:
-                    visit.authenticate(self._exchange, secrets)
-                visit.survey(self._exchange, self.versions)
+                    visit.authenticate(self.exchange, secrets)
+                visit.survey(self.exchange, self.versions)
         except BaseException:
             self.close()
             raise
 
     def ask(self, question: Question, node: int | None) -> Any:
         """What is made of the answer to one request, in the highest version that both sides speak."""
+        prepared = self.prepared(question, node)
+        self._patience.begin()
+        return prepared.finish(*self.exchange.exchanged(prepared.request))
+
+    def prepared(self, question: Question, node: int | None) -> Prepared:
+        """The request, and what becomes of its answer.
+
+        Raises:
+            UnsupportedError: the broker does not speak a version of it that we know.
+        """
         kind, memos = question.kind, question.memos
         key = kind.API_KEY
         if key not in ALLOWED:
@@ -112,10 +139,6 @@ class Connection:
         version = min(highest, question.most)
         if version < lowest:
             raise UnsupportedError(kind.__name__)
-        self._patience.begin()
-        if memos is None:
-            return question.make(self._exchange.ask(kind(version=version, **question.fields())))
-        whom = f"{node} {self.endpoint}"
         by_hand = question.read is not None and version >= question.since
 
         def build() -> Framed:
@@ -123,13 +146,21 @@ class Connection:
                 return Written(key, version, question.write())
             return Framed(kind(version=version, **question.fields()))
 
-        if question.slot is None:
+        whom = f"{node} {self.endpoint}"
+        if memos is None or question.slot is None:
             request = build()
         else:
             request = memos.framed((whom, key, version, question.slot), question.what, build)
-        if by_hand and question.read is not None:
-            return self._exchange.made(request, question.read, memos, whom, raw=True)
-        return self._exchange.made(request, question.make, memos, whom)
+        if memos is None:
+            return Prepared(request, lambda _, body: question.make(decoded(request.request, body)))
+        make = question.read if by_hand and question.read is not None else question.make
+        return Prepared(request, lambda asked, body: made(asked, body, request, make, memos, whom, raw=by_hand))
+
+    def speaks(self, question: Question) -> bool:
+        """Whether it knows a version of the question that we know."""
+        return self.versions.get(question.kind.API_KEY, (0, -1))[0] <= min(
+            self.version(question.kind.API_KEY), question.most
+        )  # fmt: skip
 
     def version(self, key: int) -> int:
         """The highest version of an API that the broker speaks, -1 if it does not know it."""
@@ -214,24 +245,86 @@ class Wire:
         link = self._link(endpoint)
         if isinstance(link, Unknown):
             return link
-        place = f"{endpoint[0]}:{endpoint[1]}"
-        name = question.kind.__name__.removesuffix("Request")
         try:
             answer = link.ask(question, node)
         except UnsupportedError:
-            return Unknown(Why.UNSUPPORTED, f"{place} is too old for {name}")
-        except LateError:
+            return _too_old(endpoint, question)
+        except (LateError, ClosedError, StrangeError, OSError) as error:
+            return self._lost(link, question, error)
+        self._calls.add(_name(question), "ok")
+        return answer
+
+    def put_all(self, asks: Sequence[tuple[int | None, Question]]) -> list[Any]:
+        """As `put`, of many brokers at once and with several questions under way to each: the answers in the same order."""
+        answers: dict[int, Any] = {}
+        places: dict[Endpoint, list[int]] = {}
+        somebody = self._somebody() if any(node is None for node, _ in asks) else None
+        for i, (node, _) in enumerate(asks):
+            endpoint = somebody if node is None else self._endpoints.get(node)
+            if endpoint is None:
+                answers[i] = Unknown(Why.UNREACHABLE, f"broker {node} is down")
+            else:
+                places.setdefault(endpoint, []).append(i)
+        self._reach(places)
+        lines: list[tuple[Connection, list[int], Line]] = []
+        for endpoint, mine in places.items():
+            link = self._link(endpoint)
+            if isinstance(link, Unknown):
+                answers |= dict.fromkeys(mine, link)
+                continue
+            able = [i for i in mine if link.speaks(asks[i][1])]
+            answers |= {i: _too_old(endpoint, asks[i][1]) for i in mine if i not in able}
+            questions = (
+                partial(link.prepared, asks[i][1]._replace(memos=self.memos), asks[i][0]) for i in able
+            )  # fmt: skip
+            lines.append((link, able, Line(link.exchange, questions, self.patience.each)))
+        converse([line for _, _, line in lines], self.patience.end)
+        for link, able, line in lines:
+            answers |= zip(able, line.answers, strict=False)
+            for i in able[: len(line.answers)]:
+                self._calls.add(_name(asks[i][1]), "ok")
+            if line.failure is not None:
+                left = able[len(line.answers) :]
+                answers |= dict.fromkeys(left, self._lost(link, asks[left[0]][1], line.failure))
+        return [
+            # What every broker knows does not fall with the one asked first.
+            self.put(question, None) if node is None and isinstance(answers[i], Unknown) else answers[i]
+            for i, (node, question) in enumerate(asks)
+        ]
+
+    def reach(self, nodes: Iterable[int]) -> None:
+        """Connects to several brokers at once: one that does not answer must not take the others' time."""
+        self._reach(endpoint for node in nodes if (endpoint := self._endpoints.get(node)) is not None)
+
+    def _reach(self, endpoints: Iterable[Endpoint]) -> None:
+        todo = [endpoint for endpoint in endpoints if endpoint not in self._links]
+        if len(todo) < 2:
+            return
+
+        def work() -> None:
+            while todo:
+                with suppress(IndexError):  # another took the last one
+                    self._link(todo.pop())
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, len(todo)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            # The resolver alone may take longer than what is left.
+            thread.join(max(0.0, self.patience.end - time.monotonic()))
+
+    def _lost(self, link: "Connection", question: Question, error: Exception) -> Unknown:
+        """A broker that fails is not asked again in this cycle."""
+        place, name = f"{link.endpoint[0]}:{link.endpoint[1]}", _name(question)
+        if isinstance(error, LateError):
             failure = Unknown(Why.DEADLINE, f"{place} did not answer {name} in time")
-        except (ClosedError, OSError):
-            failure = Unknown(Why.UNREACHABLE, f"{place} closed the connection instead of answering {name}")
-        except StrangeError:
+        elif isinstance(error, StrangeError):
             failure = Unknown(Why.UNREACHABLE, f"{place} answered {name} with something that is not Kafka's protocol")
         else:
-            self._calls.add(name, "ok")
-            return answer
+            failure = Unknown(Why.UNREACHABLE, f"{place} closed the connection instead of answering {name}")
         self._calls.add(name, failure.why)
         link.close()
-        self._links[endpoint] = failure
+        self._links[link.endpoint] = failure
         return failure
 
     def link(self, node: int) -> Unknown | None:
@@ -246,26 +339,45 @@ class Wire:
 
     def _link(self, endpoint: Endpoint) -> Connection | Unknown:
         if endpoint not in self._links:
-            try:
-                self._links[endpoint] = Connection(endpoint, self._security, self.patience)
-            except ConnectError as error:
-                self._links[endpoint] = Unknown(_WHY.get(Cause(error.cause), Why.UNREACHABLE), error.what, error.mend)
-            except ConfigError as error:
-                self._links[endpoint] = Unknown(Why.OFF, str(error))
-            except LateError:
-                self._links[endpoint] = Unknown(
-                    Why.DEADLINE, f"no time was left to connect to {endpoint[0]}:{endpoint[1]}"
-                )
-            except (ClosedError, OSError, ssl.SSLError):
-                self._links[endpoint] = Unknown(Why.UNREACHABLE, f"{endpoint[0]}:{endpoint[1]} closed the connection")
-            made = self._links[endpoint]
+            made = self._connected(endpoint)
             self._calls.add("Connect", made.why if isinstance(made, Unknown) else "ok")
+            kept = self._links.setdefault(endpoint, made)
+            if kept is not made and isinstance(made, Connection):
+                made.close()  # somebody else was faster, or had given it up
         return self._links[endpoint]
 
+    def _connected(self, endpoint: Endpoint) -> Connection | Unknown:
+        place = f"{endpoint[0]}:{endpoint[1]}"
+        try:
+            return Connection(endpoint, self._security, self.patience.another())
+        except ConnectError as error:
+            return Unknown(_WHY.get(Cause(error.cause), Why.UNREACHABLE), error.what, error.mend)
+        except ConfigError as error:
+            return Unknown(Why.OFF, str(error))
+        except LateError:
+            return Unknown(Why.DEADLINE, f"no time was left to connect to {place}")
+        except (ClosedError, OSError, ssl.SSLError):
+            return Unknown(Why.UNREACHABLE, f"{place} closed the connection")
+
     def close(self) -> None:
-        for link in self._links.values():
+        for endpoint, link in list(self._links.items()):
+            self._links[endpoint] = _ENDED
             if isinstance(link, Connection):
                 link.close()
+
+
+_ENDED = Unknown(Why.DEADLINE, "the look is over")
+_AT_ONCE = 8
+"""Connections that are made at the same time."""
+
+
+def _name(question: Question) -> str:
+    name: str = question.kind.__name__
+    return name.removesuffix("Request")
+
+
+def _too_old(endpoint: Endpoint, question: Question) -> Unknown:
+    return Unknown(Why.UNSUPPORTED, f"{endpoint[0]}:{endpoint[1]} is too old for {_name(question)}")
 
 
 class UnreachableError(Exception):
