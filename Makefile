@@ -41,6 +41,7 @@ bench: .venv/ready
 	PYTHONPATH=. $(BIN)/python bench/audit.py
 	PYTHONPATH=. $(BIN)/python bench/alerting.py
 	PYTHONPATH=. $(BIN)/python bench/idle.py
+	PYTHONPATH=. $(BIN)/python -m bench.collection real
 
 lock: .venv/ready  # new versions within the bounds of pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --extra demo --group dev --universal --generate-hashes --upgrade --no-header --no-emit-index-url --no-annotate -o requirements-dev.lock

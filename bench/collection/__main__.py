@@ -1,7 +1,5 @@
-"""The tables: cost against size and against what changed, on a simulated cluster; beside other clients on a real one.
-
-    python -m bench.collection            the simulated cluster
-    python -m bench.collection real       a real Apache Kafka of one broker as well (Java and Maven), and the other clients
+"""The tables: cost against size and against what changed, on a simulated cluster; with the word `real` also beside other clients
+on an Apache Kafka of one broker, which needs Java and Maven.
 """
 
 import json
@@ -11,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from bench.idle import cpu
 
@@ -25,22 +23,16 @@ class Spoken:
 
     def __init__(self, module: str, *words: str) -> None:
         command = [sys.executable, "-m", f"bench.collection.{module}", *words]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE)
+        self.ends = process.communicate
+        self.into, self.out = cast("TextIO", process.stdin), cast("TextIO", process.stdout)
 
     def hear(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        return self.out.readline().strip()
 
     def say(self, line: str) -> str:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        print(line, file=self.into, flush=True)
         return self.hear()
-
-    def end(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(60)
 
 
 @contextmanager
@@ -49,7 +41,7 @@ def spoken(module: str, *words: str) -> Iterator[Spoken]:
     try:
         yield one
     finally:
-        one.end()
+        one.ends()
 
 
 def looks(client: Spoken, count: int, cluster: Spoken | None = None, change: str = "") -> list[dict[str, Any]]:
