@@ -10,7 +10,7 @@ from checks.unread import surely, unread
 from checks.wording import count, listed, shell, shown, span
 
 
-@check(kind=Kind.CONDITION, severity=Severity.WARNING, clear={"slo": 0.8, "grace": 0.8}, ages=("slo", "grace"))
+@check(kind=Kind.CONDITION, severity=Severity.WARNING, polls=2, clear={"slo": 0.8, "grace": 0.8}, ages=("slo", "grace"))
 def group_stopped(
     group: Group,
     lag: Lag,
@@ -25,7 +25,7 @@ def group_stopped(
     Why: nothing of the topic is done until somebody starts the consumers; the group itself never says so, and with
         nobody in it there is no log to look into.
     How: the group is Empty, though it once had members, and something unread is older than the limit (ListOffsets by
-        time, exact on the first poll). The polls before tell since when, and that no offset moves all the same.
+        time). Two polls at least show that no offset moves all the same; one alone is a gap. History tells since when.
     Limits: the longer of `slo`, 3 minutes by default (one limit with kafka/group-lagging, where both are set at once), and
         `grace`, 5 minutes, in which a deployment that first stops and then starts comes back; both clear below 0.8 of it.
         Where the members were seen to leave, they must be gone for as long. For jobs that run now and then, raise `grace`.
@@ -43,11 +43,10 @@ def group_stopped(
     if rows.size and not isinstance(progress, Unknown):
         rows = rows[progress.bound[rows] >= age.total_seconds()]
     if rows.size:
-        away = attendance.away()
+        away = known(attendance.twice())
         gone = away.open or away.seconds >= age.total_seconds()
         if gone and not away.moved and (away.usual == 0.0 or away.seconds > away.usual + _two_polls(away)):
             yield _problem(group, lag, rows, age, away)
-            known(attendance.twice())
     for hole in (late.unknown, lag.unknown()):
         if hole is not None:
             known(hole)
@@ -60,7 +59,7 @@ def _two_polls(away: Away) -> float:
 def _problem(group: Group, lag: Lag, rows: Rows, age: timedelta, away: Away) -> Problem:
     rows = rows[np.argsort(-lag.lag[rows], kind="stable")]
     topics = lag.named(rows)
-    seen = f" for {'at least ' if away.open else ''}{span(away.seconds)}" if away.seconds else ""
+    seen = f" for {'at least ' if away.open else ''}{span(away.seconds)}"
     return Problem(
         summary=f"group {shown(group.name)} has no members{seen}: {count(int(lag.lag[rows].sum()), 'unread record')} in "
         f"{count(rows.size, 'partition')} of {listed(topics)}, the oldest more than {span(age)} old",

@@ -30,7 +30,7 @@ def look(
 
 STOPPED = (look(0, 30, who=APP), look(1, who=APP), *(look(i) for i in range(2, 9)))
 FIRING = (
-    Example("at the first poll", (look(0),)),
+    Example("at the second poll", (look(0), look(0.5))),
     Example("seen to leave", STOPPED),
     Example("proven by a longer age", (look(0, age=600.0), look(1, age=600.0))),
     Example("with the new protocol", (look(0, who=replace(NEVER_JOINED, kind="consumer")), look(1))),
@@ -69,13 +69,15 @@ def gaps(*snapshots: KafkaSnapshot) -> list[Why]:
     return [gap.unknown.why for gap in judge(check, Example("", snapshots)).gaps.values() if gap.check]
 
 
-def test_the_first_poll_tells_it_and_that_another_tells_more() -> None:
+def test_the_second_poll_tells_it_as_the_first_shows_nothing_of_what_moves() -> None:
+    assert not judge(check, Example("", (look(0),))).findings
+    assert gaps(look(0)) == [Why.YOUNG]
     finding = only(judge(check, FIRING[0]))
     assert finding.summary == (
-        "group app has no members: 60 unread records in 1 partition of orders, the oldest more than 5 min old"
+        "group app has no members for at least 30 s: 60 unread records in 1 partition of orders, the oldest more than 5 min old"
     )
     assert (finding.severity, finding.after) == (Severity.WARNING, timedelta(0))
-    assert gaps(look(0)) == [Why.YOUNG]
+    assert gaps(look(0), look(0.5)) == []
 
 
 def test_history_tells_since_when() -> None:
