@@ -284,8 +284,9 @@ class Wire:
             for i in able[: len(line.answers)]:
                 self._calls.add(_name(asks[i][1]), "ok")
             if line.failure is not None:
-                left = able[len(line.answers) :]
-                answers |= dict.fromkeys(left, self._lost(link, asks[left[0]][1], line.failure))
+                left = able[len(line.answers) :]  # none, if it went on after its last answer
+                lost = self._lost(link, asks[(left or able)[0]][1], line.failure)
+                answers |= dict.fromkeys(left, lost)
         return [
             # What every broker knows does not fall with the one asked first.
             self.put(question, None) if node is None and isinstance(answers[i], Unknown) else answers[i]

@@ -196,6 +196,17 @@ def test_one_that_fails_keeps_what_it_said_and_takes_nothing_from_the_others(
     assert (good.answers, good.failure) == (bodies, None)
 
 
+def test_who_goes_on_after_the_last_answer_has_answered_all_the_same(brokers: Callable[[Served], Exchange]) -> None:
+    def serve(sock: socket.socket) -> None:
+        number, body = request(sock)
+        both = struct.pack(">i", 8) + number + body
+        sock.sendall(both + both)
+
+    one = line(brokers(serve), b"aaaa")
+    talk(one)
+    assert (one.answers, type(one.failure)) == ([b"aaaa"], StrangeError)
+
+
 def test_an_answer_that_drips_is_late_by_the_end_of_the_look(brokers: Callable[[Served], Exchange]) -> None:
     go_on = threading.Event()
 

@@ -1,0 +1,89 @@
+"""Several brokers asked through the wire: what each of them does is its own affair."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agent.collect.kafka.metadata import Metadata, read_metadata
+from agent.collect.kafka.security import Security
+from agent.collect.kafka.wire import Question, Wire, wired
+from agent.demo.cluster import SimulatedCluster, brokers
+from checks.facts import Unknown, Why
+
+LIST_GROUPS = 16
+
+
+@pytest.fixture
+def cluster() -> Iterator[SimulatedCluster]:
+    model = brokers(4)
+    model.add_topic("orders", 4, 2)
+    with SimulatedCluster(model) as running:
+        yield running
+
+
+@pytest.fixture
+def connect(cluster: SimulatedCluster) -> Iterator[Callable[[float], Wire]]:
+    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
+    open_ones: list[Any] = []
+
+    def connected(seconds: float) -> Wire:
+        context = wired(bootstrap, Security(), seconds)
+        open_ones.append(context)
+        wire = context.__enter__()
+        metadata = read_metadata(wire)
+        assert isinstance(metadata, Metadata)
+        wire.know({b.id: (b.host, b.port) for b in metadata.cluster.brokers})
+        return wire
+
+    yield connected
+    for context in open_ones:
+        context.__exit__(None, None, None)
+
+
+def groups(answer: Any) -> int:
+    return len(answer.groups)
+
+
+def question(make: Callable[[Any], Any] = groups) -> Question:
+    from kafka.protocol.admin import ListGroupsRequest  # noqa: PLC0415 - only collectors import kafka-python
+
+    return Question(ListGroupsRequest, 5, lambda: {"states_filter": [], "types_filter": []}, make)
+
+
+def whys(answers: list[Any]) -> list[Any]:
+    return [answer.why if isinstance(answer, Unknown) else answer for answer in answers]
+
+
+def test_each_broker_that_fails_fails_alone(cluster: SimulatedCluster, connect: Callable[[float], Wire]) -> None:
+    wire = connect(3.0)
+    asks: list[tuple[int | None, Question]] = [(node, question()) for node in (1, 2, 3, 4, 9, None)]
+    with cluster.fault(api=LIST_GROUPS, broker=2, stall=True), cluster.fault(api=LIST_GROUPS, broker=3, drop=True):
+        answers = wire.put_all(asks)
+    assert whys(answers) == [0, Why.DEADLINE, Why.UNREACHABLE, 0, Why.UNREACHABLE, 0]
+    # One that failed is not asked again in this look.
+    assert whys(wire.put_all([(2, question()), (3, question()), (4, question())])) == [
+        Why.DEADLINE,
+        Why.UNREACHABLE,
+        0,
+    ]
+
+
+def test_what_any_broker_knows_another_one_is_asked(
+    cluster: SimulatedCluster, connect: Callable[[float], Wire]
+) -> None:
+    wire = connect(10.0)
+    with cluster.fault(api=LIST_GROUPS, broker=1, drop=True):
+        assert whys(wire.put_all([(None, question()), (None, question())])) == [0, 0]
+
+
+def test_a_question_that_a_broker_does_not_know_keeps_the_others(connect: Callable[[float], Wire]) -> None:
+    wire = connect(10.0)
+    newer = question()._replace(most=-1)
+    assert whys(wire.put_all([(1, question()), (1, newer), (1, question())])) == [0, Why.UNSUPPORTED, 0]
+
+
+def test_a_look_that_is_over_connects_no_more(cluster: SimulatedCluster, connect: Callable[[float], Wire]) -> None:
+    wire = connect(10.0)
+    wire.close()
+    assert whys(wire.put_all([(1, question())])) == [Why.DEADLINE]
