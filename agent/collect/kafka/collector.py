@@ -105,7 +105,7 @@ class KafkaSettings:
 
 
 class KafkaCollector:
-    """Asks one broker after the other. `questions` says what the checks need to have asked."""
+    """Asks all brokers at once. `questions` says what the checks need to have asked."""
 
     def __init__(self, settings: KafkaSettings, questions: Questions, clock: Callable[[], float] = time.time) -> None:
         self.calls = Calls()

@@ -1,4 +1,4 @@
-"""Connections to the brokers of one cluster, for one cycle: one request after another, each with its own deadline.
+"""Connections to the brokers of one cluster, for one cycle: all brokers at once, and each request with its own deadline.
 
 It stands on kafka-python's message and SASL classes and on sockets of our own: its connection manager loses an answer
 that is followed at once by end of file, and can't be told a deadline that covers TLS handshakes.
