@@ -28,7 +28,7 @@ def command(*, state: Path | None, form: str, **targets: Any) -> None:
     what the looks cost. With --config also Slack (nothing is posted), webhooks and the state directory.
 
     It only reads, and asks for resources that nobody has, to hear whether it might see them. What can't be told from
-    here is "not checked", with the reason.
+    here is "not checked", with the reason; what works but had better be otherwise is a "warning".
 
     \b
     mqcanary doctor --kafka kafka-1:9093 --kafka-properties client.properties
@@ -36,7 +36,7 @@ def command(*, state: Path | None, form: str, **targets: Any) -> None:
     mqcanary doctor --config mqcanary.yaml
     mqcanary doctor --config mqcanary.yaml --format json | jq -r '.subjects[].items[].commands[]'
 
-    Exit codes: 0 all is well; 1 something is missing; 2 wrong usage or configuration; 3 a target can't be reached.
+    Exit codes: 0 all is well, or warnings alone; 1 something is missing; 2 wrong usage or configuration; 3 a target can't be reached.
     """  # noqa: D301 - \b is click's own mark
     from agent.cli.targets import aim
     from agent.config.loading import load

@@ -172,13 +172,15 @@ def _identity(security: Security, cluster: Cluster) -> Item:
     else:
         who = "as nobody (User:ANONYMOUS)"
     text = f"{security.protocol}, {tls}, {who}"
+    state, mend = State.OK, ""
     if security.protocol is Protocol.SASL_PLAINTEXT and security.mechanism in _OPEN:
-        text += f"; the {_OPEN[security.mechanism]} goes over the network as it is"
+        text += f"; the {_OPEN[security.mechanism]} goes over the network in clear"
+        state, mend = State.WARNING, "come by SASL_SSL (protocol in the configuration, security.protocol in properties)"
     needed = {right.code for right in (DESCRIBE_CLUSTER, DESCRIBE_CONFIGS_CLUSTER)}
     more = () if isinstance(cluster.operations, Unknown) else sorted(set(cluster.operations) - needed)
     if more:
         text += f"; it may do more than it needs ({', '.join(more)} on the cluster), or nobody is asked for rights here"
-    return Item("authenticated", State.OK, text)
+    return Item("authenticated", state, text, mend=mend)
 
 
 # ── rights ──

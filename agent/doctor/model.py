@@ -10,6 +10,8 @@ MISSING, UNREACHABLE = 1, 3
 
 class State(StrEnum):
     OK = "ok"
+    WARNING = "warning"
+    """It works, and somebody had better do something."""
     MISSING = "missing"
     """Somebody has to do something."""
     UNREACHABLE = "unreachable"

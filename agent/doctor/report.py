@@ -9,7 +9,13 @@ from agent.doctor.model import Item, State, Subject
 from agent.report.text import line, wrapped
 from checks.wording import count
 
-_COLOURS = {State.OK: "green", State.MISSING: "yellow", State.UNREACHABLE: "red", State.UNCHECKED: "blue"}
+_COLOURS = {
+    State.OK: "green",
+    State.WARNING: "yellow",
+    State.MISSING: "yellow",
+    State.UNREACHABLE: "red",
+    State.UNCHECKED: "blue",
+}
 _INDENT = 13
 
 
@@ -41,18 +47,20 @@ def _item(item: Item, width: int) -> Iterator[str]:
 
 def _total(subjects: Sequence[Subject]) -> str:
     states = [item.state for subject in subjects for item in subject.items]
-    if not {State.MISSING, State.UNREACHABLE} & set(states):
+    if not {State.WARNING, State.MISSING, State.UNREACHABLE} & set(states):
         return "All is well, as far as it can be told from here."
     parts = []
     if away := states.count(State.UNREACHABLE):
         parts.append(f"{count(away, 'target')} can't be reached")
     if missing := states.count(State.MISSING):
         parts.append(f"{count(missing, 'thing')} to mend")
+    if warnings := states.count(State.WARNING):
+        parts.append(count(warnings, "warning"))
     return "; ".join(parts) + "."
 
 
 def document(subjects: Sequence[Subject]) -> str:
-    """One JSON document; `state` is ok, missing, unreachable or not checked."""
+    """One JSON document; `state` is ok, warning, missing, unreachable or not checked."""
     rows = [
         {
             "subject": subject.name,

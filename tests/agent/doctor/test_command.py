@@ -219,6 +219,24 @@ def test_what_slack_lacks_is_named(cluster: SimulatedCluster, run: Run, tmp_path
     assert items(done.out)["slack", "channel #alerts"]["state"] == "not checked"
 
 
+def test_a_secret_in_clear_is_a_warning(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    model = cluster_model(time.time)
+    model.mechanisms, model.users = ("PLAIN", "SCRAM-SHA-512"), {"alice": "wonder"}
+    for mechanism, state in (("PLAIN", "warning"), ("SCRAM-SHA-512", "ok")):
+        (tmp_path / "p").write_text(
+            f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism={mechanism}\n"
+            'sasl.jaas.config=x.PlainLoginModule required username="alice" password="wonder";\n'
+        )
+        with SimulatedCluster(model) as running:
+            done = run(
+                "doctor", "--kafka", running.bootstrap, "--kafka-properties", str(tmp_path / "p"), "--format", "json"
+            )
+        item = items(done.out)["kafka", "authenticated"]
+        assert (done.code, item["state"]) == (0, state), done.out
+        assert ("in clear" in item["text"], "SASL_SSL" in item["mend"]) == (state == "warning",) * 2
+        assert "wonder" not in done.out
+
+
 def test_a_state_directory_that_is_a_file(cluster: SimulatedCluster, run: Run, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "file").touch()
     done = run("doctor", "--kafka", cluster.bootstrap, "--state", tmp_path / "file", "--format", "json")
