@@ -26,10 +26,11 @@ def shell(word: str) -> str:
     return "$'" + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in plain) + "'"
 
 
-def aws(words: str, arn: str) -> str:
-    """A command of the AWS command line, in the region of a resource."""
+def aws(words: str, arn: str, endpoint: str = "") -> str:
+    """A command of the AWS command line, in the region of a resource, sent to where that is: else it would meet another."""
     parts = arn.split(":")
-    return f"aws {words} --region {shell(parts[3])}" if len(parts) == 6 and parts[3] else f"aws {words}"
+    region = f" --region {shell(parts[3])}" if len(parts) == 6 and parts[3] else ""
+    return f"aws {words}{region}" + (f" --endpoint-url {shell(endpoint)}" if endpoint else "")
 
 
 def _escaped(c: str) -> str:

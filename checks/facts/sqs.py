@@ -53,6 +53,8 @@ class QueueSettings:
     deduplication_scope: str | None
     throughput_limit: str | None
     tags: Mapping[str, str] | Unknown
+    endpoint: str = field(default="", kw_only=True)
+    """Where SQS was asked, if not at AWS's own address: a URL without credentials, for commands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import Backlog, DeadLettersOf, Queue, known, young
 from checks.facts.kafka import Ints
-from checks.wording import count, rate, shell, shown, span
+from checks.wording import aws, count, rate, shell, shown, span
 
 PARTS = 3
 """Windows that must each be fuller than the one before."""
@@ -74,7 +74,6 @@ def _grows(depth: Ints) -> bool:
 def _problem(queue: Queue, backlog: Backlog, first: int, more: int) -> Problem:
     seconds = float(backlog.at[-1] - backlog.at[first])
     visible, in_flight = int(backlog.visible[-1]), int(backlog.in_flight[-1])
-    region = shell(queue.arn.split(":")[3])
     nobody = not backlog.in_flight[first:].any()
     received = "nothing was in flight at any poll" if nobody else f"{in_flight:,} of them are in flight"
     return Problem(
@@ -83,14 +82,18 @@ def _problem(queue: Queue, backlog: Backlog, first: int, more: int) -> Problem:
         evidence=(Seen("visible", visible, "messages"), Seen("in_flight", in_flight, "messages")),
         fix=Fix(
             "Nobody seems to receive: start its consumers; if a Lambda function reads it, see that the mapping is enabled.",
-            f"aws lambda list-event-source-mappings --event-source-arn {shell(queue.arn)} --region {region}",
+            aws(f"lambda list-event-source-mappings --event-source-arn {shell(queue.arn)}", queue.arn),
         )
         if nobody
         else Fix(
             "See what slows its consumers (a call they wait for, errors that make messages come back), or run more of "
             "them; each may take ten messages at once.",
-            "aws sqs get-queue-attributes --attribute-names ApproximateNumberOfMessages "
-            "ApproximateNumberOfMessagesNotVisible ApproximateNumberOfMessagesDelayed "
-            f"--queue-url {shell(queue.url)} --region {region}",
+            aws(
+                "sqs get-queue-attributes --attribute-names ApproximateNumberOfMessages "
+                "ApproximateNumberOfMessagesNotVisible ApproximateNumberOfMessagesDelayed "
+                f"--queue-url {shell(queue.url)}",
+                queue.arn,
+                queue.endpoint,
+            ),
         ),
     )

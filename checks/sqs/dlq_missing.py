@@ -50,6 +50,6 @@ def dlq_missing(
         fix=Fix(
             f"Create {shown(dead)} with a retention of 14 days, and let {shown(queue.name)} redrive to "
             "it after 5 receives.",
-            f"{aws(create, queue.arn)} && {aws(point, queue.arn)}",
+            f"{aws(create, queue.arn, queue.endpoint)} && {aws(point, queue.arn, queue.endpoint)}",
         ),
     )

@@ -49,7 +49,7 @@ def dlq_not_empty(
         fix=Fix(
             "Find out why they failed (read a copy, not by hand in the console: a receive counts), mend the consumer, "
             "then move them back to their source.",
-            aws(f"sqs start-message-move-task --source-arn {shell(queue.arn)}", queue.arn),
+            aws(f"sqs start-message-move-task --source-arn {shell(queue.arn)}", queue.arn, queue.endpoint),
         ),
         size=Size(
             least=min(visible, int(depth.visible[-2])),

@@ -42,6 +42,7 @@ def dlq_retention_short(queue: QueueSettings, dead: DeadLetterQueue | None) -> I
                 f"sqs set-queue-attributes --queue-url {shell(dead.queue.url)} "
                 f"--attributes MessageRetentionPeriod={LONGEST}",
                 dead.queue.arn,
+                dead.queue.endpoint,
             )
             if possible
             else "",

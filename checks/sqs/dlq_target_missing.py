@@ -31,7 +31,9 @@ def dlq_target_missing(queue: QueueSettings, dead: DeadLetterQueue | None) -> It
         fix=Fix(
             f"Create {shown(name)} anew, with a retention of 14 days, or point the redrive policy at a queue that exists.",
             aws(
-                f"sqs create-queue --queue-name {shell(name)} --attributes {shell(attributes)}", redrive.dead_letter_arn
+                f"sqs create-queue --queue-name {shell(name)} --attributes {shell(attributes)}",
+                redrive.dead_letter_arn,
+                queue.endpoint,
             ),
         ),
     )

@@ -38,6 +38,6 @@ def dlq_type_mismatch(queue: QueueSettings) -> Iterator[Problem]:
         evidence=(Seen("redrive.dead_letter_arn", redrive.dead_letter_arn),),
         fix=Fix(
             f"Create a {mine} queue, {shown(right)}, and redrive to it.",
-            f"{aws(create, arn)} && {aws(point, queue.arn)}",
+            f"{aws(create, arn, queue.endpoint)} && {aws(point, queue.arn, queue.endpoint)}",
         ),
     )

@@ -26,6 +26,7 @@ def encryption_off(queue: QueueSettings) -> Iterator[Problem]:
             aws(
                 f"sqs set-queue-attributes --queue-url {shell(queue.url)} --attributes SqsManagedSseEnabled=true",
                 queue.arn,
+                queue.endpoint,
             ),
         ),
     )

@@ -32,6 +32,7 @@ def in_flight_near_limit(queue: Queue, *, quota: int = 120_000, share: float = 0
                 "sqs get-queue-attributes --attribute-names VisibilityTimeout ApproximateNumberOfMessagesNotVisible "
                 f"--queue-url {shell(queue.url)}",
                 queue.arn,
+                queue.endpoint,
             ),
         ),
         severity=Severity.CRITICAL if full else None,

@@ -33,6 +33,7 @@ def max_receive_count_low(queue: QueueSettings, *, least: int = 2) -> Iterator[P
                 f"sqs set-queue-attributes --queue-url {shell(queue.url)} "
                 f"--attributes {shell(json.dumps({'RedrivePolicy': policy}))}",
                 queue.arn,
+                queue.endpoint,
             ),
         ),
     )

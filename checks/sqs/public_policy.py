@@ -141,6 +141,7 @@ def _problem(queue: QueueSettings, text: str | None, told: Sequence[Statement], 
                 f"sqs set-queue-attributes --queue-url {shell(queue.url)} "
                 f"--attributes {shell(json.dumps({'Policy': policy}))}",
                 queue.arn,
+                queue.endpoint,
             ),
         ),
         key=f"statement {statement.body.get('Sid') or statement.place}",

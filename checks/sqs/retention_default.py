@@ -32,6 +32,7 @@ def retention_default(queue: QueueSettings, users: DeadLettersOf) -> Iterator[Pr
             aws(
                 f"sqs set-queue-attributes --queue-url {shell(queue.url)} --attributes MessageRetentionPeriod={LONGER}",
                 queue.arn,
+                queue.endpoint,
             ),
         ),
     )

@@ -45,6 +45,7 @@ def tls_not_forced(queue: QueueSettings) -> Iterator[Problem]:
                 f"sqs set-queue-attributes --queue-url {shell(queue.url)} "
                 f"--attributes {shell(json.dumps({'Policy': policy}))}",
                 queue.arn,
+                queue.endpoint,
             ),
         ),
     )

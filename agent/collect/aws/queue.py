@@ -1,8 +1,10 @@
 """The attributes of a queue, typed. What the server leaves out is Unknown, never a default."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from checks.facts import Queue, RedrivePolicy, Unknown, Why
 from checks.facts.sqs import ABSENT_ATTRIBUTE
@@ -12,8 +14,19 @@ T = TypeVar("T")
 _NO_TAGS = Unknown(Why.OFF, "tags were not asked for")
 
 
-def typed(name: str, url: str, attributes: Mapping[str, str], at: float) -> Queue:
-    """The queue that GetQueueAttributes described at `at`.
+_AWS = re.compile(r"(sqs(-fips)?\.[a-z0-9-]+|([a-z0-9-]+\.)?queue)\.(amazonaws\.com(\.cn)?|api\.aws)")
+
+
+def elsewhere(url: str) -> str:
+    """An address of SQS as commands may show it, without credentials; empty where it is AWS's own, which they find."""
+    parts = urlsplit(url)
+    if _AWS.fullmatch(parts.hostname or ""):
+        return ""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+
+
+def typed(name: str, url: str, attributes: Mapping[str, str], at: float, endpoint: str = "") -> Queue:
+    """The queue that GetQueueAttributes described at `at`; `endpoint` as `elsewhere` tells it.
 
     Raises:
         KeyError: there is no QueueArn.
@@ -27,6 +40,7 @@ def typed(name: str, url: str, attributes: Mapping[str, str], at: float) -> Queu
         name=name,
         url=url,
         arn=attributes["QueueArn"],
+        endpoint=endpoint,
         fifo=name.endswith(".fifo"),
         visible=told("ApproximateNumberOfMessages", int),
         in_flight=told("ApproximateNumberOfMessagesNotVisible", int),

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from agent.collect.aws import rights
-from agent.collect.aws.queue import typed
+from agent.collect.aws.queue import elsewhere, typed
 from agent.collect.aws.session import Session, opened
 from agent.collect.aws.tags import Tagging, Tags, told
 from agent.collect.targets import Calls
@@ -112,6 +112,7 @@ class Look:
         self.settings = settings
         self.session = session
         self.sqs = session.client("sqs")
+        self.endpoint = elsewhere(self.sqs.meta.endpoint_url)
         self.clock = clock
         self.end = time.monotonic() + deadline
 
@@ -257,7 +258,7 @@ class Look:
                 return None
             return reason(error, f"queue {name}", rights.GET_QUEUE_ATTRIBUTES.on(name))
         try:
-            return typed(name, url, found, self.clock())
+            return typed(name, url, found, self.clock(), self.endpoint)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             return Unknown(Why.UNSUPPORTED, f"queue {name} has attributes that can't be read: {error}")
 

@@ -6,8 +6,9 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from agent.collect.aws import session
+from agent.collect.aws.queue import elsewhere
 from agent.collect.aws.sqs import SqsCollector, SqsSettings, reason
-from checks.facts import SqsSnapshot, Unknown, Why
+from checks.facts import Queue, SqsSnapshot, Unknown, Why
 from tests.live.sqs import ACCOUNT, REGION, SqsServer
 
 
@@ -66,6 +67,16 @@ def test_a_queue_is_gone_when_asked_for_by_name(server: SqsServer) -> None:
     for polls in (1, 2):
         before = collect(server, before)
         assert before.queues.absent["short-lived"].polls == polls
+
+
+def test_where_it_is_asked_is_known_for_commands(server: SqsServer) -> None:
+    server.client().create_queue(QueueName="orders")
+    orders = collect(server).queues.items["orders"]
+    assert isinstance(orders, Queue)
+    assert orders.endpoint == server.url
+    assert elsewhere("http://me:hidden@localhost:4566/sqs/?token=hidden") == "http://localhost:4566/sqs"
+    for own in ("https://sqs.us-east-1.amazonaws.com", "https://sqs.cn-north-1.amazonaws.com.cn/"):
+        assert elsewhere(own) == ""
 
 
 def test_exclusion_is_counted(server: SqsServer) -> None:
