@@ -22,6 +22,8 @@ _SIGNS = {
     Mark.NEUTRAL: "🔔",
 }
 HEADER = 150
+_FIRST_WORDS = 20
+"""What ends before says nothing by itself: `Still firing: `, `Cannot be observed: `."""
 ROWS = 20
 TEXT_BYTES = 3_000
 """Of the text beside the blocks, escaped: an edit takes 4,000 at most."""
@@ -76,7 +78,7 @@ def _headline(title: str) -> tuple[str, str]:
     """What fits into a header, to the end of a clause, and the rest; a title of one long clause is cut and said again."""
     if len(title) + 2 <= HEADER:
         return title, ""
-    ends = [found.start() for found in re.finditer("[:;] ", title[: HEADER - 2])]
+    ends = [at for found in re.finditer("[:;] ", title[: HEADER - 2]) if (at := found.start()) > _FIRST_WORDS]
     return (title[: ends[-1]], title[ends[-1] + 2 :]) if ends else (title, title)
 
 
@@ -107,9 +109,10 @@ def _table(table: Table) -> Iterator[Block]:
     """A list: on a phone the columns of a table would be torn apart."""
     rows = []
     for row in table.rows[:ROWS]:
-        head, *others = (clean(cell) for cell in row)
-        about = ": ".join(cut(cell, 100 if i == len(others) - 1 else 60) for i, cell in enumerate(others) if cell)
-        rows.append(_section(_text(cut(head, 20) or "-", bold=True), _text(f"  {about}")))
+        head, id_, where, what = (clean(cell) for cell in row)
+        about = ": ".join(filter(None, (cut(where, 60), cut(what, 100))))
+        told = (cut(id_, 20), about)
+        rows.append(_section(_text(cut(head, 20) or "-", bold=True), _text("".join(f"  {one}" for one in told if one))))
     yield {"type": "rich_text_list", "style": "bullet", "elements": rows}
     more = table.more + max(0, len(table.rows) - ROWS)
     if more:

@@ -21,8 +21,8 @@ class Mark(StrEnum):
 class Table:
     """Rows for the eye, already chosen and in order."""
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str, str, str, str], ...]
+    """Its severity or what became of it; the id to acknowledge it by, empty where there is none; where; what."""
     more: int = 0
     """How many rows were left out."""
 

@@ -43,7 +43,7 @@ def plain(message: Message, width: int = 80, *, colour: bool = False) -> str:
 def _table(table: Table, width: int) -> Iterator[str]:
     """Columns as wide as they must be; the last takes what is left, and is cut there."""
     rows = [tuple(_safe(cell) for cell in row) for row in table.rows]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(len(table.columns) - 1)]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     widths = [min(w, max(8, width // 3)) for w in widths]
     for row in rows:
         cells = [_cut(cell, w).ljust(w) for cell, w in zip(row, widths, strict=False) if w]

@@ -19,6 +19,7 @@ from checks.wording import count, listed, shell, shown, span
 ROWS = 20
 """Rows of a table in a message; the rest is a number, and `mqcanary alerts` has them all."""
 FACTS = 6
+_ACK = "mqcanary alerts ack ID: the id stands in the list"
 
 _MARKS = {Severity.CRITICAL: Mark.CRITICAL, Severity.WARNING: Mark.WARNING, Severity.INFO: Mark.INFO}
 _ENDS = {Phase.RESOLVED: "Resolved", Phase.GONE: "Deleted", Phase.OFF: "Switched off or ignored"}
@@ -126,18 +127,23 @@ class _Words:
 
     def follow_up(self, alert: Alert, kinds: Sequence[Kind]) -> Message:
         """What happened since, in the thread of the alert or, where there are no threads, as a message of its own."""
-        finding = alert.finding
         if alert.phase.closed:
-            lead = self.status(alert)
-            return Message(_ended(alert), _mark(alert), lead)
+            return Message(_ended(alert), _mark(alert), self.status(alert))
         if Kind.WORSE in kinds:
-            title, step = f"Now {alert.severity}: {finding.summary}", finding.fix.text
-        elif Kind.GREW in kinds:
-            title, step = f"More: {finding.summary}", finding.fix.text
-        else:
-            title, step = f"Still: {finding.summary}", finding.fix.text
-        lead = f"For {span(self.last(alert))}, since {self.clock(alert.since)}. {self.status(alert)}".strip()
-        return Message(title, _mark(alert), lead, step=step, command=finding.fix.command, notes=self.notes(alert)[:2])
+            return self.again(alert, f"Now {alert.severity}")
+        return self.again(alert, "More" if Kind.GREW in kinds else "Still")
+
+    def again(self, alert: Alert, head: str) -> Message:
+        """One alert of which more is to be said, in the thread that told of it or of many."""
+        fix = alert.finding.fix
+        address = alert.fingerprint.address
+        where = f"in {alert.target}" if _says_where(alert) else f"on {_place(address)}" if address.kind else ""
+        known = ", ".join(filter(None, (f"For {span(self.last(alert))}", f"since {self.clock(alert.since)}", where)))
+        lead = f"{known}. {self.status(alert)}".strip()
+        title = f"{head}: {alert.finding.summary}"
+        return Message(
+            title, _mark(alert), lead, step=_sentence(fix.text), command=fix.command, notes=self.notes(alert)[:2]
+        )
 
     # ── many ──
 
@@ -165,7 +171,7 @@ class _Words:
             step="Look for what they share first: a broker, a deploy, a network, an account.",
             command="mqcanary alerts",
             table=self.table(firing),
-            notes=self.limits_of_sink(),
+            notes=(_ACK, *self.limits_of_sink()),
         )
 
     def more(self, alerts: Sequence[Alert], delivery: Delivery, state: State) -> Message:
@@ -179,10 +185,11 @@ class _Words:
         before = {a.fingerprint.check for a in alerts if a.id not in joined}
         more = "More of the same" if {a.fingerprint.check for a in firing} <= before else "Also"
         head = more if Kind.FIRED in kinds else "Growing" if Kind.GREW in kinds else "Still firing"
+        if len(firing) == 1:
+            return self.again(firing[0], head)
         mark = _mark(max(firing, key=lambda a: a.severity))
-        about_them = f"{count(len(firing), 'alert')}, {self.split(firing)}" if len(firing) > 1 else ""
-        title = f"{head}: {about_them or firing[0].finding.summary}"
-        return Message(title, mark, table=self.table(firing), command="mqcanary alerts")
+        title = f"{head}: {count(len(firing), 'alert')}, {self.split(firing)}"
+        return Message(title, mark, table=self.table(firing), command="mqcanary alerts", notes=(_ACK,))
 
     def ended(self, alerts: Sequence[Alert]) -> Message:
         ways = {phase: sum(a.phase is phase for a in alerts) for phase in _ENDED}
@@ -206,10 +213,15 @@ class _Words:
         ordered = sorted(alerts, key=lambda a: (a.phase.closed, -a.severity, a.since, str(a.fingerprint)))
         one = len({a.target for a in alerts}) == 1
         rows = tuple(
-            (self.word(a), "" if one and _says_where(a) else _place(a.fingerprint.address), a.finding.summary)
+            (
+                self.word(a),
+                "" if a.phase.closed else a.id,
+                "" if one and _says_where(a) else _place(a.fingerprint.address),
+                a.finding.summary,
+            )
             for a in ordered[:ROWS]
         )
-        return Table(("", "resource", "what"), rows, max(0, len(ordered) - ROWS))
+        return Table(rows, max(0, len(ordered) - ROWS))
 
     def word(self, alert: Alert) -> str:
         if alert.phase.closed:
@@ -232,9 +244,9 @@ class _Words:
             mark=_MARKS[max(marks)] if marks else Mark.NEUTRAL,
             lead="First contact: nobody is called for these one by one. From here on I tell what changes; "
             "what is being lost now I have told by itself.",
-            table=Table(conditions.columns, conditions.rows + settings, more),
+            table=Table(conditions.rows + settings, more),
             command="mqcanary alerts",
-            notes=_gaps(digest),
+            notes=(*([_ACK] if conditions.rows else ()), *_gaps(digest)),
         )
 
     def digest(self, digest: Digest) -> Message:
@@ -243,7 +255,7 @@ class _Words:
         return Message(
             title=f"Review of the configuration: {digest.news:,} new, {digest.fixes:,} fixed, {digest.open:,} still open",
             mark=Mark.RESOLVED if digest.fixes and not digest.news else Mark.NEUTRAL,
-            table=Table(("", "resource", "what"), rows + fixed, digest.news + digest.fixes - len(rows) - len(fixed)),
+            table=Table(rows + fixed, digest.news + digest.fixes - len(rows) - len(fixed)),
             step="What to do about each stands in the audit.",
             command=f"mqcanary audit --config {shell(self.policy.file)}",
             notes=(*self.ending(), *_gaps(digest)),
@@ -337,8 +349,9 @@ def _fact(evidence: Evidence, about: Address) -> tuple[str, str]:
     return _label(evidence, about), f"{text} {unit}" if plain else text
 
 
-def _setting_row(finding: Finding) -> tuple[str, str, str]:
-    return str(finding.severity), _place(finding.fingerprint.address), finding.summary
+def _setting_row(finding: Finding) -> tuple[str, str, str, str]:
+    """There is nothing to acknowledge."""
+    return str(finding.severity), "", _place(finding.fingerprint.address), finding.summary
 
 
 def _gaps(digest: Digest) -> tuple[str, ...]:

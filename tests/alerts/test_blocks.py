@@ -40,8 +40,7 @@ MESSAGES = st.builds(
     table=st.none()
     | st.builds(
         Table,
-        columns=st.just(("", "resource", "what")),
-        rows=st.lists(st.tuples(HOSTILE, HOSTILE, HOSTILE), max_size=60).map(tuple),
+        rows=st.lists(st.tuples(HOSTILE, HOSTILE, HOSTILE, HOSTILE), max_size=60).map(tuple),
         more=st.integers(0, 10_000),
     ),
     notes=st.lists(HOSTILE, max_size=9).map(tuple),
@@ -120,10 +119,11 @@ def test_what_matters_is_there_in_order() -> None:
 
 
 def test_a_table_is_cut_and_says_by_how_much() -> None:
-    rows = tuple(("critical", f"group g{n}", "late " * 30) for n in range(40))
-    message = Message("40 alerts at once", Mark.CRITICAL, table=Table(("", "resource", "what"), rows, 7))
+    rows = tuple(("critical", f"3fa2{n:02}", f"group g{n}", "late " * 30) for n in range(40))
+    message = Message("40 alerts at once", Mark.CRITICAL, table=Table(rows, 7))
     (body,) = [block for block in blocks(message) if block["type"] == "rich_text"]
     listed, more = body["elements"]
     assert len(listed["elements"]) == 20
+    assert "".join(strings(listed["elements"][3])).startswith("critical  3fa203  group g3: late")
     assert more["elements"][0]["text"] == "… and 27 more"
     assert "… and 7 more" in plain(message)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.model import TARGET_BLIND, Alert, Delivery, Digest, Op, Phase, State, Subject, Thread
+from alerts.model import TARGET_BLIND, Alert, Delivery, Digest, Kind, Op, Phase, State, Subject, Thread
 from alerts.policy import Policy
 from alerts.render.blocks import HEADER, blocks
 from alerts.render.message import Mark, Message
@@ -42,9 +42,21 @@ def test_many_of_one_check_say_what_is_wrong_and_name_each_once() -> None:
     assert message.title == "2 topics: a partition has fewer copies in step with its leader than it should have"
     assert message.table is not None
     assert message.table.rows == (
-        ("warning", "", "topic clicks lacks copies"),
-        ("warning", "", "topic orders lacks copies"),
+        ("warning", "clicks", "", "topic clicks lacks copies"),
+        ("warning", "orders", "", "topic orders lacks copies"),
     )
+    assert "mqcanary alerts ack ID" in message.notes[0]
+
+
+def test_one_of_many_that_fires_on_is_said_once_with_its_id() -> None:
+    thread = Thread("t", Subject.MANY, "slack:#ops", AT, ("orders", "clicks"))
+    state = State(alerts={one.id: one for one in COPIES}, threads={"t": thread})
+    reply = Delivery("d", 1, "t", "slack:#ops", Op.REPLY, (Kind.REPEATED,), ("orders",), AT)
+    message = render(reply, state, AT + 3600, Policy())
+    assert message.title == "Still firing: topic orders lacks copies"
+    assert message.lead.startswith("For 1 h, since 22:13 UTC, in kafka://prod.")
+    assert message.table is None
+    assert message.notes[1] == "mqcanary alerts ack orders"
 
 
 def test_many_that_are_one_yet_say_all_that_one_does() -> None:
@@ -58,7 +70,7 @@ def test_many_that_are_over_still_say_what_they_were() -> None:
     assert message.title == "Over: 2 topics: a partition has fewer copies in step with its leader than it should have"
     assert message.mark is Mark.RESOLVED
     assert message.table is not None
-    assert [row[0] for row in message.table.rows] == ["resolved", "resolved"]
+    assert [row[:2] for row in message.table.rows] == [("resolved", ""), ("resolved", "")]  # nothing to acknowledge
 
 
 def test_many_that_cannot_be_observed_say_so() -> None:
@@ -89,7 +101,7 @@ def test_alerts_of_several_targets_say_which() -> None:
     elsewhere = Address("kafka", "other", "topics", "orders")
     message = told(COPIES[0], alert("x", elsewhere, "kafka/under-replicated", "topic orders lacks copies"))
     assert message.table is not None
-    assert [row[1] for row in message.table.rows] == ["topic orders in kafka://other", "topic orders in kafka://prod"]
+    assert [row[2] for row in message.table.rows] == ["topic orders in kafka://other", "topic orders in kafka://prod"]
 
 
 def test_evidence_is_told_in_words() -> None:
@@ -131,6 +143,8 @@ def test_a_long_title_goes_on_below_its_first_clause() -> None:
     header, body, *_ = blocks(Message(f"{first}; {second}", Mark.WARNING))
     assert header["text"]["text"] == f"🟡 {first}"
     assert body["elements"][0]["elements"][0]["text"] == second
+    header, body = blocks(Message("Still firing: " + "x" * HEADER, Mark.WARNING))
+    assert header["text"]["text"].startswith("🟡 Still firing: xx")
     whole = "x" * HEADER
     header, body = blocks(Message(whole, Mark.WARNING))
     assert header["text"]["text"].endswith("…")
