@@ -100,11 +100,16 @@ def aim(
 
 
 def _region(text: str) -> SqsTarget:
+    from agent.collect.aws.regions import unknown_region
+
     try:
-        return SqsTarget(region=text)
+        target = SqsTarget(region=text)
     except ValidationError as error:
         reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-    raise ConfigError(f"--sqs: {reason}")
+        raise ConfigError(f"--sqs: {reason}") from None
+    if reason := unknown_region(text):
+        raise ConfigError(f"--sqs: {reason}")
+    return target
 
 
 def _budget(text: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from agent.collect.aws.regions import unknown_region
 from agent.collect.kafka.security import Security
 from agent.config.model import Config, FileSection, KafkaSection, KafkaTarget, LimitSection, read_endpoints
 from agent.config.overrides import near, unknown_check, values_of
@@ -46,6 +47,7 @@ def load(path: Path) -> Config:
     if section is not None:
         targets = list(_kafka(section.kafka, document, problems))
         problems += _names(section, document)
+        problems += _regions(section, document)
         problems += [Problem(document.line(at), f"{dotted(at)}: {text}") for at, text in unreachable(section)]
     if problems or section is None:
         raise ConfigFileError(
@@ -222,6 +224,13 @@ def endpoints(text: str, key: str) -> tuple[tuple[str, int], ...]:
         return read_endpoints(text)
     except ValueError as error:
         raise ConfigError(f"{key}: {error}") from None
+
+
+def _regions(section: FileSection, document: Document) -> Iterator[Problem]:
+    for i, target in enumerate(section.sqs):
+        if not target.endpoint_url and (text := unknown_region(target.region)):
+            place = ("sqs", i, "region")
+            yield Problem(document.line(place), f"{dotted(place)}: {text}")
 
 
 def _names(section: FileSection, document: Document) -> Iterator[Problem]:

@@ -99,7 +99,7 @@ def _address(value: object) -> object:
 def _beats(value: object) -> timedelta:
     length = read_duration(value)
     if not timedelta(0) < length <= timedelta(days=1):
-        raise ValueError(f"{quoted(str(value))} is no interval; write 1m, or anything above 0s up to 1d")
+        raise ValueError(f"{quoted(str(value))} is out of range; write 1m, anything above 0s up to 1d")
     return length
 
 

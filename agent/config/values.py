@@ -85,10 +85,10 @@ def budget(value: object) -> int:
 
 
 def deadline(value: object) -> timedelta:
-    """As a duration, and one that somebody would wait for."""
+    """As a duration, and one that somebody would wait for: above nothing, at most a day."""
     length = duration(value)
     if not timedelta(0) < length <= timedelta(days=1):
-        raise ValueError(f"{_said(value)} is no deadline; write 30s or 2m")
+        raise ValueError(f"{_said(value)} is out of range; write 30s or 2m, anything above 0s up to 1d")
     return length
 
 

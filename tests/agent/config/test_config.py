@@ -195,7 +195,19 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
             "kafka:\n- {bootstrap: k:1, deadline: 30}",
             ['2: kafka[0].deadline: "30" is not a duration; write 30s or 30m'],
         ),
-        ("kafka:\n- {bootstrap: k:1, deadline: 0s}", ['2: kafka[0].deadline: "0s" is no deadline; write 30s or 2m']),
+        (
+            "every: 0s\nkafka:\n- {bootstrap: k:1, deadline: 0s}",
+            [
+                '1: every: "0s" is out of range; write 30s or 2m, anything above 0s up to 1d',
+                '3: kafka[0].deadline: "0s" is out of range; write 30s or 2m, anything above 0s up to 1d',
+            ],
+        ),
+        (
+            "sqs:\n- region: eu-west-11\n- {region: local, endpoint_url: 'http://127.0.0.1:1'}",
+            [
+                '2: sqs[0].region: "eu-west-11" is no region that AWS is known to have; did you mean "eu-west-1"? One that'
+            ],
+        ),
         (
             "heartbeat: {url: 'ftp://x/secret'}",
             ['1: heartbeat.url: a "ftp" address can\'t be called; write https://..., ${NAME} or {file: path}'],
@@ -206,7 +218,7 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
         ),
         (
             "heartbeat: {url: 'https://x', every: 0s}",
-            ['1: heartbeat.every: "0s" is no interval; write 1m, or anything above 0s up to 1d'],
+            ['1: heartbeat.every: "0s" is out of range; write 1m, anything above 0s up to 1d'],
         ),
         (
             "slack: {token: x}\nroute: {to: [slack:on-call, 'slack:#ok', slack:C0123456789]}",
