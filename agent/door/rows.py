@@ -5,8 +5,10 @@ from typing import Final
 
 from agent.door.door import Row, What
 from agent.store.published import Published
-from alerts.model import Alert, Delivery, Phase, Silence
+from alerts.model import Alert, Delivery, Op, Phase, Progress, Silence, Subject, Thread
+from alerts.outbox import gathered
 from alerts.silence import silenced_by
+from checks.wording import count, listed
 
 _PHASES: Final = (Phase.FIRING, Phase.PENDING, Phase.RESOLVED, Phase.GONE, Phase.OFF)
 
@@ -24,10 +26,19 @@ def silences(view: Published, now: float) -> list[Row]:
     return [_silence(silence, view, now) for silence in found]
 
 
-def outbox(view: Published, now: float) -> list[Row]:  # noqa: ARG001 - as the others
+def outbox(view: Published, now: float) -> list[Row]:
     """What waits to be sent, in its order."""
-    subjects = {thread.id: thread.subject.value for thread in view.threads}
-    return [_delivery(delivery, subjects) for delivery in sorted(view.deliveries, key=lambda d: d.seq)]
+    alerts = {alert.id: alert for alert in view.alerts}
+    threads = {thread.id: thread for thread in view.threads}
+    first: dict[str, str] = {}
+    rows = []
+    for delivery in sorted(view.deliveries, key=lambda d: d.seq):
+        before = "" if delivery.progress is Progress.PARKED else first.setdefault(delivery.destination, delivery.id)
+        thread = threads.get(delivery.thread)
+        about = _about(delivery, thread, alerts)
+        why = _why(delivery, before if before != delivery.id else "", now)
+        rows.append(_delivery(delivery, thread.subject.value if thread else "", about, why))
+    return rows
 
 
 ROWS: Final[Mapping[What, Callable[[Published, float], list[Row]]]] = {
@@ -82,12 +93,43 @@ def mutes(silence: Silence, view: Published, now: float) -> int:
     return sum(a.phase is Phase.FIRING and silenced_by(alone, a, now) is not None for a in view.alerts)
 
 
-def _delivery(delivery: Delivery, subjects: Mapping[str, str]) -> Row:
+def _about(delivery: Delivery, thread: Thread | None, alerts: Mapping[str, Alert]) -> str:
+    """What it tells of: a resource and its check, or of how many alerts."""
+    subject = thread.subject if thread else None
+    ids = delivery.alerts or (thread.alerts if thread else ())
+    known = [alerts[id_] for id_ in ids if id_ in alerts]
+    targets = thread.targets if thread and subject is Subject.CONTACT else {alert.target for alert in known}
+    where = f" on {listed(sorted(str(target) for target in targets))}" if targets else ""
+    if subject is Subject.TEST:
+        return "a test"
+    if subject is Subject.DIGEST:
+        return "review of the configuration"
+    if subject is Subject.CONTACT and delivery.op is not Op.REPLY:
+        return f"what was wrong at first contact{where}"
+    if len(ids) == len(known) == 1:
+        return f"{known[0].fingerprint.address}  {known[0].fingerprint.check}"
+    of = f" of {listed(sorted({alert.fingerprint.check for alert in known}))}" if known else ""
+    return f"{count(len(ids), 'alert')}{of}{where}" if ids else ""
+
+
+def _why(delivery: Delivery, before: str, now: float) -> str:
+    """Why it is not sent yet."""
+    if delivery.error:
+        return delivery.error
+    if delivery.progress is Progress.SENDING:
+        return "being sent; no answer yet"
+    if before:
+        return f"message {before} goes first"
+    return "gathering what else comes" if gathered(delivery, now) else "about to be sent"
+
+
+def _delivery(delivery: Delivery, subject: str, about: str, why: str) -> Row:
     return {
         "id": delivery.id,
         "progress": delivery.progress.value,
         "destination": delivery.destination,
-        "subject": subjects.get(delivery.thread, ""),
+        "subject": subject,
+        "about": about,
         "op": delivery.op.value,
         "kinds": [kind.value for kind in delivery.kinds],
         "alerts": list(delivery.alerts),
@@ -96,4 +138,5 @@ def _delivery(delivery: Delivery, subjects: Mapping[str, str]) -> Row:
         "next": delivery.not_before,
         "maybe_double": delivery.unclear,
         "error": delivery.error,
+        "why": why,
     }

@@ -73,19 +73,22 @@ def _silence(row: Row, width: int, now: float) -> Iterator[str]:
         yield from wrapped(": ".join(part for part in (f"by {by}" if by else "", comment) if part), width, _INDENT)
 
 
+_OPS: Final = {"post": "a new message", "edit": "an edit", "reply": "a reply"}
+
+
 def _delivery(row: Row, width: int, now: float) -> Iterator[str]:
     parked = row["progress"] == "parked"
     progress = click.style(f"{row['progress']:<8}", fg="red" if parked else None, bold=parked)
-    about = f", {count(len(row['alerts']), 'alert')}" if row["alerts"] else ""
-    what = " ".join(row["kinds"]) or row["subject"] or row["op"]
-    yield f"{progress} {shown(row['id'])}  {line(row['destination'])}: {line(what)}{about}"
+    what = ", ".join(row["kinds"]) or _OPS.get(row["op"], row["op"])
+    yield f"{progress} {shown(row['id'])}  {line(row['destination'])}: {line(what)}"
+    if row["about"]:
+        yield f"{_INDENT}{click.style(row['about'], bold=True)}"  # never wrapped, as that of an alert
     told = f"waits since {clock(row['created'], now)} ({span(max(0.0, now - row['created']))})"
     tries = f", {row['attempts']} {'attempt' if row['attempts'] == 1 else 'attempts'}" if row["attempts"] else ""
     again = f", next at {_exact(row['next'])}" if row["progress"] == "queued" and row["next"] > now else ""
     double = "; it may have arrived already" if row["maybe_double"] else ""
     yield from wrapped(told + tries + again + double, width, _INDENT)
-    if row["error"]:
-        yield from wrapped(line(row["error"]), width, _INDENT)
+    yield from wrapped(line(row["why"]), width, _INDENT)
 
 
 def _alerts_sum(rows: Sequence[Row]) -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.door.rows import outbox
+from agent.store.published import picture
 from alerts.model import Delivery, Kind, Op, Progress, State, Subject, Thread
 from alerts.policy import Policy, Route
 from alerts.sinks.sink import Fault, Later, Refused
 from tests.agent.cli.conftest import Run
-from tests.agent.door.agent import agent
+from tests.agent.door.agent import agent, alert
 
 ROUTES = Policy(route=Route(("console",), routes=(Route(("slack:#page",)),)))
 
@@ -35,19 +37,21 @@ def waiting(now: float) -> State:
         now + 900,
         unclear=True,
     )
-    threads = {d.thread: Thread(d.thread, Subject.TEST, d.destination, d.created) for d in (parked, later)}
-    return State(deliveries={"12": parked, "14": later}, threads=threads, seq=14)
+    threads = {d.thread: Thread(d.thread, Subject.MANY, d.destination, d.created) for d in (parked, later)}
+    known = {"a": alert("a", now=now), "b": alert("b", "billing", now=now)}
+    return State(alerts=known, deliveries={"12": parked, "14": later}, threads=threads, seq=14)
 
 
 def test_what_waits_is_shown_with_its_reason(run: Run, tmp_path: Path) -> None:
     now = time.time()
     with agent(tmp_path, waiting(now)):
         lines = run("outbox", "list", "--state", tmp_path).out.splitlines()
-        assert lines[0] == "parked   12  slack:#ops: fired, 2 alerts"
-        assert lines[1].startswith("  waits since ")
-        assert lines[1].endswith(" UTC (10 min), 5 attempts")
-        assert lines[2:5] == ["  no_text", "", "queued   14  slack:#two: worse, 1 alert"]
-        told = " ".join(line.strip() for line in lines[5:7])
+        assert lines[:2] == ["parked   12  slack:#ops: fired", "  2 alerts of kafka/group-lagging on kafka://prod"]
+        assert lines[2].startswith("  waits since ")
+        assert lines[2].endswith(" UTC (10 min), 5 attempts")
+        assert lines[3:5] == ["  no_text", ""]
+        assert lines[5:7] == ["queued   14  slack:#two: worse", "  kafka://prod/groups/payments  kafka/group-lagging"]
+        told = " ".join(line.strip() for line in lines[7:9])
         assert " (1 min" in told
         assert ", 1 attempt, next at " in told
         assert told.endswith("; it may have arrived already")
@@ -58,6 +62,16 @@ def test_what_waits_is_shown_with_its_reason(run: Run, tmp_path: Path) -> None:
             ("12", "parked", False),
             ("14", "queued", True),
         ]
+
+
+def test_what_has_no_failure_says_why_it_waits() -> None:
+    now = time.time()
+    first = Delivery("1", 1, "1", "slack:#ops", Op.POST, (), (), now, not_before=now + 60)
+    deliveries = (first, replace(first, id="2", seq=2), replace(first, id="3", destination="console", not_before=0.0))
+    threads = {"1": Thread("1", Subject.DIGEST, "slack:#ops", now)}
+    rows = outbox(picture(State(deliveries={d.id: d for d in deliveries}, threads=threads), now), now)
+    assert [row["why"] for row in rows] == ["gathering what else comes", "about to be sent", "message 1 goes first"]
+    assert {row["about"] for row in rows} == {"review of the configuration"}
 
 
 def test_retry_and_drop(run: Run, tmp_path: Path) -> None:
