@@ -56,16 +56,18 @@ def check(path: Path | None, config: Path | None) -> None:
 
     Exit codes: 0 it can be used; 2 it can't.
     """
-    from agent.config import load
     from agent.config.checking import doubts, missing
+    from agent.config.loading import examined
     from agent.errors import ConfigFileError
     from checks.wording import count
 
     path = path or config or Path("mqcanary.yaml")
-    loaded = load(path)
-    if lines := list(missing(path, loaded)):
-        raise ConfigFileError(lines)
-    for doubt in doubts(loaded, time.time()):
+    found = examined(path)
+    loaded = found.config
+    if loaded is None:
+        raise ConfigFileError(found.told(found.problems))
+    wrong = [*found.problems, *missing(loaded, found.document)]
+    for doubt in doubts(loaded, time.time()) if not wrong else ():  # one may be about what a mistake hides
         click.echo(f"mqcanary: {doubt}", err=True)
     for target in loaded.kafka:
         for key in target.ignored:
@@ -75,6 +77,8 @@ def check(path: Path | None, config: Path | None) -> None:
             secret.reveal()
         except ConfigError as error:
             click.echo(f"mqcanary: {path}: {error}", err=True)
+    if wrong:
+        raise ConfigFileError(found.told(wrong))
     parts = (count(len(loaded.kafka), "cluster"), count(len(loaded.sqs), "SQS target"))
     click.echo(f"{path}: {parts[0]}, {parts[1]}, {count(len(loaded.overrides), 'override')} of limits")
 

@@ -6,21 +6,20 @@ from pathlib import Path
 
 from agent.collect.kafka.pem import MARK
 from agent.config.model import Config
-from agent.config.reading import Place, dotted, parse
+from agent.config.reading import Document, Place, Problem, origin
 from checks.ignores import Ignore
 from checks.limits import Override
 from checks.pattern import Pattern
 
 
-def missing(path: Path, config: Config) -> Iterator[str]:
-    """The certificates and keys that are not there, a line each."""
-    document = parse(path.read_text("utf-8-sig"))
+def missing(config: Config, document: Document) -> Iterator[Problem]:
+    """The certificates and keys that are not there."""
     for place, file in _files(config):
         if not Path(file).is_file():
-            if place[2:3] == ("security",) and place[:3] not in document.lines:
+            if place[2:3] == ("security",) and origin(place[:3], document.kept) not in document.lines:
                 place = (*place[:2], "properties")  # noqa: PLW2901 - there it is named
             text = f"{'not a file' if Path(file).exists() else 'not there'}; mount it there, or write another path"
-            yield f"{path}:{document.line(place)}: {dotted(place)}: {file} is {text}"
+            yield document.problem(place, f"{file} is {text}")
 
 
 def _files(config: Config) -> Iterator[tuple[Place, str]]:

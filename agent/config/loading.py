@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -13,8 +14,9 @@ from agent.collect.aws.regions import unknown_region
 from agent.collect.kafka.security import Security
 from agent.config.model import Config, FileSection, KafkaSection, KafkaTarget, LimitSection, read_endpoints
 from agent.config.overrides import near, unknown_check, values_of
-from agent.config.reading import Document, Place, Problem, dotted, parse, quoted
+from agent.config.reading import Document, Place, Problem, parse, quoted
 from agent.config.running import RouteSection, root, running, unreachable
+from agent.config.salvaging import salvaged
 from agent.config.values import File
 from agent.errors import ConfigError, ConfigFileError
 from alerts.policy import Policy
@@ -23,11 +25,39 @@ from checks.limits import Limits, Override
 _LARGEST: Final = 8 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file holds: all of it, or with `problems` what remains without them; None: nothing does."""
+
+    path: Path
+    document: Document
+    problems: list[Problem]
+    config: Config | None
+
+    def told(self, problems: Iterable[Problem]) -> list[str]:
+        """In the order of lines, each once."""
+        return [
+            f"{self.path}:{one.line}: {one.text}" for one in sorted(dict.fromkeys(problems), key=lambda one: one.line)
+        ]
+
+
 def load(path: Path) -> Config:
     """Reads a configuration file; `~` and relative paths in it mean what stands beside it.
 
     Raises:
         ConfigFileError: it can't be read, or something in it is wrong: each mistake with its line and its mend.
+    """
+    found = examined(path)
+    if found.problems or found.config is None:
+        raise ConfigFileError(found.told(found.problems))
+    return found.config
+
+
+def examined(path: Path) -> Examined:
+    """Reads a configuration file as `load` does, and goes on after mistakes.
+
+    Raises:
+        ConfigFileError: it can't be read at all.
     """
     document = parse(_text(path))
     problems = list(document.problems)
@@ -36,26 +66,24 @@ def load(path: Path) -> Config:
     elif document.data is not None and not isinstance(document.data, dict):
         problems.append(Problem(1, "not a configuration; write keys such as kafka: and sqs:"))
     data = document.data if isinstance(document.data, dict) else {}
-    section: FileSection | None = None
-    try:
-        section = FileSection.model_validate(data, context=path.parent)
-    except ValidationError as error:
-        problems += _mistakes(error, document)
-    overrides = _overrides(data, section, document, path, problems)
+    found = salvaged(data, document, path.parent)
+    section, wrong = found.section, found.mistakes
+    problems += [_mistake(detail, place, document) for detail, place in wrong]
+    overrides = _overrides(data, None if wrong else section, document, path, problems)
     problems += _globs(data, document)
-    targets: list[KafkaTarget] = []
-    if section is not None:
-        targets = list(_kafka(section.kafka, document, problems))
-        problems += _names(section, document)
-        problems += _regions(section, document)
-        problems += [Problem(document.line(at), f"{dotted(at)}: {text}") for at, text in unreachable(section)]
-    if problems or section is None:
-        raise ConfigFileError(
-            [f"{path}:{problem.line}: {problem.text}" for problem in sorted(set(problems), key=lambda p: p.line)]
-        )
+    if section is None:
+        return Examined(path, document, problems, None)
+    document = replace(document, kept=found.kept)
+    targets = list(_kafka(section.kafka, document, problems))
+    problems += _names(section, document)
+    problems += _regions(section, document)
+    lost = {place[0] for _, place in wrong if place}
+    # What names a sink that was left out for its own mistake is right once that is mended.
+    problems += [document.problem(at, text) for at, sink, text in unreachable(section) if not lost & {sink, f"{sink}s"}]
     ignores = [one.build(f"{path.name}:{document.line(('ignore', i))}") for i, one in enumerate(section.ignore)]
     run = running(section, lambda place: f"{path.name}:{document.line(place)}", path, ignores)
-    return Config(path, tuple(targets), section.sqs, overrides, Limits(overrides, ignores), section.audit, run)
+    config = Config(path, tuple(targets), section.sqs, overrides, Limits(overrides, ignores), section.audit, run)
+    return Examined(path, document, problems, config)
 
 
 def salvage(path: Path) -> tuple[Path | None, Policy | None]:
@@ -95,14 +123,9 @@ def _text(path: Path, errors: str = "strict") -> str:
     raise ConfigFileError([f"{path}:{line}: not UTF-8 text; save the file as UTF-8"])
 
 
-def _mistakes(error: ValidationError, document: Document) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False, include_input=False):
-        place = tuple(detail["loc"])
-        while place and place not in document.lines and place[:-1] and detail["type"] != "missing":
-            place = place[:-1]
-        name = dotted(place)
-        said = _said(detail, _at(document.data, place))
-        yield Problem(document.line(place), f"{name}: {said}" if name else said)
+def _mistake(detail: ErrorDetails, place: Place, document: Document) -> Problem:
+    said = _said(detail, _at(document.data, place))
+    return document.problem(place, said) if place else Problem(1, said)
 
 
 def _at(data: Any, place: Place) -> Any:
@@ -165,8 +188,7 @@ def _overrides(
             continue  # the model tells that
         values, wrong = values_of(entry)
         for name, text in wrong:
-            place = ("limits", i, name)
-            problems.append(Problem(document.line(place), f"{dotted(place)}: {text}"))
+            problems.append(document.problem(("limits", i, name), text))
         if section is None or wrong:
             continue
         limit: LimitSection = section.limits[i]
@@ -183,8 +205,7 @@ def _globs(data: Mapping[str, Any], document: Document) -> Iterator[Problem]:
     for i, entry in enumerate(ignores if isinstance(ignores, list) else ()):
         glob = entry.get("checks") if isinstance(entry, dict) else None
         if isinstance(glob, str) and (text := unknown_check(glob)):
-            place: Place = ("ignore", i, "checks")
-            yield Problem(document.line(place), f"{dotted(place)}: {text}")
+            yield document.problem(("ignore", i, "checks"), text)
     audit = data.get("audit")
     if not isinstance(audit, dict):
         return
@@ -192,8 +213,7 @@ def _globs(data: Mapping[str, Any], document: Document) -> Iterator[Problem]:
         globs = audit.get(key) or ()
         for i, glob in enumerate(globs if isinstance(globs, list) else [globs]):
             if isinstance(glob, str) and (text := unknown_check(glob)):
-                place = ("audit", key, i) if isinstance(globs, list) else ("audit", key)
-                yield Problem(document.line(place), f"{dotted(place)}: {text}")
+                yield document.problem(("audit", key, i) if isinstance(globs, list) else ("audit", key), text)
 
 
 def _kafka(sections: Iterable[KafkaSection], document: Document, problems: list[Problem]) -> Iterator[KafkaTarget]:
@@ -207,9 +227,7 @@ def _kafka(sections: Iterable[KafkaSection], document: Document, problems: list[
                 security, ignored = read.security, read.ignored
                 bootstrap = bootstrap or endpoints(",".join(read.bootstrap), str(section.properties))
             except ConfigError as error:
-                place = ("kafka", i, "properties")
-                problems.append(Problem(document.line(place), f"{dotted(place)}: {error}"))
-                continue
+                problems.append(document.problem(("kafka", i, "properties"), str(error)))
         choices = section.topics, section.groups
         yield KafkaTarget(bootstrap, section.name, security, *choices, section.deadline, ignored, section.sample)
 
@@ -229,8 +247,7 @@ def endpoints(text: str, key: str) -> tuple[tuple[str, int], ...]:
 def _regions(section: FileSection, document: Document) -> Iterator[Problem]:
     for i, target in enumerate(section.sqs):
         if not target.endpoint_url and (text := unknown_region(target.region)):
-            place = ("sqs", i, "region")
-            yield Problem(document.line(place), f"{dotted(place)}: {text}")
+            yield document.problem(("sqs", i, "region"), text)
 
 
 def _names(section: FileSection, document: Document) -> Iterator[Problem]:
@@ -238,10 +255,9 @@ def _names(section: FileSection, document: Document) -> Iterator[Problem]:
     for key in ("kafka", "sqs"):
         first: dict[str, int] = {}
         for i, target in enumerate(getattr(section, key)):
-            place = (key, i, "name")
             if target.name and target.name in first:
                 other = document.line((key, first[target.name], "name"))
                 text = f"{quoted(target.name)} is the name of another target, on line {other}; give each its own"
-                yield Problem(document.line(place), f"{dotted(place)}: {text}")
+                yield document.problem((key, i, "name"), text)
             elif target.name:
                 first[target.name] = i

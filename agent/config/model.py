@@ -210,17 +210,23 @@ class SecuritySection(Section):
         written = self.model_fields_set
         if not self.protocol.sasl and (spare := written & {"mechanism", *_MECHANISMS}):
             other = Protocol.of(tls=self.protocol.tls, sasl=True)
-            raise ValueError(f"protocol {self.protocol} has no use for {min(spare)}; write protocol: {other}")
+            raise ValueError(
+                f"protocol {self.protocol} has no use for {', '.join(sorted(spare))}; write protocol: {other}"
+            )
         other_keys = set(_MECHANISMS) - {key for key, whose in _MECHANISMS.items() if self.mechanism in whose}
         if self.mechanism and (spare := written & other_keys):
             other_one = _MECHANISMS[min(spare)][-1]
-            raise ValueError(f"mechanism {self.mechanism} has no use for {min(spare)}; write mechanism: {other_one}")
+            raise ValueError(
+                f"mechanism {self.mechanism} has no use for {', '.join(sorted(spare))}; write mechanism: {other_one}"
+            )
         if self.token is not None and self.oauth is not None:
             raise ValueError("both token and oauth; write one of them")
         tls = {"ca", "certificate", "key", "key_password", "verify_hostname"}
         if not self.protocol.tls and (spare := written & tls):
             other = Protocol.of(tls=True, sasl=self.protocol.sasl)
-            raise ValueError(f"protocol {self.protocol} has no use for {min(spare)}; write protocol: {other}")
+            raise ValueError(
+                f"protocol {self.protocol} has no use for {', '.join(sorted(spare))}; write protocol: {other}"
+            )
         if self.key is not None and not self.certificate:
             raise ValueError("a key without a certificate; write certificate: client.pem")
         try:

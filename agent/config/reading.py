@@ -33,10 +33,24 @@ class Document:
     data: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    kept: Mapping[Place, list[int]] = field(default_factory=dict)
+    """Where entries of lists were left out: those that are left, by their number in the file. Places count those alone."""
 
     def line(self, path: Place) -> int:
         """Where `path` is written, or the nearest thing around it."""
+        path = origin(path, self.kept)
         return next((self.lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.lines), 1)
+
+    def problem(self, path: Place, text: str) -> Problem:
+        return Problem(self.line(path), f"{dotted(origin(path, self.kept))}: {text}")
+
+
+def origin(path: Place, kept: Mapping[Place, list[int]]) -> Place:
+    """The place in the file of what stands at `path` where only `kept` is left."""
+    found: Place = ()
+    for step in path:
+        found = (*found, kept[found][step] if isinstance(step, int) and found in kept else step)
+    return found
 
 
 class _Loader(yaml.SafeLoader):

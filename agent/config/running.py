@@ -339,21 +339,25 @@ def running(section: Any, origin: Origin, path: Path, ignores: Sequence[Ignore])
     )
 
 
-def unreachable(section: Any) -> list[tuple[tuple[str | int, ...], str]]:
-    """Destinations whose sink is not configured, and conditions that nothing would obey, with the place where they stand."""
-    found: list[tuple[tuple[str | int, ...], str]] = []
+def unreachable(section: Any) -> list[tuple[tuple[str | int, ...], str, str]]:
+    """Destinations whose sink is not configured, and conditions that nothing would obey: where it stands, the sink, what is wrong."""
+    found: list[tuple[tuple[str | int, ...], str, str]] = []
 
     def look(route: RouteSection, place: tuple[str | int, ...]) -> None:
-        found.extend(((*place, "to"), text) for one in route.to if (text := _missing(section, one)))
+        found.extend(((*place, "to"), _sink(one), text) for one in route.to if (text := _missing(section, one)))
         for i, child in enumerate(route.routes):
             look(child, (*place, "routes", i))
 
     look(section.route, ("route",))
     for name in sorted(section.route.model_fields_set & {"severity", "resources", "checks", "owner"}):
-        found.append((("route", name), "the first route is for everything; write this under routes:"))  # noqa: PERF401
+        found.append((("route", name), "", "the first route is for everything; write this under routes:"))  # noqa: PERF401
     if section.alerts.fallback and (text := _missing(section, section.alerts.fallback)):
-        found.append((("alerts", "fallback"), text))
+        found.append((("alerts", "fallback"), _sink(section.alerts.fallback), text))
     return found
+
+
+def _sink(destination: str) -> str:
+    return destination.partition(":")[0]
 
 
 def _missing(section: Any, destination: str) -> str:

@@ -79,7 +79,7 @@ _OPS: Final = {"post": "a new message", "edit": "an edit", "reply": "a reply"}
 def _delivery(row: Row, width: int, now: float) -> Iterator[str]:
     parked = row["progress"] == "parked"
     progress = click.style(f"{row['progress']:<8}", fg="red" if parked else None, bold=parked)
-    what = ", ".join(row["kinds"]) or _OPS.get(row["op"], row["op"])
+    what = ", ".join(row["kinds"]) or _OPS[row["op"]]
     yield f"{progress} {shown(row['id'])}  {line(row['destination'])}: {line(what)}"
     if row["about"]:
         yield f"{_INDENT}{click.style(row['about'], bold=True)}"  # never wrapped, as that of an alert

@@ -289,6 +289,44 @@ def test_all_mistakes_at_once_in_the_order_of_lines(read: Any) -> None:
     assert [line.partition(":")[0] for line in found] == ["2", "3", "5", "6", "8"]
 
 
+LAYERS = """\
+every: soon
+kafka:
+- {bootstrap: broken, name: gone}
+- {bootstrap: k:1, deadline: x, properties: p, security: {protocol: SSL}}
+- {bootstrap: k:1, name: a, security: {protocol: SSL, ca: none.pem}}
+- {bootstrap: k:1, name: a}
+sqs:
+- {prefix: x}
+- {region: eu-west-11}
+slack: {tokn: t}
+route: {to: ["slack:#ops", "webhook:hook"]}
+limits:
+- {checks: kafka/group-lagging, slo: 5}
+"""
+
+
+def test_what_only_shows_when_something_else_is_mended_is_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(LAYERS)
+    said = CliRunner().invoke(cli, ["config", "check", str(path)]).exception
+    told = [line.removeprefix(f"{path}:").split(";")[0] for line in getattr(said, "lines", ())]
+    assert told == [
+        '1: every: "soon" is not a duration',
+        '3: kafka[0].bootstrap: "broken" is not HOST:PORT',
+        '4: kafka[1].deadline: "x" is not a duration',
+        "4: kafka[1]: both properties and security",
+        f"5: kafka[2].security.ca: {tmp_path}/none.pem is not there",
+        '6: kafka[3].name: "a" is the name of another target, on line 5',
+        "8: sqs[0].region: missing",
+        '9: sqs[1].region: "eu-west-11" is no region that AWS is known to have',
+        "10: slack.token: missing",
+        "10: slack.tokn: unknown key",
+        '11: route.to: "webhook:hook" names no webhook',
+        '13: limits[0].slo: "5" is not a duration',
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
