@@ -23,6 +23,8 @@ class _Table(NamedTuple):
     """Why any topic may have more readers."""
     failed: Mapping[str, Unknown]
     """The same of single topics."""
+    unsure: Mapping[str, Unknown]
+    """Why a group may read one more, by group: what it has committed on that was refused."""
 
 
 class Readers(Lazy):
@@ -46,6 +48,7 @@ class Readers(Lazy):
         """What a group reads; Unknown where it may be more."""
         self.asked += 1
         hole = _hole(self._snapshot, group)
+        hole = self._table.unsure.get(group) if hole is None else hole
         return self._table.topics.get(group, ()) if hole is None else hole
 
     def worked_off(self, topic: str, since: float) -> int:
@@ -71,6 +74,7 @@ class Readers(Lazy):
         groups: dict[str, list[str]] = {}
         topics: dict[str, list[str]] = {}
         failed: dict[str, Unknown] = {}
+        unsure: dict[str, Unknown] = {}
         listing = self._snapshot.groups
         hidden = listing.blind[0] if listing.blind else None
         for name in listing.items:
@@ -85,7 +89,11 @@ class Readers(Lazy):
                 for row in np.flatnonzero(committed.error).tolist():
                     topic = committed.topics[committed.topic[row]]
                     failed[topic] = refused(int(committed.error[row]), f"offsets of group {name} on {topic}")
-        return _Table(groups, topics, listing.unjudged("groups", LOOKED_AT) if hidden is None else hidden, failed)
+                    if topic not in topics[name]:
+                        unsure[name] = failed[topic]
+        return _Table(
+            groups, topics, listing.unjudged("groups", LOOKED_AT) if hidden is None else hidden, failed, unsure
+        )
 
 
 def _hole(snapshot: KafkaSnapshot, name: str) -> Unknown | None:
