@@ -1,5 +1,6 @@
 """What every format says, in its own words: findings in their order and groups, gaps by their cause, and the sums."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +9,9 @@ from typing import NamedTuple
 from agent.audit import Audited, counts
 from agent.baseline import Compared
 from checks.check import Check, Severity
-from checks.evaluate import Finding, Gap
+from checks.evaluate import Finding, Gap, Ignored
 from checks.facts import Address, Why
+from checks.ignores import Ignore
 from checks.wording import count, shown, span
 
 GROUPINGS = ("target", "owner", "check", "severity")
@@ -86,6 +88,13 @@ class Content:
     def findings(self) -> list[Finding]:
         return [finding for one in self.audited for finding in ordered(one)]
 
+    def ignored(self) -> list[Ignored]:
+        return [one for audited in self.audited for one in ignored(audited)]
+
+    def soonest(self) -> list[Ignored]:
+        """What is ignored, in the order in which it comes back; for ever is last, the worst of it first."""
+        return sorted(self.ignored(), key=lambda one: (one.by.ends() or math.inf, _rank(one.finding)))
+
     def fails(self, finding: Finding) -> bool:
         return self.threshold is not None and finding.severity >= self.threshold
 
@@ -102,13 +111,13 @@ class Content:
         line += ", ".join(count(number, kind.removesuffix("s")) for kind, number in seen.items())
         line += f" in {count(len(self.audited), 'target')}"
         line += f", left out {excluded}" if excluded else ""
-        ignored = self._ignored()
-        line += f"; {ignored}" if ignored else ""
+        passed = self._passed()
+        line += f"; {passed}" if passed else ""
         return line + (f"; {count(unseen, 'target')} could not be observed" if unseen else "")
 
-    def _ignored(self) -> str:
+    def _passed(self) -> str:
         """`3 ignored, 1 expires in 5 d`: the next to come back is named; empty where nothing is ignored."""
-        found = [(one, ignored.by) for one in self.audited for ignored in one.report.ignored.values()]
+        found = [(one, passed.by) for one in self.audited for passed in one.report.ignored.values()]
         ends = [(ends, one.report.at) for one, by in found if (ends := by.ends()) is not None]
         if not ends:
             return f"{len(found)} ignored" if found else ""
@@ -130,6 +139,17 @@ def headline(content: Content) -> str:
 def ordered(one: Audited) -> list[Finding]:
     """The findings of a target, what matters most first."""
     return sorted(one.report.findings.values(), key=_rank)
+
+
+def ignored(one: Audited) -> list[Ignored]:
+    """What is ignored of a target, by check, resource and key."""
+    return sorted(one.report.ignored.values(), key=lambda one: str(one.finding.fingerprint))
+
+
+def why_ignored(by: Ignore) -> str:
+    """`replayed by hand, until 2027-01-31`."""
+    until = f", until {by.until.isoformat()}" if by.until is not None else ""
+    return f"{by.reason or 'no reason given'}{until}"
 
 
 def _rank(finding: Finding) -> tuple[int, str, str, str]:

@@ -9,12 +9,11 @@ from markupsafe import Markup
 
 from agent import VERSION
 from agent.audit import Audited
-from agent.report.content import Content, Group, causes, headline
+from agent.report.content import Content, Group, causes, headline, why_ignored
 from agent.report.text import concerned, line, moment, seen, told
 from checks.check import Severity
 from checks.evaluate import Finding
 from checks.facts import Address
-from checks.ignores import Ignore
 from checks.wording import printable, shown
 
 
@@ -49,11 +48,6 @@ def render(content: Content) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files("agent.report").joinpath("report.html").read_text(encoding="utf-8"))
     style = files("agent.web").joinpath("templates/style.css").read_text(encoding="utf-8")
-    ignored = [
-        (_found(one.finding), _reason(one.by))
-        for audit in content.audited
-        for one in sorted(audit.report.ignored.values(), key=lambda one: str(one.finding.fingerprint))
-    ]
     return template.render(
         version=VERSION,
         style=Markup(style),  # noqa: S704 - our own file
@@ -63,7 +57,7 @@ def render(content: Content) -> str:
         notes=[*map(line, content.notes)],
         remarks=[*map(line, content.remarks)],
         groups=[(line(group.title), _severities(group), [*map(_found, group.findings)]) for group in content.groups()],
-        ignored=ignored,
+        ignored=[(_found(one.finding), line(f"{why_ignored(one.by)} ({one.by.origin})")) for one in content.ignored()],
         targets=[*map(_target, content.audited)],
         new="new " if content.compared else "",
     )
@@ -97,11 +91,6 @@ def _found(finding: Finding) -> _Found:
 
 def _where(address: Address) -> str:
     return f"{address.kind.removesuffix('s')} {shown(address.name)}" if address.kind else "the target"
-
-
-def _reason(by: Ignore) -> str:
-    until = f", until {by.until.isoformat()}" if by.until is not None else ""
-    return line(f"{by.reason}{until} ({by.origin})")
 
 
 def _target(one: Audited) -> _Target:

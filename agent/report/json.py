@@ -28,8 +28,7 @@ def render(content: Content) -> str:
         "findings": [_finding(finding, content) for finding in findings],
         "ignored": [
             {**_finding(one.finding, content), "reason": one.by.reason, "until": _day(one.by), "origin": one.by.origin}
-            for audit in audited
-            for one in sorted(audit.report.ignored.values(), key=lambda one: str(one.finding.fingerprint))
+            for one in content.ignored()
         ],
         "remarks": list(content.remarks),
         "baseline": None if content.compared is None else _compared(content.compared),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from agent.audit import Audited
-from agent.report.content import Content, causes
+from agent.report.content import Content, causes, ignored, why_ignored
 from agent.report.text import concerned, line, seen, told
 from checks.evaluate import Finding
 from checks.facts import Address
@@ -92,12 +92,9 @@ def _rest(one: Audited) -> Iterator[_Case]:
         yield _Case("target", target, "error", f"could not be observed ({one.unseen.why})", one.unseen.detail + close)
         return
     yield from _passed(one)
-    for ignored in sorted(one.report.ignored.values(), key=lambda ignored: str(ignored.finding.fingerprint)):
-        until = f" until {ignored.by.until.isoformat()}" if ignored.by.until else ""
-        message = f"ignored{until}: {ignored.by.reason}"
-        yield _Case(
-            ignored.finding.fingerprint.check, _name(ignored.finding), "skipped", message, ignored.finding.summary
-        )
+    for finding, by in ((passed.finding, passed.by) for passed in ignored(one)):
+        message = f"ignored: {why_ignored(by)}"
+        yield _Case(finding.fingerprint.check, _name(finding), "skipped", message, finding.summary)
     for cause in causes(one.report.gaps.values()):
         about = concerned(cause)
         body = "\n".join(part for part in (about, cause.close) if part)

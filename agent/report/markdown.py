@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from agent.audit import Audited
-from agent.report.content import Content, Group, causes, headline
+from agent.report.content import Content, Group, causes, headline, why_ignored
 from agent.report.text import concerned, line, moment, seen, told
 from checks.check import Severity
-from checks.evaluate import Finding, Fingerprint
+from checks.evaluate import Finding, Fingerprint, Ignored
 from checks.facts import Address
 from checks.wording import count, printable, shown
 
@@ -22,6 +22,8 @@ _TABLES = 0.6
 """What the tables may take of the room for findings; evidence and fixes get the rest."""
 _CAUSES = 12
 """So many causes of gaps are told of each target."""
+_IGNORED = 30
+"""So much of what is ignored is listed."""
 _LONGEST = 600
 """Characters of one text before it is cut."""
 _FOOT = 20_000
@@ -132,6 +134,8 @@ def _foot(content: Content) -> str:
         more = len(content.remarks) - _CAUSES
         lines = [*map(_prose, content.remarks[:_CAUSES]), *([f"and {more:,} more"] if more > 0 else [])]
         blocks.append("\nIgnores to look at:\n\n" + "".join(f"- {one}\n" for one in lines))
+    if passed := content.soonest():
+        blocks.append(_ignored(passed, apart=len(content.audited) > 1))
     sums = "".join(f"\n{_prose(one)}\n" for one in (*content.notes, content.totals()))
     fitting, room = [], _FOOT - len(sums)
     for number, block in enumerate(blocks):
@@ -159,6 +163,18 @@ def _gaps(one: Audited) -> str:
     number = sum(len(cause.gaps) for cause in found)
     head = f"\n<details><summary>Could not be judged on {_code(str(one.report.target))}: {number:,}</summary>\n\n"
     return f"{head}{''.join(lines)}\n</details>\n" if lines else ""
+
+
+def _ignored(passed: Sequence[Ignored], *, apart: bool) -> str:
+    """Those that come back soonest."""
+    lines = []
+    for one in passed[:_IGNORED]:
+        check, address, _ = one.finding.fingerprint
+        place = f"{_where(address)} on {_code(str(address.root))}" if apart and address.kind else _where(address)
+        lines.append(f"- {_code(check)}, {place}: {_prose(why_ignored(one.by))} ({_prose(one.by.origin)})\n")
+    if len(passed) > _IGNORED:
+        lines.append(f"- and {len(passed) - _IGNORED:,} more\n")
+    return f"\n<details><summary>Ignored: {len(passed):,}</summary>\n\n{''.join(lines)}\n</details>\n"
 
 
 def text(words: str) -> str:

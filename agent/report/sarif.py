@@ -31,11 +31,7 @@ _LEVELS = {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INF
 def render(content: Content) -> str:
     """One run with all targets; results by severity in each."""
     known = {check.id: check for check in all_checks()}
-    ignored = [
-        one
-        for audit in content.audited
-        for one in sorted(audit.report.ignored.values(), key=lambda one: str(one.finding.fingerprint))
-    ]
+    ignored = content.ignored()
     findings = content.findings()
     ran = {check.id for check in content.checks} | {finding.fingerprint.check for finding in findings}
     ran |= {one.finding.fingerprint.check for one in ignored}

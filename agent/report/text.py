@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import click
 
 from agent.audit import Audited, counts
-from agent.report.content import LONGEST, Cause, Content, causes, ordered
+from agent.report.content import LONGEST, Cause, Content, causes, ordered, why_ignored
 from checks import all_checks
 from checks.check import Evidence, Severity
-from checks.evaluate import Finding
+from checks.evaluate import Finding, Ignored
 from checks.facts import Address, KafkaSnapshot, Unknown
 from checks.wording import count, listed, printable, shell, shown
 
@@ -44,6 +44,8 @@ def _parts(content: Content, width: int) -> Iterator[Iterator[str]]:
         yield _bootstrap(one)
     if content.remarks:
         yield _remarks(content.remarks, width)
+    if passed := content.soonest():
+        yield _ignored(passed, width, apart=len(content.audited) > 1)
     for text in (*content.notes, content.totals()):
         yield wrapped(line(text), width, "")
 
@@ -52,6 +54,20 @@ def _remarks(remarks: Sequence[str], width: int) -> Iterator[str]:
     yield click.style("Ignores to look at", bold=True)
     for text in remarks:
         yield from wrapped(line(text), width, "  - ")
+    yield ""
+
+
+def _ignored(passed: Sequence[Ignored], width: int, *, apart: bool) -> Iterator[str]:
+    """Those that come back soonest, a line each."""
+    yield click.style("Ignored", bold=True)
+    named = passed if len(passed) <= _TOGETHER + 1 else passed[:_TOGETHER]
+    for one in named:
+        check, address, _ = one.finding.fingerprint
+        place = f"{_label(address)} on {address.root}" if apart and address.kind else _label(address)
+        text = f"{check}, {place}: {line(why_ignored(one.by))}"
+        yield from wrapped(text if len(text) <= LONGEST else f"{text[:LONGEST]}…", width, "  - ")
+    if left := len(passed) - len(named):
+        yield f"  - and {left:,} more (--format json names them all)"
     yield ""
 
 
@@ -97,9 +113,12 @@ def _findings(findings: Sequence[Finding], width: int, *, apart: bool = False) -
         yield _joined(alike, width, apart=apart)
 
 
+def _label(address: Address) -> str:
+    return f"{address.kind.removesuffix('s')} {shown(address.name)}" if address.kind else str(address)
+
+
 def _resource(address: Address, findings: Sequence[Finding], width: int, *, apart: bool) -> Iterator[str]:
-    label = f"{address.kind.removesuffix('s')} {shown(address.name)}" if address.kind else str(address)
-    yield click.style(label, bold=True) + (f"  on {address.root}" if apart and address.kind else "")
+    yield click.style(_label(address), bold=True) + (f"  on {address.root}" if apart and address.kind else "")
     for finding in findings:
         yield from _finding(finding, width)
     yield ""

@@ -230,6 +230,25 @@ def test_a_list_of_the_same_finding_is_cut_on_a_terminal(queues: int, lines: int
     assert (items[-1] == f"- and {queues - 10:,} more (--format json names them all)") == (queues > 11)
 
 
+@pytest.mark.parametrize(("queues", "lines"), [(1, 1), (11, 11), (12, 10)])
+def test_what_is_ignored_is_listed_the_soonest_to_come_back_first(queues: int, lines: int) -> None:
+    names = [f"orders-{number:02}" for number in range(queues)]
+    until = [Ignore(("*",), Pattern.parse(f"sqs://*/queues/{names[-1]}"), "by hand", date(2027, 3, 1), "m.yaml:3")]
+    limits = Limits((), [*until, Ignore(("*",), Pattern(), "known", None, "m.yaml:4")])
+    said = Content(auditing.audit([sqs(*(queue(name, sse=False) for name in names))], ONE, limits), ONE)
+    told = click.unstyle(text.render(said)).split("\nIgnored\n")[1].splitlines()
+    first = f"queue {names[-1]}: by hand, until 2027-03-01"
+    assert told[0] == f"  - sqs/encryption-off, {first}"
+    assert len([line for line in told if "queue orders-" in line]) == lines
+    assert ("  - and 2 more (--format json names them all)" in told) == (lines < queues)
+    comment(markdown.render(said))
+    reader = Reader(rendered(markdown.render(said)))
+    folded = "".join(data for around, data in reader.texts if "details" in around)
+    assert f"Ignored: {queues}" in folded.split("\n")
+    assert f"{first} (m.yaml:3)" in folded
+    assert folded.count("queue orders-") == queues
+
+
 def test_a_comment_has_room_for_the_worst_and_counts_the_rest() -> None:
     names = [f"orders-{number}" for number in range(900)]
     limits = Limits([Override(Pattern(), "sqs/encryption-off", severity=Severity.CRITICAL)])
