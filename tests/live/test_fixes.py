@@ -32,7 +32,8 @@ import json, os, sys
 import boto3
 service, operation, *words = sys.argv[1:]
 options = dict(zip(words[::2], words[1::2], strict=True))
-client = boto3.client(service, region_name=options.pop("--region"), endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+endpoint = options.pop("--endpoint-url", os.environ.get("AWS_ENDPOINT_URL"))
+client = boto3.client(service, region_name=options.pop("--region"), endpoint_url=endpoint)
 names = {"--queue-name": "QueueName", "--queue-url": "QueueUrl", "--attributes": "Attributes"}
 asked = {names[option]: value for option, value in options.items()}
 if "Attributes" in asked:
