@@ -24,6 +24,8 @@ class Placement:
     unknown: Unknown | None
     """Why a part of it is not known, if so."""
     topics: Mapping[str, Topic | Unknown] = field(repr=False)
+    left_out: bool = False
+    """Others are there, and are not looked at by choice."""
 
     def led_by(self, broker: int, most: int) -> list[tuple[str, int, tuple[int, ...]]]:
         """Some partitions that a broker leads, with their replicas."""
@@ -46,8 +48,6 @@ def placement_of(listing: Listing[Topic]) -> Placement:
     known = [topic for topic in topics.values() if not isinstance(topic, Unknown)]
     holes = [topic for topic in topics.values() if isinstance(topic, Unknown)]
     holes += [blind for blind in listing.blind if blind.why is not Why.UNSUPPORTED]
-    if (unjudged := listing.unjudged("topics", "include all topics")) is not None:
-        holes.append(unjudged)
     holders = _column(chain.from_iterable(replicas for topic in known for replicas in topic.replicas))
     brokers, replicas = np.unique(holders, return_counts=True)
     leaders = _column(chain.from_iterable(topic.leader for topic in known))
@@ -60,6 +60,7 @@ def placement_of(listing: Listing[Topic]) -> Placement:
         _unsettled(known),
         holes[0] if holes else None,
         topics,
+        bool(listing.left_out),
     )
 
 

@@ -23,15 +23,14 @@ def broker_imbalance(
 
     Why: leaders serve all writes and most reads, replicas take disk and network: the fullest broker is slow or full first,
         while others have room; and when it fails, more moves at once.
-    How: the leaders and the replicas of each broker (Metadata), against the mean of the brokers that have any. Partitions
-        are counted, not their bytes or their traffic.
+    How: the leaders and the replicas of each broker (Metadata of the topics that are looked at), against the mean of the
+        brokers that have any. Partitions are counted, not their bytes or their traffic.
     Limits: `factor`, 1.10 times the mean, and at least `least` partitions above it, 5 by default: on small clusters a tenth
         is less than one partition. Clear below 0.97 and 0.8 of them. A warning from 1.5 times the mean on. Told after 30
         minutes: preferred leaders are elected every 5 minutes (auto.leader.rebalance.enable).
     Silent when: fewer than 3 brokers have partitions. A broker without any was only just added, or holds no data: it is not
         counted. While a partition has no leader or a replica is away or out of step it is a gap: leaders have moved for a
-        reason (a restart, a reassignment), and come back. A gap as well where topics are left out by choice: they may be what
-        evens it out.
+        reason (a restart, a reassignment), and come back.
     Source: Cruise Control, replica.count.balance.threshold and leader.replica.count.balance.threshold, 1.10; Apache Kafka
         documentation, "Balancing leadership".
     """
@@ -66,6 +65,7 @@ def _problem(cluster: Cluster, placement: Placement, key: str, fullest: int, *, 
         if key == "replicas"
         else f"leads {has:,} of {counts.sum():,} partitions"
     )
+    what += " that are looked at" if placement.left_out else ""
     least = int(placement.brokers[int(np.argmin(counts))])
     return Problem(
         key=key,
