@@ -1,8 +1,10 @@
 """The audit: snapshots in, one report for each target out. Everything in it comes from the snapshots, the time too."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from agent.errors import ConfigError
@@ -10,6 +12,7 @@ from checks import all_checks
 from checks.check import Check, Severity, Tier
 from checks.evaluate import Gap, Report, evaluate
 from checks.facts import History, Listing, Snapshot, SqsSnapshot, Unknown, Why, facts_of
+from checks.facts.of_sqs import SqsFacts
 from checks.ignores import TAG, Ignore, tagged
 from checks.limits import Limits
 from checks.wording import count
@@ -97,7 +100,7 @@ def exit_code(audited: Sequence[Audited], fail_on: Severity | None, *, fail_on_g
 
 
 def remarks(audited: Sequence[Audited], checks: Sequence[Check], ignores: Sequence[Ignore]) -> list[str]:
-    """What is to be said of ignores: those that are over, those that meet nothing, tags that can't be read."""
+    """What is to be said of ignores: those that are over, those that meet nothing, tags to mend."""
     reports = [one.report for one in audited]
     used = {id(ignored.by) for report in reports for ignored in report.ignored.values()}
     over: dict[Ignore, int] = {}
@@ -113,13 +116,37 @@ def remarks(audited: Sequence[Audited], checks: Sequence[Check], ignores: Sequen
         for one in ignores
         if id(one) not in used and _idle(one, reports, checks)
     ]
-    for one in audited:
-        if isinstance(one.snapshot, SqsSnapshot):
-            for name, queue in one.snapshot.queues.items.items():
-                tags = {} if isinstance(queue, Unknown) or isinstance(queue.tags, Unknown) else queue.tags
-                if TAG in tags and (wrong := tagged(tags[TAG])[1]):
-                    told.append(f"{one.report.target.under('queues', name)}: tag {TAG}: {wrong}")
-    return told
+    return told + [remark for one in audited for remark in _of_tags(one)]
+
+
+def _of_tags(one: Audited) -> Iterator[str]:
+    """One line for each thing that is wrong with tags, however many queues have it."""
+    names: dict[str, list[str]] = {}
+    for name, queue in one.snapshot.queues.items.items() if isinstance(one.snapshot, SqsSnapshot) else ():
+        tags = {} if isinstance(queue, Unknown) or isinstance(queue.tags, Unknown) else queue.tags
+        if TAG in tags and (wrong := _wrong(tags[TAG])):
+            names.setdefault(wrong, []).append(name)
+    for wrong, alike in names.items():
+        more = f" and {count(len(alike) - 1, 'more queue')}" if len(alike) > 1 else ""
+        yield f"{one.report.target.under('queues', min(alike))}{more}: tag {TAG}: {wrong}"
+
+
+@lru_cache(maxsize=4096)
+def _wrong(value: str) -> str:
+    """What its owners should mend in a tag. One without a reason counts all the same, and so do the checks that there are:
+    whoever tags a queue has no command that tells them, and a finding of it would be a surprise.
+    """
+    written, mistake = tagged(value)
+    told = [mistake] if mistake else []
+    known = [check.id for check in all_checks() if SqsFacts.SUBJECTS.get(check.subject.kind) == "queues"]
+    for glob in (glob for ignore in written for glob in ignore.checks):
+        if not any(fnmatchcase(id_, glob) for id_ in known):
+            near = get_close_matches(glob, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "see: mqcanary checks list"
+            told.append(f"{glob.removesuffix('*')} is no check of queues ({hint})")
+    if any(not ignore.reason for ignore in written):
+        told.append("it gives no reason; end it with reason=why you live with it")
+    return "; ".join(told)
 
 
 def _idle(ignore: Ignore, reports: Sequence[Report], checks: Sequence[Check]) -> bool:

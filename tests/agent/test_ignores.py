@@ -1,6 +1,7 @@
 """Ignores of a configuration, through the command."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 from agent import snapshot as files
 from agent.cli import cli
 from agent.report.json import schema
+from checks.ignores import TAG
 from tests.checks.examples import queue, sqs
 
 
@@ -50,6 +52,44 @@ def test_what_is_over_and_what_meets_nothing_is_said(saved: str, tmp_path: Path)
         "m.yaml:2: the ignore of sqs/dlq-missing ended after 2020-01-01: 1 finding came back",
         "m.yaml:3: ignores nothing; delete it, or mend its checks and resources",
     ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "told"),
+    [
+        ("sqs/dlq-missing reason=known", None),
+        ("all until=2027-03-01 reason=known", None),
+        ("sqs/dlq-missing", "it gives no reason; end it with reason=why you live with it"),
+        ("all reason= ", "it gives no reason; end it with reason=why you live with it"),
+        (
+            "sqs/dlq-missing kafka/dlq-missing sqs/dlq-target-mising nothing reason=known",
+            (
+                "kafka/dlq-missing is no check of queues (did you mean sqs/dlq-missing?); "
+                "sqs/dlq-target-mising is no check of queues (did you mean sqs/dlq-target-missing?); "
+                "nothing is no check of queues (see: mqcanary checks list)"
+            ),
+        ),
+        (
+            "sqs/dlq-missing kafka/",
+            "kafka/ is no check of queues (see: mqcanary checks list); it gives no reason; end it with reason=why you live with it",
+        ),
+    ],
+)
+def test_a_tag_without_a_reason_or_with_a_strange_check_counts_and_is_said(
+    tmp_path: Path, tag: str, told: str | None
+) -> None:
+    path = tmp_path / "s.json"
+    queues = [replace(queue(name), tags={TAG: tag}) for name in ("orders", "inventory", "invoices")]
+    path.write_text(files.dumps([sqs(*queues)]))
+    words = ["audit", "--from", str(path), "--only", "sqs/dlq-missing"]
+    document = json.loads(CliRunner().invoke(cli, [*words, "--format", "json"]).output)
+    assert (document["findings"], len(document["ignored"])) == ([], 3)
+    assert document["remarks"] == (
+        [f"sqs://prod/queues/inventory and 2 more queues: tag {TAG}: {told}"] if told else []
+    )
+    text = " ".join(CliRunner().invoke(cli, words).output.split())
+    assert ("Ignores to look at" in text) == (told is not None)
+    assert told is None or told in text
 
 
 @pytest.mark.parametrize(
