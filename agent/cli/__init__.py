@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -105,9 +105,6 @@ def cli() -> None:
     """  # noqa: D301 - \b is click's own mark
 
 
-at_end: list[Callable[[], object]] = []
-"""What whoever calls `main` still does before `run` leaves the process without taking it apart."""
-
 GARBAGE = (10_000, 20, 100)
 """Objects made between two searches for garbage, and how many of these go by before older objects are searched: a look makes
 many objects and none in cycles, so that a third of a cold look's time went into finding nothing.
@@ -115,7 +112,21 @@ many objects and none in cycles, so that a third of a cold look's time went into
 
 
 def main() -> None:
-    """Entry point: what is the user's to mend is one line and exit code 2."""
+    """Entry point. It leaves the process without taking it apart: all is on disk by then, to tear a large house of objects
+    down would take seconds, and a client's thread that hangs would keep it for ever.
+    """
+    code = obey()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # nobody reads it any more
+                stream.flush()
+        except (OSError, ValueError):
+            sys.exit(code)  # the interpreter says what cannot be written
+    os._exit(code)
+
+
+def obey() -> int:
+    """Does what `sys.argv` says, and gives the exit code. What is the user's to mend is one line and exit code 2."""
     from agent.errors import ConfigFileError, MqcanaryError
 
     gc.set_threshold(*GARBAGE)
@@ -124,16 +135,19 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         cli(prog_name="mqcanary")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except ConfigFileError as error:
         for line in error.lines:
             click.echo(f"mqcanary: {line}", err=True)
-        sys.exit(2)
+        return 2
     except MqcanaryError as error:
         click.echo(f"mqcanary: {error}", err=True)
-        sys.exit(2)
+        return 2
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         click.echo("mqcanary: there is no space left where this is written to", err=True)
         sys.stdout = None
-        sys.exit(2)
+        return 2
+    return 0

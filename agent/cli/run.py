@@ -1,6 +1,5 @@
 """mqcanary run."""
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli import at_end
 from agent.cli.options import config_option, state_option
 
 if TYPE_CHECKING:
@@ -69,7 +67,3 @@ def command(*, config: Path | None, state: Path | None, scope: tuple[str, ...], 
     daemon = Daemon(loaded, options)
     handle_signals(daemon)
     daemon.run()
-    # All is on disk, and every line was flushed: tearing down a large house of objects would take seconds, for nothing.
-    for last in at_end:
-        last()
-    os._exit(0)

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 CONFIGURATION, STATE = "demo.yaml", "state"
@@ -41,16 +40,16 @@ def _queues(pace: float) -> None:
         getattr(workers, verb)(*about)
 
 
-def _agent(folder: Path) -> None:
+def _agent(folder: Path) -> int:
     """A real `mqcanary run`, from the moment its first line comes: by then its configuration is written."""
-    from agent.cli import at_end, main  # noqa: PLC0415
+    from agent.cli import obey  # noqa: PLC0415
     from agent.collect.aws.sqs import SqsCollector  # noqa: F401, PLC0415 - loaded while the others start
     from agent.collect.kafka.collector import KafkaCollector  # noqa: F401, PLC0415
     from agent.daemon.run import Daemon  # noqa: F401, PLC0415
     from alerts.sinks.slack import SlackSink  # noqa: F401, PLC0415
 
     if not sys.stdin.buffer.readline():
-        return
+        return 0
     threading.Thread(target=_end_with_the_demo, daemon=True).start()
     sys.argv = [
         "mqcanary",
@@ -61,12 +60,10 @@ def _agent(folder: Path) -> None:
         str(folder / STATE),
         "--log=json",
     ]
-    leave = partial(shutil.rmtree, folder, ignore_errors=True)  # also where the demo was killed
-    at_end.append(leave)
     try:
-        main()
+        return obey()
     finally:
-        leave()
+        shutil.rmtree(folder, ignore_errors=True)  # also where the demo was killed
 
 
 def _end_with_the_demo() -> None:
@@ -91,15 +88,10 @@ def _orders() -> Iterator[tuple[str, list[str | int]]]:
 
 if __name__ == "__main__":
     part, more = sys.argv[1:]
-    code: object = 0
-    try:
-        if part == "agent":
-            _agent(Path(more))
-        else:
-            {"cluster": _cluster, "queues": _queues}[part](float(more))
-    except SystemExit as end:
-        code = end.code
+    code = 0
+    if part == "agent":
+        code = _agent(Path(more))
+    else:
+        {"cluster": _cluster, "queues": _queues}[part](float(more))
     sys.stdout.flush()
-    os._exit(
-        code if isinstance(code, int) else 0
-    )  # to take an interpreter apart takes a second, and frees nothing more
+    os._exit(code)  # to take an interpreter apart takes a second, and frees nothing more

@@ -23,8 +23,7 @@ DEAR |= {"slack_sdk", "structlog", "jinja2", "cheroot"}
 
 def imported(*words: str) -> set[str]:
     """The packages that one run of the command has imported at its end."""
-    script = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
-    script += "from agent.cli import main; main()"
+    script = "import sys; from agent.cli import obey; obey(); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in done.stderr.split()}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import main
+from agent.cli import obey
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             changed.setattr(sys, "argv", ["mqcanary", *map(str, words)])
             for name, value in env.items():
                 changed.setenv(name, str(value))
-            with pytest.raises(SystemExit) as ended:
-                main()
+            code = obey()
         out, err = capsys.readouterr()
-        return Ran(int(ended.value.code or 0), out, err)
+        return Ran(code, out, err)
 
     return call

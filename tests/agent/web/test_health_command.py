@@ -93,9 +93,7 @@ def test_the_daemon_tells_where_it_listens(mqcanary: Run, tmp_path: Path) -> Non
 
 def test_it_is_light(tmp_path: Path) -> None:
     """It runs in the container's memory, beside the agent: 20 MB, not the 50 of reading a configuration."""
-    script = (
-        "import sys\nfrom agent.cli import main\ntry:\n    main()\nexcept SystemExit: pass\nprint(*sorted(sys.modules))"
-    )
+    script = "import sys; from agent.cli import obey; obey(); print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script, "health", "--state", str(tmp_path)], capture_output=True, text=True, check=True
     )
