@@ -163,5 +163,7 @@ def _idle(ignore: Ignore, reports: Sequence[Report], checks: Sequence[Check]) ->
 
 
 def counts(gap: Gap) -> bool:
-    """Whether a gap is one that somebody could close now: not a young one, not one that Kafka leaves to everybody."""
-    return gap.unknown.why is not Why.YOUNG and not gap.standing
+    """Whether something was to be seen and was not: refused, not reached, not in time, or not told. Not what nobody asked for
+    (off), nor what more polls close (young), nor what Kafka leaves open to everybody.
+    """
+    return gap.unknown.why not in {Why.YOUNG, Why.OFF} and not gap.standing

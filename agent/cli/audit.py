@@ -67,7 +67,12 @@ _WHOLE = ("json", "sarif")
     type=click.Choice(["info", "warning", "critical", "never"]),
     help="Exit with 1 if there is a finding this severe. [default: warning]",
 )
-@click.option("--fail-on-gap", is_flag=True, help="Exit with 1 also if something could not be judged.")
+@click.option(
+    "--fail-on-gap",
+    is_flag=True,
+    help="Exit with 1 also if something could not be seen: denied, unreachable, deadline or unsupported. What was not asked for "
+    "(off), what needs more polls (young) and Kafka's list of topics never count.",
+)
 @click.option(
     "--owner", metavar="GLOB", help="Only resources of these owners: owners: of the configuration, or a queue's tag."
 )
@@ -138,8 +143,8 @@ def command(
     With --baseline, --fail-on asks for new findings only; a known one stays known when it gets worse. Gaps stand in no baseline:
     --fail-on-gap and exit code 3 are as ever, and an entry that could not be judged counts as neither there nor fixed.
 
-    Exit codes: 0 nothing (with --baseline: nothing new) at or above --fail-on, and after --write-baseline; 1 findings (or gaps with
-    --fail-on-gap); 2 wrong usage or configuration; 3 a whole target could not be observed.
+    Exit codes: 0 nothing (with --baseline: nothing new) at or above --fail-on, and after --write-baseline; 1 findings (or, with
+    --fail-on-gap, gaps that count); 2 wrong usage or configuration; 3 a whole target could not be observed.
     """  # noqa: D301 - \b is click's own mark
     from agent import audit as auditing
     from agent import baseline as baselines

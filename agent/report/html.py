@@ -1,6 +1,6 @@
 """The audit as one file for a browser: nothing is fetched, no script runs, and it can be read on a phone and on paper."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from agent import VERSION
 from agent.audit import Audited
 from agent.report.content import Content, Group, causes, headline, why_ignored
 from agent.report.text import concerned, line, moment, seen, told
+from checks import all_checks
 from checks.check import Severity
 from checks.evaluate import Finding
 from checks.facts import Address
@@ -26,6 +27,14 @@ class _Found(NamedTuple):
     seen: Sequence[str]
     fix: str
     command: str
+
+
+class _Page(NamedTuple):
+    """What docs/checks has of a check: the file may be read where nothing can be fetched."""
+
+    id: str
+    title: str
+    sections: Sequence[tuple[str, str]]
 
 
 class _Cause(NamedTuple):
@@ -58,9 +67,19 @@ def render(content: Content) -> str:
         remarks=[*map(line, content.remarks)],
         groups=[(line(group.title), _severities(group), [*map(_found, group.findings)]) for group in content.groups()],
         ignored=[(_found(one.finding), line(f"{why_ignored(one.by)} ({one.by.origin})")) for one in content.ignored()],
+        pages=[*_pages(content)],
         targets=[*map(_target, content.audited)],
         new="new " if content.compared else "",
     )
+
+
+def _pages(content: Content) -> Iterator[_Page]:
+    """Of the checks that found something."""
+    found = [*content.findings(), *(one.finding for one in content.ignored())]
+    told = {finding.fingerprint.check for finding in found}
+    for check in all_checks():
+        if check.id in told:
+            yield _Page(check.id, line(check.doc.title), [*check.doc.sections.items()])
 
 
 def _mood(content: Content) -> str:

@@ -166,7 +166,7 @@ def schema() -> Mapping[str, Any]:
         **unknown,
         "counts": {
             "type": "boolean",
-            "description": "Whether somebody could close it now: --fail-on-gap asks for these.",
+            "description": "Whether --fail-on-gap asks for it: not off, young, or the list of topics, which Kafka never proves whole.",
         },
     }
     entry = _object({"check": text, "resource": resource, "key": text})

@@ -1,7 +1,7 @@
 """The audit as SARIF 2.1.0, for tools that collect what analyses find.
 
-Addresses are logical locations. With a configuration, that file is the place too: GitHub's code scanning shows nothing
-that has none.
+Addresses are logical locations. GitHub's code scanning refuses what has no file: the configuration is the place too, and where
+there is none, the address as a path, `kafka/prod/groups/payments`, which no file has.
 """
 
 import json
@@ -37,7 +37,7 @@ def render(content: Content) -> str:
     ran |= {one.finding.fingerprint.check for one in ignored}
     rules = {id_: number for number, id_ in enumerate(sorted(ran))}
     state = {"baselineState": "new"} if content.compared else {}
-    place = _place(content.file)
+    place = _place(content.file) if content.file else None
     results = [{**_result(finding, rules, place, content), **state} for finding in findings]
     results += [
         {**_result(one.finding, rules, place, content), "suppressions": [_suppression(one.by)]} for one in ignored
@@ -80,7 +80,7 @@ def _rule(check: Check) -> Mapping[str, Any]:
 
 
 def _result(
-    finding: Finding, rules: Mapping[str, int], place: Mapping[str, Any], content: Content
+    finding: Finding, rules: Mapping[str, int], place: Mapping[str, Any] | None, content: Content
 ) -> Mapping[str, Any]:
     check, address, key = finding.fingerprint
     return {
@@ -88,7 +88,7 @@ def _result(
         "ruleIndex": rules[check],
         "level": _LEVELS[finding.severity],
         "message": {"text": _message(finding)},
-        "locations": [{**place, "logicalLocations": [_logical(address)]}],
+        "locations": [{**(place or _path(address)), "logicalLocations": [_logical(address)]}],
         "partialFingerprints": _fingerprints(finding.fingerprint),
         "properties": {
             "severity": str(finding.severity),
@@ -128,11 +128,19 @@ def _fingerprints(fingerprint: Fingerprint) -> Mapping[str, str]:
 
 def _place(file: str) -> Mapping[str, Any]:
     """The configuration; below the working directory as it is called there."""
-    if not file:
-        return {}
     path = Path(file).resolve()
     below = path.is_relative_to(Path.cwd())
-    uri = quote(path.relative_to(Path.cwd()).as_posix()) if below else path.as_uri()
+    return _physical(quote(path.relative_to(Path.cwd()).as_posix()) if below else path.as_uri())
+
+
+def _path(address: Address) -> Mapping[str, Any]:
+    """An address in place of a file: the same in every run and from everywhere. The scheme is a folder, so that nobody takes it
+    for somewhere to be fetched from.
+    """
+    return _physical(str(address).replace("://", "/", 1))
+
+
+def _physical(uri: str) -> Mapping[str, Any]:
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": 1}}}
 
 

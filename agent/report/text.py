@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from agent.audit import Audited, counts
+from agent.audit import Audited
 from agent.report.content import LONGEST, Cause, Content, causes, ordered, why_ignored
 from checks import all_checks
 from checks.check import Evidence, Severity
@@ -90,7 +90,7 @@ def _unseen(one: Audited, width: int) -> Iterator[str]:
 
 
 def _nothing(one: Audited, new: str) -> Iterator[str]:
-    blind = any(counts(gap) for gap in one.report.gaps.values())
+    blind = any(not gap.standing for gap in one.report.gaps.values())
     yield f"No {new}findings in what could be judged." if blind else f"No {new}findings."
     yield ""
 

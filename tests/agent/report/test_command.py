@@ -6,15 +6,19 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from agent import snapshot as files
 from agent.cli import cli
 from agent.demo.cluster import SimulatedCluster
+from checks.facts import Unknown, Why
 from tests.agent.estate import cluster_model
+from tests.checks.examples import queue, sqs
 
 GOLDEN = "tests/agent/golden/snapshot-v1.json"
 BEGIN = {
@@ -67,3 +71,18 @@ def test_the_job_in_the_readme_runs(tmp_path: Path) -> None:
     assert (found["ruleId"], found["baselineState"]) == ("kafka/group-lagging", "new")
     (place,) = found["locations"]
     assert place["physicalLocation"]["artifactLocation"]["uri"] == "mqcanary.yaml"
+
+
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [(Why.DENIED, 1), (Why.UNREACHABLE, 1), (Why.DEADLINE, 1), (Why.UNSUPPORTED, 1), (Why.YOUNG, 0), (Why.OFF, 0)],
+)
+def test_fail_on_gap_asks_for_what_was_to_be_seen_and_was_not(why: Why, code: int, tmp_path: Path) -> None:
+    hole = Unknown(why, "a hole")
+    path = tmp_path / "s.json"
+    path.write_text(files.dumps([sqs(replace(queue("orders", redrive="dead"), policy=hole), queue("dead"))]))
+    words = ["audit", "--from", str(path), "--only", "sqs/tls-not-forced", "--fail-on", "never"]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    assert CliRunner().invoke(cli, [*words, "--fail-on-gap"]).exit_code == code
+    said = json.loads(CliRunner().invoke(cli, [*words, "--format", "json"]).output)
+    assert [gap["counts"] for gap in said["gaps"] if gap["why"] == why] == [bool(code)]

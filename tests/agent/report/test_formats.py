@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import click
@@ -138,7 +139,7 @@ def page(source: str) -> None:
     reader = Reader(source)
     assert reader.open == []
     known = {"html", "head", "meta", "title", "style", "body", "header", "main", "section", "article", "details"}
-    known |= {"div", "p", "h1", "h2", "h3", "span", "strong", "ul", "li", "pre", "br", "summary"}
+    known |= {"div", "p", "h1", "h2", "h3", "span", "strong", "ul", "li", "pre", "br", "summary", "a"}
     assert {tag for tag, _ in reader.tags} <= known
     assert {name for _, attrs in reader.tags for name in attrs} <= {
         "class",
@@ -147,7 +148,12 @@ def page(source: str) -> None:
         "name",
         "content",
         "http-equiv",
+        "href",
+        "id",
     }
+    # A link leads to what the page itself has of a check.
+    pages = {f"#{attrs['id']}" for _, attrs in reader.tags if "id" in attrs}
+    assert {attrs["href"] for _, attrs in reader.tags if "href" in attrs} == pages
     assert not re.search(r"url\(|@import", "".join(data for around, data in reader.texts if "style" in around))
 
 
@@ -192,6 +198,15 @@ def test_sarif_has_levels_suppressions_and_what_could_not_be_seen(
     assert invocation["executionSuccessful"] is False
     levels = [one["level"] for one in invocation["toolExecutionNotifications"]]
     assert {"error", "warning"} <= set(levels)
+
+
+def test_sarif_without_a_configuration_has_a_place_all_the_same() -> None:
+    said = content("a b", "x:y/z")
+    document = json.loads(sarif.render(said))
+    SCHEMA.validate(document)
+    places = {r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in document["runs"][0]["results"]}
+    assert places == {"sqs/a%20b/queues/a%20b", "sqs/a%20b/queues/x:y%2Fz"}
+    assert all(not urlsplit(place).scheme and place == urlsplit(place).path for place in places)
 
 
 def test_sarif_calls_the_same_the_same() -> None:
