@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from agent.door.door import Row
+from agent.door.rows import outbox
 from agent.report.text import line
+from agent.store.published import picture
 from agent.view import TargetView, View
-from alerts.model import Alert, Delivery, Phase, Progress, State
+from alerts.model import Alert, Phase, Progress, State
 from alerts.silence import silenced_by
 from checks.check import Severity
 from checks.facts import Address
@@ -68,10 +71,10 @@ class GapRow:
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
     destination: str
-    what: str
+    about: str
     created: Moment
     attempts: int
-    error: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,9 @@ def status(view: View, now: float) -> Status:
     """The page of `view` at `now`, in seconds since the epoch."""
     targets = sorted(view.targets.values(), key=lambda target: (target.up, str(target.address)))
     firing = sorted(view.state.firing(), key=lambda alert: (-alert.severity, alert.since, str(alert.fingerprint)))
-    deliveries = sorted(view.state.deliveries.values(), key=lambda delivery: delivery.seq)
-    parked = [delivery for delivery in deliveries if delivery.progress is Progress.PARKED]
-    waiting = [delivery for delivery in deliveries if delivery.progress is not Progress.PARKED]
+    deliveries = outbox(picture(view.state, now), now)
+    parked = [delivery for delivery in deliveries if delivery["progress"] == Progress.PARKED.value]
+    waiting = [delivery for delivery in deliveries if delivery["progress"] != Progress.PARKED.value]
     gaps = [row for target in targets for row in _gaps(target)]
     headline, mood = _headline(view, firing)
     return Status(
@@ -209,14 +212,13 @@ def _gaps(target: TargetView) -> Iterator[GapRow]:
         )
 
 
-def _delivery(delivery: Delivery, now: float) -> DeliveryRow:
-    what = ", ".join(delivery.kinds) or "message"
+def _delivery(row: Row, now: float) -> DeliveryRow:
     return DeliveryRow(
-        destination=line(delivery.destination),
-        what=f"{what} ({count(len(delivery.alerts), 'alert')})" if delivery.alerts else what,
-        created=_moment(delivery.created, now),
-        attempts=delivery.attempts,
-        error=line(delivery.error),
+        destination=line(row["destination"]),
+        about=line(row["about"]) or ", ".join(row["kinds"]) or "message",
+        created=_moment(row["created"], now),
+        attempts=row["attempts"],
+        why=line(row["why"]),
     )
 
 

@@ -1,6 +1,7 @@
 """The status page in a real browser: nothing is refused by its own policy, nothing runs off a phone's screen."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,3 +48,21 @@ def test_a_page_full_of_the_worst_fits_a_phone(page: Page, serve: Serve) -> None
     assert page.evaluate(f"{style}.color") != page.evaluate(f"{style}.backgroundColor")
     assert page.evaluate("document.styleSheets.length") == 1
     assert trouble == []
+
+
+def test_a_command_is_torn_at_blanks_alone_and_copied_as_it_is(page: Page, serve: Serve) -> None:
+    command = (
+        "kafka-topics.sh --bootstrap-server $BOOTSTRAP --describe --topic orders-of-a-long-name --at-min-isr-partitions"
+    )
+    one = alert(1)
+    one = replace(one, finding=replace(one.finding, fix=replace(one.finding.fix, command=command)))
+    page.goto(serve(view(target(kafka()), state=state(one)), now=NOW).url)
+    lines = """() => [...document.querySelectorAll("pre span")].map(word => {
+        const range = document.createRange()
+        range.selectNodeContents(word)
+        return range.getClientRects().length
+    })"""
+    assert set(page.evaluate(lines)) == {1}
+    assert page.locator("pre").evaluate("pre => pre.clientHeight") > 50  # it stands on several lines
+    copied = "() => { getSelection().selectAllChildren(document.querySelector('pre')); return String(getSelection()) }"
+    assert page.evaluate(copied) == command

@@ -264,9 +264,11 @@ def test_deliveries(serve: Serve) -> None:
         )
 
     deliveries = [delivery(1, Progress.PARKED, attempts=3, error="channel_not_found"), delivery(2, Progress.SENDING)]
-    text = shown(serve, view(target(kafka()), state=State(deliveries={d.id: d for d in deliveries})))
-    assert "somebody has to look 1 slack:#ops fired (1 alert) created 5 s ago, tried 3 times channel_not_found" in text
-    assert "Waiting 1 slack:#ops fired (1 alert) created 5 s ago" in text
+    about = state(replace(alert(1), id="a"), deliveries={d.id: d for d in deliveries})
+    text = shown(serve, view(target(kafka()), state=about))
+    what = "slack:#ops kafka://prod/groups/app kafka/group-lagging created 5 s ago"
+    assert f"somebody has to look 1 {what}, tried 3 times channel_not_found" in text
+    assert f"Waiting 1 {what} being sent; no answer yet" in text
 
 
 def test_modes_are_told(serve: Serve) -> None:
