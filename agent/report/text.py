@@ -11,7 +11,7 @@ from agent.report.content import LONGEST, Cause, Content, causes, ordered, why_i
 from checks import all_checks
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding, Ignored
-from checks.facts import Address, KafkaSnapshot, Unknown
+from checks.facts import Address, KafkaSnapshot, Unknown, Why
 from checks.wording import count, listed, printable, shell, shown
 
 COLOURS = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
@@ -90,7 +90,7 @@ def _unseen(one: Audited, width: int) -> Iterator[str]:
 
 
 def _nothing(one: Audited, new: str) -> Iterator[str]:
-    blind = any(not gap.standing for gap in one.report.gaps.values())
+    blind = any(gap.unknown.why is not Why.YOUNG and not gap.standing for gap in one.report.gaps.values())
     yield f"No {new}findings in what could be judged." if blind else f"No {new}findings."
     yield ""
 
