@@ -135,7 +135,14 @@ class Base:
     def column(self, kind: type, subject: type) -> Sequence[object]:
         made = self._columns.get((kind, subject))
         if made is None:
-            made = self._columns[kind, subject] = [self.get(kind, address) for address in self.subjects(subject)]
+            told, provider = self._told[kind], self.PROVIDERS.get(kind)
+            if provider is None or told:
+                made = [self.get(kind, address) for address in self.subjects(subject)]
+            else:  # nothing of the kind was asked yet: as `get` for each, without the way there
+                names = [address.name for address in self.subjects(subject)]
+                made = [provider(self, name) for name in names]
+                told.update(zip(names, made, strict=True))
+            self._columns[kind, subject] = made
         return made
 
     def get(self, kind: type[T], at: Address) -> T | Unknown:
