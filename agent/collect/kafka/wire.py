@@ -192,6 +192,8 @@ class Wire:
         self._links: dict[Endpoint, Connection | Unknown] = {}
         self._endpoints: dict[int, Endpoint] = {}
         self._bootstrap = tuple(bootstrap)
+        self._lock = threading.Lock()
+        self._over = False
         self._seed = self._first(bootstrap)
 
     def _first(self, bootstrap: Sequence[Endpoint]) -> Endpoint:
@@ -301,18 +303,22 @@ class Wire:
         todo = [endpoint for endpoint in endpoints if endpoint not in self._links]
         if len(todo) < 2:
             return
+        left = list(todo)
 
         def work() -> None:
-            while todo:
+            while left:
                 with suppress(IndexError):  # another took the last one
-                    self._link(todo.pop())
+                    self._link(left.pop())
 
         threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, len(todo)))]
         for thread in threads:
             thread.start()
+        end = min(self.patience.end, time.monotonic() + self.patience.each)
         for thread in threads:
-            # The resolver alone may take longer than what is left.
-            thread.join(max(0.0, self.patience.end - time.monotonic()))
+            thread.join(max(0.0, end - time.monotonic()))
+        with self._lock:
+            for host, port in todo:  # the resolver keeps nobody's time
+                self._links.setdefault((host, port), Unknown(Why.DEADLINE, f"{host}:{port} was not reached in time"))
 
     def _lost(self, link: "Connection", question: Question, error: Exception) -> Unknown:
         """A broker that fails is not asked again in this cycle."""
@@ -342,9 +348,10 @@ class Wire:
         if endpoint not in self._links:
             made = self._connected(endpoint)
             self._calls.add("Connect", made.why if isinstance(made, Unknown) else "ok")
-            kept = self._links.setdefault(endpoint, made)
+            with self._lock:
+                kept = self._links.setdefault(endpoint, _ENDED if self._over else made)
             if kept is not made and isinstance(made, Connection):
-                made.close()  # somebody else was faster, or had given it up
+                made.close()  # somebody else was faster, or the look was over by then
         return self._links[endpoint]
 
     def _connected(self, endpoint: Endpoint) -> Connection | Unknown:
@@ -361,14 +368,16 @@ class Wire:
             return Unknown(Why.UNREACHABLE, f"{place} closed the connection")
 
     def close(self) -> None:
-        for endpoint, link in list(self._links.items()):
-            self._links[endpoint] = _ENDED
+        with self._lock:
+            self._over = True
+            links, self._links = self._links, dict.fromkeys(self._links, _ENDED)
+        for link in links.values():
             if isinstance(link, Connection):
                 link.close()
 
 
 _ENDED = Unknown(Why.DEADLINE, "the look is over")
-_AT_ONCE = 8
+_AT_ONCE = 32
 """Connections that are made at the same time."""
 
 

@@ -1,5 +1,7 @@
 """Several brokers asked through the wire: what each of them does is its own affair."""
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -87,3 +89,40 @@ def test_a_look_that_is_over_connects_no_more(cluster: SimulatedCluster, connect
     wire = connect(10.0)
     wire.close()
     assert whys(wire.put_all([(1, question())])) == [Why.DEADLINE]
+
+
+def test_who_is_reached_after_the_look_is_let_go(
+    cluster: SimulatedCluster, connect: Callable[[float], Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = connect(10.0)
+    made: list[Any] = []
+    real = wire._connected
+
+    def late(endpoint: Any) -> Any:
+        wire.close()
+        made.append(real(endpoint))
+        return made[0]
+
+    monkeypatch.setattr(wire, "_connected", late)
+    assert whys(wire.put_all([(2, question())])) == [Why.DEADLINE]
+    assert made[0].exchange.sock.fileno() == -1
+
+
+def test_a_resolver_that_hangs_keeps_one_broker_from_being_seen_and_no_other(
+    cluster: SimulatedCluster, connect: Callable[[float], Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, go_on = connect(1.5), threading.Event()
+    places = [(host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(","))]
+    wire.know({**dict(enumerate(places, start=1)), 9: ("silent.invalid", 9092)})
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *more: Any, **options: Any) -> Any:
+        if host == "silent.invalid":
+            go_on.wait(10)
+        return real("127.0.0.1" if host == "silent.invalid" else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    try:
+        assert whys(wire.put_all([(node, question()) for node in (9, 2, 3, 4)])) == [Why.DEADLINE, 0, 0, 0]
+    finally:
+        go_on.set()
