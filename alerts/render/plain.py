@@ -41,14 +41,17 @@ def plain(message: Message, width: int = 80, *, colour: bool = False) -> str:
 
 
 def _table(table: Table, width: int) -> Iterator[str]:
-    """Columns as wide as they must be; the last takes what is left, and is cut there."""
+    """What became of each, and its id, in columns; beside them where and what, on two lines at most."""
     rows = [tuple(_safe(cell) for cell in row) for row in table.rows]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
-    widths = [min(w, max(8, width // 3)) for w in widths]
-    for row in rows:
-        cells = [_cut(cell, w).ljust(w) for cell, w in zip(row, widths, strict=False) if w]
-        head = "  " + "  ".join(cells) + "  "
-        yield head + _cut(row[-1], max(16, width - len(head)))
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+    for head, id_, where, what in rows:
+        cells = [cell.ljust(w) for cell, w in zip((head, id_), widths, strict=True) if w]
+        begin = "  " + "  ".join(cells) + "  "
+        room = max(16, width - len(begin))
+        first, *rest = _wrapped(": ".join(filter(None, (where, what))), room)
+        yield begin + first
+        if rest:
+            yield " " * len(begin) + _cut(" ".join(rest), room)
     if table.more:
         yield f"  … and {table.more:,} more"
 

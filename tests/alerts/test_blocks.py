@@ -127,3 +127,14 @@ def test_a_table_is_cut_and_says_by_how_much() -> None:
     assert "".join(strings(listed["elements"][3])).startswith("critical  3fa203  group g3: late")
     assert more["elements"][0]["text"] == "… and 27 more"
     assert "… and 7 more" in plain(message)
+
+
+def test_a_list_in_plain_text_says_what_is_wrong_on_two_lines_at_most() -> None:
+    what = "group billing is more than 3 min behind on orders: 3,000 unread records in 4 partitions, " * 2
+    rows = (("warning", "2fb84a", "", what), ("info", "", "kafka://prod", "short"))
+    assert plain(Message("Two", Mark.WARNING, table=Table(rows))) == (
+        "WARNING Two\n"
+        "  warning  2fb84a  group billing is more than 3 min behind on orders: 3,000\n"
+        "                   unread records in 4 partitions, group billing is more than 3…\n"
+        "  info             kafka://prod: short\n"
+    )
