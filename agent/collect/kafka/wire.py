@@ -100,7 +100,6 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, security: Security, patience: Patience) -> None:
         self.endpoint = endpoint
-        self._patience = patience
         self._stack = ExitStack()
         patience.begin()
         visit = Visit(*endpoint, security, patience, round(patience(), 1))
@@ -119,26 +118,12 @@ class Connection:
             self.close()
             raise
 
-    def ask(self, question: Question, node: int | None) -> Any:
-        """What is made of the answer to one request, in the highest version that both sides speak."""
-        prepared = self.prepared(question, node)
-        self._patience.begin()
-        return prepared.finish(*self.exchange.exchanged(prepared.request))
-
     def prepared(self, question: Question, node: int | None) -> Prepared:
-        """The request, and what becomes of its answer.
-
-        Raises:
-            UnsupportedError: the broker does not speak a version of it that we know.
-        """
+        """The request, in the highest version that both sides speak, and what becomes of its answer."""
         kind, memos = question.kind, question.memos
-        key = kind.API_KEY
+        key, version = kind.API_KEY, self._common(question)
         if key not in ALLOWED:
             raise AssertionError(f"API {key} is not one that only reads")
-        lowest, highest = self.versions.get(key, (0, -1))
-        version = min(highest, question.most)
-        if version < lowest:
-            raise UnsupportedError(kind.__name__)
         by_hand = question.read is not None and version >= question.since
 
         def build() -> Framed:
@@ -158,9 +143,10 @@ class Connection:
 
     def speaks(self, question: Question) -> bool:
         """Whether it knows a version of the question that we know."""
-        return self.versions.get(question.kind.API_KEY, (0, -1))[0] <= min(
-            self.version(question.kind.API_KEY), question.most
-        )  # fmt: skip
+        return self._common(question) >= self.versions.get(question.kind.API_KEY, (0, -1))[0]
+
+    def _common(self, question: Question) -> int:
+        return min(self.version(question.kind.API_KEY), question.most)
 
     def version(self, key: int) -> int:
         """The highest version of an API that the broker speaks, -1 if it does not know it."""
@@ -168,10 +154,6 @@ class Connection:
 
     def close(self) -> None:
         self._stack.close()
-
-
-class UnsupportedError(Exception):
-    """The broker is too old for the request."""
 
 
 class Wire:
@@ -212,7 +194,7 @@ class Wire:
 
     def ask(self, node: int | None, kind: Any, most: int, **fields: Any) -> Any:
         """The answer of one broker (None: of any), or Unknown: never raises for what is outside."""
-        return self._at(node, Question(kind, most, lambda: fields))
+        return self._answers([(node, Question(kind, most, lambda: fields))])[0]
 
     def made(self, make: Callable[[Any], T], node: int | None, kind: Any, most: int, **fields: Any) -> T | Unknown:
         """What `make` makes of that answer: the very same object as in the look before while its bytes are the same.
@@ -224,45 +206,36 @@ class Wire:
 
     def put(self, question: Question, node: int | None) -> Any:
         """As `made`, for questions that are big or have big answers."""
-        return self._at(node, question._replace(memos=self.memos))
+        return self.put_all([(node, question)])[0]
 
-    def _at(self, node: int | None, question: Question) -> Any:
-        if node is not None:
-            endpoint = self._endpoints.get(node)
-            if endpoint is None:
-                return Unknown(Why.UNREACHABLE, f"broker {node} is down")
-            return self._ask(endpoint, question, node)
-        first = self._somebody()
-        answer = self._ask(first, question)
+    def put_all(self, asks: Sequence[tuple[int | None, Question]]) -> list[Any]:
+        """As `put`, of many brokers at once and with several questions under way to each: the answers in the same order."""
+        return self._answers([(node, question._replace(memos=self.memos)) for node, question in asks])
+
+    def _answers(self, asks: Sequence[tuple[int | None, Question]]) -> list[Any]:
+        anybody = [i for i, (node, _) in enumerate(asks) if node is None]
+        first = self._somebody() if anybody else None
+        answers = self._told(
+            [(first if node is None else self._endpoints.get(node), node, question) for node, question in asks]
+        )
         # What every broker knows does not fall with the one asked first. One more try: a silent broker costs time.
-        second = self._somebody() if isinstance(answer, Unknown) else first
-        return answer if second == first else self._ask(second, question)
+        again = [i for i in anybody if isinstance(answers[i], Unknown)]
+        second = self._somebody() if again else first
+        if second != first:
+            for i, answer in zip(again, self._told([(second, *asks[i]) for i in again]), strict=True):
+                answers[i] = answer
+        return answers
 
     def _somebody(self) -> Endpoint:
         """The broker we came in by; once it has failed, another one that lets us in."""
         candidates = (self._seed, *self._endpoints.values(), *self._bootstrap)
         return next((place for place in candidates if isinstance(self._link(place), Connection)), self._seed)
 
-    def _ask(self, endpoint: Endpoint, question: Question, node: int | None = None) -> Any:
-        link = self._link(endpoint)
-        if isinstance(link, Unknown):
-            return link
-        try:
-            answer = link.ask(question, node)
-        except UnsupportedError:
-            return _too_old(endpoint, question)
-        except (LateError, ClosedError, StrangeError, OSError) as error:
-            return self._lost(link, question, error)
-        self._calls.add(_name(question), "ok")
-        return answer
-
-    def put_all(self, asks: Sequence[tuple[int | None, Question]]) -> list[Any]:
-        """As `put`, of many brokers at once and with several questions under way to each: the answers in the same order."""
+    def _told(self, asks: Sequence[tuple[Endpoint | None, int | None, Question]]) -> list[Any]:
+        """The answers of whoever is at these places, for the node that was meant."""
         answers: dict[int, Any] = {}
         places: dict[Endpoint, list[int]] = {}
-        somebody = self._somebody() if any(node is None for node, _ in asks) else None
-        for i, (node, _) in enumerate(asks):
-            endpoint = somebody if node is None else self._endpoints.get(node)
+        for i, (endpoint, node, _) in enumerate(asks):
             if endpoint is None:
                 answers[i] = Unknown(Why.UNREACHABLE, f"broker {node} is down")
             else:
@@ -274,26 +247,20 @@ class Wire:
             if isinstance(link, Unknown):
                 answers |= dict.fromkeys(mine, link)
                 continue
-            able = [i for i in mine if link.speaks(asks[i][1])]
-            answers |= {i: _too_old(endpoint, asks[i][1]) for i in mine if i not in able}
-            questions = (
-                partial(link.prepared, asks[i][1]._replace(memos=self.memos), asks[i][0]) for i in able
-            )  # fmt: skip
+            able = [i for i in mine if link.speaks(asks[i][2])]
+            answers |= {i: _too_old(endpoint, asks[i][2]) for i in mine if i not in able}
+            questions = (partial(link.prepared, asks[i][2], asks[i][1]) for i in able)
             lines.append((link, able, Line(link.exchange, questions, self.patience.each)))
         converse([line for _, _, line in lines], self.patience.end)
         for link, able, line in lines:
             answers |= zip(able, line.answers, strict=False)
             for i in able[: len(line.answers)]:
-                self._calls.add(_name(asks[i][1]), "ok")
+                self._calls.add(_name(asks[i][2]), "ok")
             if line.failure is not None:
                 left = able[len(line.answers) :]  # none, if it went on after its last answer
-                lost = self._lost(link, asks[(left or able)[0]][1], line.failure)
+                lost = self._lost(link, asks[(left or able)[0]][2], line.failure)
                 answers |= dict.fromkeys(left, lost)
-        return [
-            # What every broker knows does not fall with the one asked first.
-            self.put(question, None) if node is None and isinstance(answers[i], Unknown) else answers[i]
-            for i, (node, question) in enumerate(asks)
-        ]
+        return [answers[i] for i in range(len(asks))]
 
     def reach(self, nodes: Iterable[int]) -> None:
         """Connects to several brokers at once: one that does not answer must not take the others' time."""

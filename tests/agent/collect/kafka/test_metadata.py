@@ -4,14 +4,13 @@ import struct
 from typing import Any
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.protocol.metadata import MetadataRequest, MetadataResponse
 
 from agent.collect.kafka.exchange import Kept, Written
 from agent.collect.kafka.metadata import Known, Metadata, _by_name, _of_answer, _read
-from tests.agent.collect.kafka.test_decoding import STRANGE, body, names, with_tags
+from tests.agent.collect.kafka.test_decoding import body, names, read_or_refused, refused_wherever_cut, with_tags
 
 _Topic = MetadataResponse.MetadataResponseTopic
 _Partition = _Topic.MetadataResponsePartition
@@ -127,24 +126,12 @@ GOOD = told(
 
 
 def test_a_cut_answer_is_refused_wherever_it_is_cut() -> None:
-    read(GOOD)
-    for size in range(len(GOOD)):
-        with pytest.raises(STRANGE):
-            read(GOOD[:size])
-    with pytest.raises(STRANGE):
-        read(GOOD + b"\0")
+    refused_wherever_cut(read, GOOD)
 
 
 @given(st.data())
 def test_garbage_is_read_or_refused(data: st.DataObject) -> None:
-    changed = bytearray(GOOD)
-    for place in data.draw(st.lists(st.integers(0, len(GOOD) - 1), min_size=1, max_size=8)):
-        changed[place] = data.draw(st.integers(0, 255))
-    for candidate in (bytes(changed), data.draw(st.binary(max_size=200))):
-        try:
-            read(candidate)
-        except STRANGE:
-            continue
+    read_or_refused(read, GOOD, data)
 
 
 @given(st.lists(names, max_size=4))
