@@ -139,14 +139,20 @@ def _wrong(value: str) -> str:
     written, mistake = tagged(value)
     told = [mistake] if mistake else []
     known = [check.id for check in all_checks() if SqsFacts.SUBJECTS.get(check.subject.kind) == "queues"]
-    for glob in (glob for ignore in written for glob in ignore.checks):
-        if not any(fnmatchcase(id_, glob) for id_ in known):
-            near = get_close_matches(glob, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "see: mqcanary checks list"
-            told.append(f"{glob.removesuffix('*')} is no check of queues ({hint})")
+    told += [
+        f"{glob.removesuffix('*')} is no check of queues ({meant(glob, known)})"
+        for glob in (glob for ignore in written for glob in ignore.checks)
+        if not any(fnmatchcase(id_, glob) for id_ in known)
+    ]
     if any(not ignore.reason for ignore in written):
         told.append("it gives no reason; end it with reason=why you live with it")
     return "; ".join(told)
+
+
+def meant(check: str, known: Iterable[str]) -> str:
+    """What to do about an id that no check of `known` has."""
+    near = get_close_matches(check, list(known), 1)
+    return f"did you mean {near[0]}?" if near else "see: mqcanary checks list"
 
 
 def _idle(ignore: Ignore, reports: Sequence[Report], checks: Sequence[Check]) -> bool:

@@ -2,7 +2,6 @@
 
 import time
 from datetime import timedelta
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +48,7 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
     mqcanary checks explain kafka/group-lagging
     mqcanary checks explain kafka/group-lagging kafka://prod/groups/order-processor --config mqcanary.yaml
     """  # noqa: D301 - \b is click's own mark
+    from agent.audit import meant
     from agent.cli.targets import ruled
     from checks import all_checks
     from checks.facts import Address
@@ -56,9 +56,7 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
 
     by_id = {check.id: check for check in all_checks()}
     if check_id not in by_id:
-        near = get_close_matches(check_id, by_id, 1)
-        hint = f"did you mean {near[0]}?" if near else "see: mqcanary checks list"
-        raise ConfigError(f"no check {check_id!r}; {hint}")
+        raise ConfigError(f"no check {check_id!r}; {meant(check_id, by_id)}")
     check = by_id[check_id]
     try:
         address = Address.parse(resource) if resource else Address(check.id.partition("/")[0], "*", "*", "*")
