@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
+from itertools import chain
 
 from checks.facts.kafka import Group, Topic
 from checks.facts.unknown import Listing, Unknown
@@ -98,13 +99,15 @@ class _Names:
     def __init__(self, patterns: tuple[str, ...], topics: Listing[Topic], groups: Listing[Group]) -> None:
         self._patterns = patterns
         self._topics, self._groups = topics, groups
-        # Most patterns have the topic alone: what they say is the same for all its groups.
-        split = [pattern.split("{topic}") for pattern in patterns]
-        self._topic_alone = [parts for parts in split if "{group}" not in str(parts)]
-        self._with_group = [parts for parts in split if "{group}" in str(parts)]
+        # Most patterns have the topic alone: what they say is the same for all its groups, and the reverse.
+        with_group = [pattern for pattern in patterns if "{group}" in pattern]
+        self._topic_alone = [pattern for pattern in patterns if "{group}" not in pattern]
+        self._group_alone = [pattern for pattern in with_group if "{topic}" not in pattern]
+        self._both = [pattern.split("{topic}") for pattern in with_group if "{topic}" in pattern]
         self._of_topic: dict[str, bool | None] = {}
         match = _any_of(patterns).match
-        self.letters: Mapping[str, Letters] = {name: self._whose(name) for name in topics.items if match(name)}
+        self._there = frozenset(name for name in chain(topics.items, topics.left_out) if match(name))
+        self.letters: Mapping[str, Letters] = {name: self._whose(name) for name in topics.items if name in self._there}
 
     def _whose(self, name: str) -> Letters:
         meant = [one for pattern in self._patterns for one in _stems(pattern, name)]
@@ -115,19 +118,22 @@ class _Names:
         return Letters(tuple(topics), group, bool(group) or not (groups and self._groups.blind))
 
     def lacking(self, topics: Sequence[str], group: str) -> tuple[list[str], Unknown | None]:
+        for_all = self._exists([filled(pattern, "", group) for pattern in self._group_alone])
+        if for_all:
+            return [], None
         lacking: list[str] = []
         hole = False
-        with_group = [[part.replace("{group}", group) for part in parts] for parts in self._with_group]
+        both = [[part.replace("{group}", group) for part in parts] for parts in self._both]
         for topic in topics:
             there = self._of_topic.get(topic, _UNREAD)
             if there is _UNREAD:
-                there = self._of_topic[topic] = self._exists([topic.join(parts) for parts in self._topic_alone])
+                there = self._of_topic[topic] = self._exists([filled(p, topic, "") for p in self._topic_alone])
             if there:
                 continue
-            for_group = self._exists([topic.join(parts) for parts in with_group])
-            if for_group:
+            its_own = self._exists([topic.join(parts) for parts in both])
+            if its_own:
                 continue
-            if there is None or for_group is None:
+            if there is None or its_own is None or for_all is None:
                 hole = True
             else:
                 lacking.append(topic)
@@ -135,7 +141,7 @@ class _Names:
 
     def _exists(self, names: list[str]) -> bool | None:
         """Whether there is one of these topics; None where one was not asked for."""
-        if not (self._topics.items.keys().isdisjoint(names) and self._topics.left_out.isdisjoint(names)):
+        if not self._there.isdisjoint(names):
             return True
         return None if self._topics.blind and not all(map(self._topics.absent.__contains__, names)) else False
 
