@@ -12,6 +12,8 @@ from agent.collect.targets import Calls
 
 _LOADING = threading.Lock()
 _PAGE = 1000
+_SERVICES = ("sqs", "sts", "tagging", "oidc", "portal.sso")
+"""Those called here and for credentials, as botocore's list of endpoints names them; of others it would take the common form."""
 
 
 class Session:
@@ -154,7 +156,12 @@ def _boto(
 def _loader() -> Any:
     import botocore.session  # noqa: PLC0415
 
-    return botocore.session.Session().get_component("data_loader")
+    loader = botocore.session.Session().get_component("data_loader")
+    # It hands out what it has read once. Where every service of AWS is takes 5 MB of it, and few are ever called.
+    for partition in loader.load_data("endpoints")["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in _SERVICES if name in services}
+    return loader
 
 
 @cache
