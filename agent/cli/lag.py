@@ -27,6 +27,10 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     A row for each partition that is committed or assigned. What was never committed has no lag and shows "-"; what
     could not be read is "?" in text, and null with an error in JSON.
 
+    WAITING is how long the oldest unread record has been there, to a second or a hundredth, by its own timestamp:
+    brokers tell it (ListOffsets by time), so that one look is enough, and DESCRIBE on the topic. Where they can't tell
+    it closer it shows both ends; "?" on topics with remote storage, which are not asked.
+
     \b
     mqcanary lag --kafka kafka-1:9092
     mqcanary lag order-processor --kafka kafka-1:9092 --by topic

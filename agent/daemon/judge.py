@@ -24,7 +24,7 @@ from alerts.render.message import Message
 from alerts.sinks.sink import Fault, Outcome, Refused
 from checks.facts import KafkaSnapshot, Snapshot, Unknown, Why, unseen_kafka, unseen_sqs
 
-SWEEP = (60.0, 3600.0)
+SWEEP = (60.0, 300.0)
 """Seconds after the start, and then from one to the next, until memory is given back: the first looks load most of the code."""
 TICK = 1.0
 """Seconds between two looks at the clock and the inbox."""

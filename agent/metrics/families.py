@@ -33,7 +33,7 @@ GROUP_LAG: Final = Family(
 GROUP_LAG_SECONDS: Final = Family(
     "mqcanary_group_lag_seconds",
     "gauge",
-    "How long the oldest unread record has been waiting, where the history of log ends tells it.",
+    "How long the oldest unread record has been waiting, by its timestamp or the history of log ends, to 1 s or 2 %.",
 )
 GROUP_LAG_AT_LEAST: Final = Family(
     "mqcanary_group_lag_at_least_seconds",

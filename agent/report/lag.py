@@ -1,21 +1,25 @@
 """The lag table: how far every consumer group is behind."""
 
 from collections.abc import Callable, Iterator, Sequence
+from math import isfinite, isnan
 from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
 from checks.facts import NEVER, Group, History, KafkaSnapshot, Lag, Unknown, facts_of
 from checks.facts.codes import refused
-from checks.wording import shown
+from checks.facts.lag import settled
+from checks.wording import shown, span
 
 Row = dict[str, Any]
-"""cluster, group, topic, partition, committed_offset, log_end_offset, lag, members, error; null where unknown.
+"""cluster, group, topic, partition, committed_offset, log_end_offset, lag, lag_seconds, members, error; null where unknown.
 
-`error` says why something in the row is not known; it is null where nothing was committed, for then nothing is amiss.
+`lag_seconds` is how long the oldest record that is not read has been waiting, and `lag_seconds_at_most` the other end of what
+is possible where that is not known to a second or a hundredth; both are by the timestamps of records. `error` says why something in the row is not known; it is null where nothing was committed, for then nothing is amiss.
 """
 
-_COLUMNS: Final = ("group", "topic", "partition", "committed_offset", "log_end_offset", "lag", "members")
+_COLUMNS: Final = ("group", "topic", "partition", "committed_offset", "log_end_offset", "lag", "waiting", "members")
+_KEYS: Final = {"group": ("group",), "topic": ("group", "topic")}
 _NAMES: Final = {"cluster", "group", "topic"}
 
 
@@ -31,6 +35,8 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
             continue
         members = None if isinstance(group.members, Unknown) else len(group.members)
         places = sorted(range(lag.topic.size), key=lag.place)
+        least, most = lag.waited()
+        waits = settled(least, most)
         for row in places:
             topic, partition = lag.place(row)
             yield {
@@ -41,6 +47,8 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
                 "committed_offset": _offset(lag.committed[row]),
                 "log_end_offset": _offset(lag.end[row]),
                 "lag": _offset(lag.lag[row]),
+                "lag_seconds": _seconds(least[row] if isnan(waits[row]) else waits[row]),
+                "lag_seconds_at_most": _seconds(most[row] if isnan(waits[row]) else waits[row]),
                 "members": members,
                 "error": _error(lag, row),
             }
@@ -48,6 +56,10 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
 
 def _offset(value: Any) -> int | None:
     return None if value == NEVER else int(value)
+
+
+def _seconds(value: float) -> float | None:
+    return round(float(value), 3) if isfinite(value) else None
 
 
 def _error(lag: Lag, row: int) -> str | None:
@@ -62,18 +74,26 @@ def merged(rows: list[Row], by: str) -> list[Row]:
     """Rows summed up by group or topic; a sum over something unknown is unknown, and `error` tells the first of it."""
     if by == "partition":
         return rows
-    keys = ("cluster", "group") if by == "group" else ("cluster", "group", "topic")
+    keys = ("cluster", *_KEYS[by])
     merged: dict[tuple[str, ...], Row] = {}
     for row in rows:
         key = tuple(row[k] for k in keys)
         names = dict(zip(keys, key, strict=True))
-        total = merged.setdefault(key, {**names, "partitions": 0, "lag": 0, "members": row["members"], "error": None})
+        total = merged.setdefault(
+            key,
+            {**names, "partitions": 0, "lag": 0}
+            | {"lag_seconds": 0.0, "lag_seconds_at_most": 0.0, "members": row["members"], "error": None},
+        )
         total["partitions"] += 1
         total["error"] = total["error"] or row["error"]
         if row["error"]:
             total["lag"] = None
         elif total["lag"] is not None:
             total["lag"] += row["lag"] or 0  # never committed: there is no lag to add
+        if row["lag"] != 0 and (row["lag"] or row["error"]):
+            for name in ("lag_seconds", "lag_seconds_at_most"):
+                known = total[name] is not None and row[name] is not None
+                total[name] = max(total[name], row[name]) if known else None
     return list(merged.values())
 
 
@@ -81,7 +101,7 @@ def table(rows: list[Row], by: str, clusters: int = 1) -> str:
     """The rows as text; the cluster is named where there is more than one."""
     if not rows:
         return "no committed offsets and no assigned partitions\n"
-    told = _COLUMNS if by == "partition" else tuple(column for column in rows[0] if column not in ("cluster", "error"))
+    told = _COLUMNS if by == "partition" else (*_KEYS[by], "partitions", "lag", "waiting", "members")
     columns = told if clusters == 1 else ("cluster", *told)
     heads = [column.replace("_", "-").upper() for column in columns]
     lines = [heads, *([_cell(row, column) for column in columns] for row in rows)]
@@ -99,8 +119,21 @@ def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[str]) -
 
 
 def _cell(row: Row, column: str) -> str:
+    if column == "waiting":
+        return _waiting(row)
     value = row[column]
     if value is None:
         never = not row["error"] and column in ("committed_offset", "lag")
         return "-" if never else "?"
     return shown(value) if isinstance(value, str) else str(value)
+
+
+def _waiting(row: Row) -> str:
+    least, most = row["lag_seconds"], row["lag_seconds_at_most"]
+    if not row["lag"]:
+        return "?" if row["error"] else "-"
+    if least is None:
+        return "?"
+    if most is None:
+        return f">= {span(least)}"
+    return span(least) if least == most else f"{span(least)} to {span(most)}"

@@ -24,6 +24,7 @@ from checks.facts.kafka import (
     Storage,
     Topic,
     TopicConfig,
+    Waits,
     unseen_kafka,
 )
 from checks.facts.lag import Lag, Late, Progress
@@ -102,6 +103,7 @@ __all__ = [
     "TopicLogs",
     "Unknown",
     "Unobserved",
+    "Waits",
     "Why",
     "Widths",
     "Windows",

@@ -248,6 +248,25 @@ class Lookups:
     at: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Waits:
+    """Since when the first record is there that a group has not read: a row for each partition and offset that is behind."""
+
+    topics: tuple[str, ...]
+    topic: Ints
+    """Index into `topics`."""
+    partition: Ints
+    offset: Ints
+    """Where it begins: the committed offset, or the log start where that lies behind it."""
+    since: Ints
+    """Its timestamp is not earlier, ms since the epoch; NEVER where that is not known: it may be of any age."""
+    until: Ints
+    """Its timestamp is not later; NEVER where its topic has no times. The same as `since`: exact."""
+    error: Codes
+    at: float
+    """When it was asked, seconds since the epoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogDir:
     """A directory of one broker in which logs are kept, and the volume under it."""
@@ -371,6 +390,7 @@ class KafkaSnapshot:
     storage: Mapping[str, Storage | Unknown] | Unknown = _NOT_ASKED
     """By id of the broker, as text: of each that is up, and of each that is away and still holds replicas."""
     reassignments: tuple[Reassignment, ...] | Unknown = _NOT_ASKED
+    waits: Waits | Unknown = _NOT_ASKED
     samples: Mapping[str, Sample | Unknown] | Unknown = NOT_SAMPLED
     """By topic, only those that were chosen."""
 
@@ -394,5 +414,6 @@ def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
         lookups=unknown,
         storage=unknown,
         reassignments=unknown,
+        waits=unknown,
         samples=unknown,
     )

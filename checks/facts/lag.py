@@ -52,6 +52,10 @@ class Lag:
     """Records, end - committed; NEVER where it is not known or nothing was committed."""
     error: Codes
     """Kafka's error code of the row, 0 if none."""
+    since: Ints
+    """Timestamp of the first unread record, ms since the epoch: not earlier than so; NEVER where that is not known."""
+    until: Ints
+    """Not later than so; the same as `since` where it is known exactly."""
     answers: Mapping[float, Ints]
     """Age in seconds to, for each row, the offset of the first record younger than it."""
     remote: Rows
@@ -103,6 +107,17 @@ class Lag:
         topic, partition = self.place(int(failed[0]))
         more = f" (and {failed.size - 1} more)" if failed.size > 1 else ""
         return refused(int(self.error[failed[0]]), f"offsets of {topic}/{partition}{more}")
+
+    def waited(self) -> tuple[Floats, Floats]:
+        """For each row how many seconds its first unread record is there, by look-ups by time: at least, and at most.
+
+        0 where all is read; infinite at most where it may be of any age; NaN where nothing of it is known.
+        """
+        looked = (self.lag > 0) & (self.until >= 0)
+        least = np.where(looked, np.maximum(0.0, self.at - self.until / 1000), np.nan)
+        most = np.where(looked & (self.since >= 0), np.maximum(least, self.at - self.since / 1000), np.inf)
+        read = self.lag == 0
+        return np.where(read, 0.0, least), np.where(read, 0.0, np.where(looked, most, np.nan))
 
     def older_than(self, age: float, among: Rows) -> Late:
         """Which of the rows `among` hold an unread record that is older than `age` seconds.
@@ -229,6 +244,12 @@ class Progress(Lazy):
     @cached_property
     def _ages(self) -> tuple[Floats, Floats]:
         return _ages(self._lag.committed, self._ends, self._times)
+
+
+def settled(least: Floats, most: Floats) -> Floats:
+    """What `Lag.waited` says as one number, where both are near enough to each other; NaN elsewhere."""
+    near = most - least <= np.maximum(1.0, least / 50)
+    return np.where(near, (least + np.where(near, most, least)) / 2, np.nan)
 
 
 def progress_of(group: str, lag: Lag, logs: Logs) -> Progress | Unknown:

@@ -5,7 +5,19 @@ from itertools import chain
 
 import numpy as np
 
-from checks.facts.kafka import NEVER, Codes, Committed, Group, Ints, KafkaSnapshot, LogEnds, Lookups, Rows, TopicConfig
+from checks.facts.kafka import (
+    NEVER,
+    Codes,
+    Committed,
+    Group,
+    Ints,
+    KafkaSnapshot,
+    LogEnds,
+    Lookups,
+    Rows,
+    TopicConfig,
+    Waits,
+)
 from checks.facts.lag import FAILED, NOT_ASKED, Lag
 from checks.facts.unknown import Unknown, Why
 
@@ -68,6 +80,7 @@ def _joined(
     unread = np.append(0, np.cumsum(unclear))[rows.bounds]
     told = {age: np.append(offsets, NOT_ASKED)[rows.log] for age, offsets in answers.items()}
     remote = frozenset(name for name, config in snapshot.topic_configs.items() if _is_remote(config))
+    since, until = _waits(snapshot.waits, ends, rows.log, np.maximum(rows.committed, start), np.flatnonzero(lag > 0))
     lags: dict[str, Lag] = {}
     for i, ((group, _), part) in enumerate(zip(known, parts, strict=True)):
         mine = slice(rows.bounds[i], rows.bounds[i + 1])
@@ -81,12 +94,35 @@ def _joined(
             stable=stable[mine],
             lag=lag[mine],
             error=error[mine],
+            since=since[mine],
+            until=until[mine],
             answers={age: column[mine] for age, column in told.items()},
             remote=_rows_on(remote, part[0], part[1]),
             at=ends.at,
             read=bool(unread[i] == unread[i + 1]),
         )
     return lags
+
+
+def _waits(waits: Waits | Unknown, ends: LogEnds, log: Rows, begin: Ints, behind: Rows) -> tuple[Ints, Ints]:
+    """For each row since when its first unread record is there, as `Lag` has it; `behind`: which have one."""
+    since, until = (np.full(log.size, NEVER, dtype=np.int64) for _ in range(2))
+    if isinstance(waits, Unknown) or not behind.size or not waits.offset.size:
+        return since, until
+    place: Ints = ends.rows_of(waits.topics, waits.topic, waits.partition)
+    order = np.lexsort((waits.offset, place))
+    place, offset = place[order], waits.offset[order]
+    low = np.searchsorted(place, log[behind], "left")
+    stop = np.searchsorted(place, log[behind], "right")
+    wanted, last, high = begin[behind], offset.size - 1, stop
+    while (low < high).any():  # a bisection of each row's own stretch
+        middle = (low + high) // 2
+        below = (low < high) & (offset[np.minimum(middle, last)] < wanted)
+        low, high = np.where(below, middle + 1, low), np.where(below | (low >= high), high, middle)
+    found = (low < stop) & (offset[np.minimum(low, last)] == wanted)
+    rows, told = behind[found], order[low[found]]
+    since[rows], until[rows] = waits.since[told], waits.until[told]
+    return since, until
 
 
 def _uncommitted(ends: LogEnds, groups: Sequence[Group], rows: _Rows) -> list[int]:

@@ -1,6 +1,8 @@
 """mqcanary lag: rows for programs, a table for people, and what could not be read beside it."""
 
 import json
+import re
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +23,7 @@ def model(name: str, lags: dict[str, int]) -> Model:
     made.cluster_id = name
     topic = made.add_topic("orders", 3)
     for partition in topic.partitions:
-        partition.append(1000, 1.0)
+        partition.append(1000, time.time() - 3600)
     for group, lag in lags.items():
         members = [Member("m", assignment={"orders": (0, 1, 2)}, subscription=("orders",))]
         read = {("orders", 0): 1000 - lag, ("orders", 1): 1000}
@@ -43,16 +45,22 @@ def rows(done: CompletedProcess[str]) -> list[dict[str, Any]]:
     return read
 
 
+def cells(done: CompletedProcess[str]) -> list[list[str]]:
+    """Of each line; a wait is told to a hundredth."""
+    return [re.sub(r"(59 min( \d+ s)?|1 h) ", "HOUR ", line).split() for line in done.stdout.splitlines()]
+
+
 def test_what_was_never_committed_is_no_lag_and_no_error(lag: Callable[..., CompletedProcess[str]]) -> None:
     with SimulatedCluster(model("one", {"app": 7})) as cluster:
         text, told = lag([cluster]), lag([cluster], "--format", "json")
     assert (text.returncode, text.stderr) == (0, "")
-    assert [line.split() for line in text.stdout.splitlines()] == [
-        ["GROUP", "TOPIC", "PARTITION", "COMMITTED-OFFSET", "LOG-END-OFFSET", "LAG", "MEMBERS"],
-        ["app", "orders", "0", "993", "1000", "7", "1"],
-        ["app", "orders", "1", "1000", "1000", "0", "1"],
-        ["app", "orders", "2", "-", "1000", "-", "1"],
+    assert cells(text) == [
+        ["GROUP", "TOPIC", "PARTITION", "COMMITTED-OFFSET", "LOG-END-OFFSET", "LAG", "WAITING", "MEMBERS"],
+        ["app", "orders", "0", "993", "1000", "7", "HOUR", "1"],
+        ["app", "orders", "1", "1000", "1000", "0", "-", "1"],
+        ["app", "orders", "2", "-", "1000", "-", "-", "1"],
     ]
+    assert rows(told)[0]["lag_seconds"] == rows(told)[0]["lag_seconds_at_most"] == pytest.approx(3600, abs=60)
     assert rows(told)[2] == {
         "cluster": "one",
         "group": "app",
@@ -61,6 +69,8 @@ def test_what_was_never_committed_is_no_lag_and_no_error(lag: Callable[..., Comp
         "committed_offset": None,
         "log_end_offset": 1000,
         "lag": None,
+        "lag_seconds": None,
+        "lag_seconds_at_most": None,
         "members": 1,
         "error": None,
     }
@@ -79,7 +89,9 @@ def test_what_could_not_be_read_is_not_called_never_committed(
     (row,) = [row for row in rows(told) if row["error"]]
     assert (row["partition"], row["lag"]) == (1, None)
     assert "TOPIC_AUTHORIZATION_FAILED" in row["error"]
-    assert summed.stdout.splitlines()[1].split() == ["app", "3", "?", "1"], "a sum over something unknown is unknown"
+    assert summed.stdout.splitlines()[1].split() == ["app", "3", "?", "?", "1"], (
+        "a sum over something unknown is unknown"
+    )
 
 
 def test_a_group_that_may_not_be_read_and_a_list_that_may_be_short(lag: Callable[..., CompletedProcess[str]]) -> None:
@@ -113,9 +125,9 @@ def test_groups_of_one_name_in_two_clusters_stay_two(lag: Callable[..., Complete
         ("one", "only-here"): 1,
         ("two", "app"): 5,
     }
-    assert [line.split() for line in text.stdout.splitlines()][::3] == [
-        ["CLUSTER", "GROUP", "TOPIC", "PARTITIONS", "LAG", "MEMBERS"],
-        ["two", "app", "orders", "3", "5", "1"],
+    assert cells(text)[::3] == [
+        ["CLUSTER", "GROUP", "TOPIC", "PARTITIONS", "LAG", "WAITING", "MEMBERS"],
+        ["two", "app", "orders", "3", "5", "HOUR", "1"],
     ]
     assert (one.returncode, one.stderr, len(one.stdout.splitlines())) == (0, "", 4)
     assert (nobody.returncode, nobody.stderr) == (3, "mqcanary: no group nobody is shown by one, two\n")

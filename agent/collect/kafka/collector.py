@@ -27,6 +27,7 @@ from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.sampling import Sampler, Sampling
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.storage import LogDirs, read_reassignments
+from agent.collect.kafka.waits import Unread, Waiting
 from agent.collect.kafka.wire import Endpoint, UnreachableError, Wire, wired
 from agent.collect.targets import Calls
 from checks.facts import (
@@ -43,9 +44,12 @@ from checks.facts import (
     Topic,
     TopicConfigs,
     Unknown,
+    Waits,
     Why,
     unseen_kafka,
 )
+from checks.facts.kafka import Rows
+from checks.facts.lag import log_rows
 from checks.facts.lags import lags_of
 from checks.platform import GROUPS, TOPICS
 from checks.questions import Asked, Questions
@@ -116,6 +120,7 @@ class KafkaCollector:
         self._memos = Memos()
         self._configs = Configs()
         self._log_dirs = LogDirs()
+        self._waiting = Waiting(clock)
         self._asked: dict[Address, tuple[Group, frozenset[str]]] = {}
         self._read: _Read | None = None
         self._sampler = Sampler(settings.sampling, clock) if settings.sampling else None
@@ -198,7 +203,8 @@ class KafkaCollector:
             ends=ends,
             lookups=Unknown(Why.OFF, "nothing was asked by time"),
         )
-        snapshot = replace(snapshot, lookups=self._lookups(wire, snapshot, wanted))
+        lookups, waits = self._by_time(wire, snapshot, wanted)
+        snapshot = replace(snapshot, lookups=lookups, waits=waits)
         if scope:
             snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED)
         else:
@@ -301,11 +307,15 @@ class KafkaCollector:
             before = self._asked[address] = group, self._questions.topics(address, group)
         return before[1]
 
-    def _lookups(self, wire: Wire, snapshot: KafkaSnapshot, topics: Mapping[str, Topic]) -> Lookups | Unknown:
-        """Puts the checks' ages to the brokers, for lagging partitions alone, and not where storage is remote."""
+    def _by_time(
+        self, wire: Wire, snapshot: KafkaSnapshot, topics: Mapping[str, Topic]
+    ) -> tuple[Lookups | Unknown, Waits | Unknown]:
+        """The checks' ages, and since when what is unread is there: asked of lagging partitions alone, and not where storage
+        is remote.
+        """
         wanted = _Wanted(TopicConfigs(snapshot.topic_configs))
         read = _Read(snapshot.ends, {})
-        moved: dict[str, tuple[Group, Asked]] = {}
+        moved: list[Group] = []
         still = self._read if self._read is not None and self._read.like(snapshot.ends) else read
         for name, group in snapshot.groups.items.items():
             if isinstance(group, Unknown):
@@ -313,19 +323,22 @@ class KafkaCollector:
             known, before = (group, snapshot.committed.get(name)), still.all.get(name)
             if before is not None and before[0] is known[0] and before[1] is known[1]:
                 read.all[name] = known
-                continue
-            if any(asked := self._questions.asked(snapshot.address.under("groups", name))):
-                moved[name] = group, asked
-        for name, lag in lags_of(snapshot, (group for group, _ in moved.values())).items():
+            else:
+                moved.append(group)
+        lags = lags_of(snapshot, moved)
+        for group in moved:
+            lag = lags[group.name]
             if isinstance(lag, Unknown):
                 continue
-            group, asked = moved[name]
             if not (lag.lag > 0).any():
-                read.all[name] = group, snapshot.committed.get(name)
+                read.all[group.name] = group, snapshot.committed.get(group.name)
                 continue
-            wanted.add(_lagging(lag, topics), asked)
+            wanted.add(lag, topics, self._questions.asked(snapshot.address.under("groups", group.name)))
         self._read = read
-        return read_lookups(wire, topics, wanted.ages, wanted.unread)
+        lookups = read_lookups(wire, topics, wanted.ages, wanted.unread)
+        if isinstance(snapshot.ends, Unknown):
+            return lookups, snapshot.ends
+        return lookups, self._waiting.read(wire, topics, snapshot.ends, wanted.all(snapshot.ends))
 
 
 class _Wanted:
@@ -336,8 +349,15 @@ class _Wanted:
         self.ages: dict[float, set[Place]] = {}
         self.unread: dict[Place, int] = {}
         """The first offset that some group has not read."""
+        self._lags: list[tuple[Lag, Rows]] = []
 
-    def add(self, unread: Mapping[Place, int], asked: Asked) -> None:
+    def add(self, lag: Lag, topics: Mapping[str, Topic], asked: Asked) -> None:
+        rows = np.setdiff1d(np.flatnonzero(lag.lag > 0), lag.remote)
+        self._lags.append((lag, rows))
+        if not any(asked):
+            return
+        places = zip(map(lag.place, rows.tolist()), lag.committed[rows].tolist(), strict=True)
+        unread = {place: offset for place, offset in places if place[0] in topics}
         for place, offset in unread.items():
             self.unread[place] = min(offset, self.unread.get(place, offset))
         for age in asked.ages:
@@ -348,6 +368,14 @@ class _Wanted:
                 continue
             for share in asked.shares:
                 self.ages.setdefault(share * retention, set()).add(place)
+
+    def all(self, ends: LogEnds) -> Unread:
+        """Everything that is unread."""
+        none = [np.zeros(0, dtype=np.int64)]
+        found = [(log_rows(lag, ends)[rows], lag.committed[rows]) for lag, rows in self._lags]
+        row, offset = (np.concatenate(none + [one[i] for one in found]) for i in range(2))
+        there = row < ends.end.size
+        return Unread(row[there], offset[there])
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,13 +428,6 @@ def _topics_of(groups: Listing[Group], committed: Mapping[str, Committed | Unkno
             names |= set(() if isinstance(member.assigned, Unknown) else member.assigned)
             names |= set(() if isinstance(member.subscribed, Unknown) else member.subscribed)
     return sorted(names)
-
-
-def _lagging(lag: Lag, topics: Mapping[str, Topic]) -> dict[Place, int]:
-    """Where something is unread, and the first offset that is."""
-    rows = np.setdiff1d(np.flatnonzero(lag.lag > 0), lag.remote)
-    places = zip(map(lag.place, rows.tolist()), lag.committed[rows].tolist(), strict=True)
-    return {place: offset for place, offset in places if place[0] in topics}
 
 
 def _possible(name: str) -> bool:

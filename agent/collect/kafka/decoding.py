@@ -200,9 +200,9 @@ def list_offsets(body: bytes) -> Offsets:
 
 
 def list_offsets_request(
-    topics: Sequence[str], counts: npt.ArrayLike, partition: Ints, moment: int, *, committed: bool
+    topics: Sequence[str], counts: npt.ArrayLike, partition: Ints, moment: int | Ints, *, committed: bool
 ) -> bytes:
-    """The body of a ListOffsets request, version 6 or 7: so many of the rows for each topic, all about one moment."""
+    """The body of a ListOffsets request, version 6 or 7: so many of the rows for each topic, about one moment or one each."""
     rows = np.zeros(partition.size, _ASKED)
     rows["partition"], rows["epoch"], rows["timestamp"] = partition, -1, moment
     data, at = rows.tobytes(), 0

@@ -121,11 +121,11 @@ def _rows(places: Places, some: Iterable[Place]) -> Ints:
     return places.rows((topic for topic, _ in pairs), np.ones(len(pairs), dtype=np.int64), partition)
 
 
-def ask(wire: Wire, places: Places, rows: Ints, moment: int, *, committed: bool = False) -> Answers:
+def ask(wire: Wire, places: Places, rows: Ints, moment: int | Ints, *, committed: bool = False) -> Answers:
     """Columns over all rows of `places`, with an answer for those of `rows`. Each leader is asked for its own.
 
-    `moment` in milliseconds since the epoch, or one of Kafka's special values; `committed`: as one sees it who reads only
-    what transactions have committed.
+    `moment` in milliseconds since the epoch, or one of Kafka's special values, for all or for each of `rows`; `committed`:
+    as one sees it who reads only what transactions have committed.
     """
     size = places.leader.size
     answers = Answers(
@@ -137,14 +137,16 @@ def ask(wire: Wire, places: Places, rows: Ints, moment: int, *, committed: bool 
     asked: list[Ints] = []
     questions: list[tuple[int | None, Question]] = []
     for leader in np.unique(leaders).tolist():
-        mine = rows[leaders == leader]
+        its = leaders == leader
+        mine, moments = rows[its], moment if isinstance(moment, int) else moment[its]
         if leader < 0:
             answers.error[mine] = LEADER_NOT_AVAILABLE
             continue
         for start in range(0, mine.size, _BATCH):
             some = mine[start : start + _BATCH]
+            when = moments if isinstance(moments, int) else moments[start : start + _BATCH]
             asked.append(some)
-            questions.append((leader, _question(places, some, moment, committed=committed)))
+            questions.append((leader, _question(places, some, when, committed=committed)))
     for some, told in zip(asked, wire.put_all(questions), strict=True):
         _fill(answers, places, some, told)
     return answers
@@ -162,7 +164,7 @@ def _fill(answers: Answers, places: Places, rows: Ints, told: Offsets | Unknown)
     answers.timestamp[at] = np.where(good, told.timestamp[known], NEVER)
 
 
-def _question(places: Places, rows: Ints, moment: int, *, committed: bool) -> Question:
+def _question(places: Places, rows: Ints, moment: int | Ints, *, committed: bool) -> Question:
     from kafka.protocol.consumer import ListOffsetsRequest  # noqa: PLC0415 - the import costs 0.4 s
 
     index = places.topics(rows)
@@ -170,6 +172,7 @@ def _question(places: Places, rows: Ints, moment: int, *, committed: bool) -> Qu
     names = [places.names[i] for i in some.tolist()]
     counts = np.diff([*begins.tolist(), rows.size])
     partition = rows - places.first[index]
+    ends = isinstance(moment, int) and moment < 0
     return Question(
         ListOffsetsRequest,
         7,
@@ -178,27 +181,29 @@ def _question(places: Places, rows: Ints, moment: int, *, committed: bool) -> Qu
         read=list_offsets,
         write=lambda: list_offsets_request(names, counts, partition, moment, committed=committed),
         since=_FLEXIBLE,
-        slot=(committed, min(0, moment), int(rows[0])),
-        what=(names, partition.tobytes(), moment),
+        # Each moment is asked about once: nothing of it is worth keeping.
+        slot=(committed, moment, int(rows[0])) if ends else None,
+        what=(names, partition.tobytes()),
     )
 
 
-def _fields(names: Sequence[str], begins: Ints, partition: Ints, moment: int, *, committed: bool) -> Mapping[str, Any]:
+def _fields(
+    names: Sequence[str], begins: Ints, partition: Ints, moment: int | Ints, *, committed: bool
+) -> Mapping[str, Any]:
     """The question for brokers before the flexible versions."""
     from kafka.protocol.consumer import ListOffsetsRequest  # noqa: PLC0415 - as above
 
     topic_kind = ListOffsetsRequest.ListOffsetsTopic
-    one = partial(
-        topic_kind.ListOffsetsPartition, current_leader_epoch=-1, timestamp=moment, max_num_offsets=1
-    )  # fmt: skip
-    parts = [part.tolist() for part in np.split(partition, begins[1:])]
+    one = partial(topic_kind.ListOffsetsPartition, current_leader_epoch=-1, max_num_offsets=1)
+    moments = np.broadcast_to(moment, partition.shape)
+    rows = [
+        [one(partition_index=p, timestamp=at) for p, at in zip(part.tolist(), when.tolist(), strict=True)]
+        for part, when in zip(np.split(partition, begins[1:]), np.split(moments, begins[1:]), strict=True)
+    ]
     return {
         "replica_id": -1,
         "isolation_level": int(committed),
-        "topics": [
-            topic_kind(name=name, partitions=[one(partition_index=p) for p in part])
-            for name, part in zip(names, parts, strict=True)
-        ],
+        "topics": [topic_kind(name=name, partitions=some) for name, some in zip(names, rows, strict=True)],
     }
 
 

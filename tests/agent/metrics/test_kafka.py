@@ -8,7 +8,7 @@ import pytest
 
 from agent.metrics import Options, exposition
 from agent.metrics.kafka import Partitions
-from checks.facts import NEVER, KafkaSnapshot, Listing, Unknown, Why
+from checks.facts import NEVER, KafkaSnapshot, Listing, Unknown, Waits, Why
 from tests.agent.metrics.views import Series, of, scraped, target, view
 from tests.checks.examples import AT, group, kafka, member, topic
 
@@ -60,6 +60,33 @@ def test_a_lookup_by_time_proves_the_least() -> None:
     found = seen(orders(AT, 200, 150, lookups={("orders", 0, 180.0): 160, ("orders", 0, 600.0): 120}))
     assert not of(found, "group_lag_seconds")
     assert of(found, "group_lag_at_least_seconds", "topic") == {"orders": 180}
+
+
+def waiting(look: KafkaSnapshot, since: float, until: float) -> KafkaSnapshot:
+    """The first unread record of orders/0 was written between these times, seconds since the epoch."""
+    one, offset = np.zeros(1, dtype=np.int64), look.committed["app"].offset[:1]  # type: ignore[union-attr]
+    ends = (np.array([int(at * 1000)]) for at in (since, until))
+    return replace(look, waits=Waits(("orders",), one, one, offset, *ends, one.astype(np.int16), look.at))
+
+
+def test_one_poll_knows_it_where_brokers_were_asked() -> None:
+    found = seen(waiting(orders(AT, 200, 150), AT - 400.5, AT - 399.5))
+    assert of(found, "group_lag_seconds", "topic") == of(found, "group_lag_at_least_seconds", "topic")
+    assert of(found, "group_lag_seconds", "topic") == {"orders": pytest.approx(400)}
+
+
+def test_two_ends_far_apart_prove_the_nearer_one() -> None:
+    found = seen(waiting(orders(AT, 200, 150), AT - 400, AT - 100))
+    assert not of(found, "group_lag_seconds")
+    assert of(found, "group_lag_at_least_seconds", "topic") == {"orders": 100}
+
+
+def test_the_time_of_an_event_is_not_that_of_its_record() -> None:
+    """A record that was seen to arrive 45 s ago says that it is a day old: copied, or made from something old."""
+    looks = [orders(AT, 100, 100), orders(AT + 30, 200, 100), orders(AT + 60, 200, 150)]
+    found = seen(*looks[:2], waiting(looks[2], AT - 86_400, AT - 86_400))
+    assert of(found, "group_lag_seconds", "topic") == {"orders": pytest.approx(45)}
+    assert of(found, "group_lag_at_least_seconds", "topic") == {"orders": pytest.approx(45)}
 
 
 def test_older_than_history_is_at_least_its_span() -> None:
