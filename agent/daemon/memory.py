@@ -91,7 +91,9 @@ def _same_items(new: Mapping[str, T], old: Mapping[str, T]) -> Mapping[str, T]:
 def _same_committed(new: Committed | Unknown, old: Committed | Unknown | None) -> Committed | Unknown:
     if isinstance(new, Unknown) or old is None or isinstance(old, Unknown):
         return new
-    columns = ("topic", "partition", "offset", "error")
+    columns: tuple[str, ...] = ("topic", "partition", "offset", "error")
+    if not isinstance(new.left, Unknown) and not isinstance(old.left, Unknown):
+        columns = (*columns, "left")
     equal = new.topics == old.topics and all(np.array_equal(getattr(new, c), getattr(old, c)) for c in columns)
     return old if equal else new
 

@@ -101,7 +101,7 @@ def _rows(facts: Facts, group: Address) -> Iterator[tuple[str, list[_Row]]]:
 def _proven(facts: Facts, lag: Lag, waits: Floats, least: Floats) -> Floats:
     """`waits`, and where that is not known what look-ups by time and the span of history prove, NaN if nothing."""
     late = np.flatnonzero(np.isnan(waits) & (lag.lag > 0))
-    if not late.size:
+    if not late.size or lag.shared:
         return waits
     proven = least[late]
     for age, offsets in lag.answers.items():

@@ -156,6 +156,9 @@ class Group:
         return frozenset(topics)
 
 
+_BY_OFFSETS = Unknown(Why.UNSUPPORTED, "only share groups read out of order")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Committed:
     """The committed offsets of one group, a row per partition; the same object while its bytes are the same."""
@@ -169,6 +172,10 @@ class Committed:
     error: Codes
     at: float
     """When they were read: always before the log ends they are compared with."""
+    left: Ints | Unknown = _BY_OFFSETS
+    """Of a share group: records that it has not finished with, NEVER where the broker does not tell. It works on several at a
+    time, and `offset` is the first of them. Unknown: all from `offset` on are unread.
+    """
 
     def table(self) -> dict[tuple[str, int], int]:
         """Offsets by topic and partition, where there is one."""

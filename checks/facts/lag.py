@@ -61,6 +61,10 @@ class Lag:
     remote: Rows
     """Rows on topics with remote storage, where no look-up by time is made."""
     at: float
+    shared: bool
+    """Of a share group: `committed` is the first record that it has not finished, `lag` how many those are, here and there behind
+    it. Brokers keep that offset back for long (seen on Kafka 4.3), so that it says neither how old they are nor how fast it moves.
+    """
     read: bool
     """All that was committed is read up to the log's end, and nothing about it is unclear: most groups, most of the time."""
 
@@ -95,6 +99,11 @@ class Lag:
         if beyond.size:
             topic, partition = self.place(int(beyond[0]))
             return Unknown(Why.UNSUPPORTED, f"the committed offset of {topic}/{partition} is beyond the log end")
+        untold = np.flatnonzero((self.committed >= 0) & (self.lag == NEVER))
+        if untold.size:
+            topic, partition = self.place(int(untold[0]))
+            what = f"how many records of {topic}/{partition} the share group has not finished with"
+            return Unknown(Why.UNSUPPORTED, f"{what}: needs Kafka 4.2 (KIP-1226)")
         return None
 
     def failed(self) -> Unknown | None:
@@ -127,6 +136,8 @@ class Lag:
         lagging = among[(self.lag[among] > 0)]
         if not lagging.size:
             return Late(lagging, None)
+        if self.shared:
+            return Late(lagging[:0], OUT_OF_ORDER)
         first = np.maximum(self.committed, self.start)[lagging]  # what was deleted before it was read waits no more
         left = self.end[lagging] > first
         late = np.zeros(lagging.size, dtype=bool)
@@ -156,6 +167,11 @@ class Lag:
             f"nobody asked whether {topic}/{partition} holds unread records older than {age:g} s",
             "observe again with this limit: the question is put to the broker at collection time",
         )
+
+
+OUT_OF_ORDER = Unknown(
+    Why.UNSUPPORTED, "a share group finishes records out of order: brokers tell how many are left, not which they are"
+)
 
 
 class Progress(Lazy):
@@ -254,6 +270,8 @@ def settled(least: Floats, most: Floats) -> Floats:
 
 def progress_of(group: str, lag: Lag, logs: Logs) -> Progress | Unknown:
     """How one group moved through the polls of `logs`, the last of which is now."""
+    if lag.shared:
+        return OUT_OF_ORDER
     polls = (frame for frame in reversed(logs.frames) if group in frame.committed)
     return Progress(group, lag, logs) if len(list(islice(polls, 2))) == 2 else ONE_POLL
 

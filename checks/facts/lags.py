@@ -77,6 +77,11 @@ def _joined(
     seen = (error == 0) & (rows.committed >= 0) & (end >= 0)
     lag = np.where(seen & (rows.committed <= end), end - rows.committed, NEVER)
     unclear = (lag > 0) | (error != 0) | ((rows.committed > end) & (end != NEVER))
+    for i, (_, committed) in enumerate(known):
+        if not isinstance(committed.left, Unknown):
+            mine = slice(rows.bounds[i], rows.bounds[i] + committed.left.size)
+            lag[mine] = np.where(seen[mine], committed.left, NEVER)
+            unclear[mine] = (lag[mine] != 0) | (error[mine] != 0)
     unread = np.append(0, np.cumsum(unclear))[rows.bounds]
     told = {age: np.append(offsets, NOT_ASKED)[rows.log] for age, offsets in answers.items()}
     remote = frozenset(name for name, config in snapshot.topic_configs.items() if _is_remote(config))
@@ -99,6 +104,7 @@ def _joined(
             answers={age: column[mine] for age, column in told.items()},
             remote=_rows_on(remote, part[0], part[1]),
             at=ends.at,
+            shared=not isinstance(known[i][1].left, Unknown),
             read=bool(unread[i] == unread[i + 1]),
         )
     return lags

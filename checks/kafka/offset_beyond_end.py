@@ -26,7 +26,7 @@ def offset_beyond_end(group: Group, lag: Lag, commits: Commits, attendance: Atte
         the copied log has not reached yet.
     Source: Apache Kafka documentation, auto.offset.reset and unclean.leader.election.enable; KIP-320.
     """
-    if not group.joined or lag.read:
+    if not group.joined or lag.read or lag.shared:
         return
     beyond = np.flatnonzero((lag.error == 0) & (lag.end >= 0) & (lag.committed > lag.end))
     if beyond.size:

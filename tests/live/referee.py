@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tests.live.broker import java
 
 _MAIN = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
+_SHARE = "org.apache.kafka.tools.consumer.group.ShareGroupCommand"
 
 
 class Row(NamedTuple):
@@ -35,6 +36,14 @@ def offsets(bootstrap: str, *groups: str) -> dict[tuple[str, str, int], Row]:
     return result
 
 
+def share_offsets(bootstrap: str, *groups: str) -> dict[tuple[str, str, int], tuple[int, int]]:
+    """{(group, topic, partition): (first record not finished, lag)} of these share groups."""
+    rows = _table(_run(bootstrap, groups, "--offsets", main=_SHARE), "START-OFFSET")
+    return {
+        (row["GROUP"], row["TOPIC"], int(row["PARTITION"])): (int(row["START-OFFSET"]), int(row["LAG"])) for row in rows
+    }
+
+
 def members(bootstrap: str, *groups: str) -> list[MemberRow]:
     rows = _table(_run(bootstrap, groups, "--members"), "#PARTITIONS")
     return [
@@ -43,9 +52,9 @@ def members(bootstrap: str, *groups: str) -> list[MemberRow]:
     ]
 
 
-def _run(bootstrap: str, groups: tuple[str, ...], *options: str) -> str:
+def _run(bootstrap: str, groups: tuple[str, ...], *options: str, main: str = _MAIN) -> str:
     which = [part for group in groups for part in ("--group", group)] or ["--all-groups"]
-    argv = java(_MAIN, "--bootstrap-server", bootstrap, "--describe", *which, *options, heap="96m")
+    argv = java(main, "--bootstrap-server", bootstrap, "--describe", *which, *options, heap="96m")
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     # The command tells some errors with exit code 0, on standard output.
     if done.returncode or "Error:" in done.stdout or "Error:" in done.stderr:

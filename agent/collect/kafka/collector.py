@@ -167,7 +167,8 @@ class KafkaCollector:
         chosen |= missed
         described, gone = describe(wire, chosen.values())
         described |= unfound | lost
-        committed = fetch_committed(wire, [g for g in chosen.values() if g.name in described])
+        there = [(listed, described[name]) for name, listed in chosen.items() if name in described]
+        committed = fetch_committed(wire, [replace(g, kind=d.kind) if isinstance(d, Group) else g for g, d in there])
         groups = Listing(
             items={name: described[name] for name in sorted(described)},
             blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
@@ -332,8 +333,8 @@ class KafkaCollector:
                 continue
             if not (lag.lag > 0).any():
                 read.all[group.name] = group, snapshot.committed.get(group.name)
-                continue
-            wanted.add(lag, topics, self._questions.asked(snapshot.address.under("groups", group.name)))
+            elif not lag.shared:
+                wanted.add(lag, topics, self._questions.asked(snapshot.address.under("groups", group.name)))
         self._read = read
         lookups = read_lookups(wire, topics, wanted.ages, wanted.unread)
         if isinstance(snapshot.ends, Unknown):

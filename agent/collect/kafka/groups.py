@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from agent.collect.kafka import share
 from agent.collect.kafka.decoding import GroupOffsets, offset_fetch
 from agent.collect.kafka.rights import DESCRIBE_GROUP
 from agent.collect.kafka.wire import Question, Wire
@@ -88,16 +89,32 @@ def describe(wire: Wire, listed: Iterable[Listed]) -> tuple[dict[str, Group | Un
     # A group that was another kind when it was listed answers GROUP_ID_NOT_FOUND or Dead there.
     classic = [group for group in groups if group.kind == "classic" or told.get(group.name) is _GONE]
     told |= _at_coordinators(wire, classic, _classic_questions)
+    sharing = [group for group in groups if group.kind == "share" or _perhaps_sharing(wire, group, told)]
+    told |= _at_coordinators(wire, sharing, _share_questions)
     for group in groups:
-        if group.name not in told:
-            told[group.name] = Unknown(Why.UNSUPPORTED, f"{group.kind} groups are not read yet")
+        if group.name not in told and not group.state:
+            told[group.name] = Unknown(
+                Why.UNSUPPORTED, f"{group.kind} groups are read from lists alone, and it is in none"
+            )
+        elif group.name not in told:
+            members = Unknown(Why.UNSUPPORTED, f"members of {group.kind} groups are not read yet")
+            told[group.name] = Group(
+                group.name, group.kind, group.state, group.protocol_type or group.kind, group.broker, members
+            )
     gone = frozenset(name for name, group in told.items() if group is _GONE)
     return {name: group for name, group in told.items() if name not in gone}, gone
 
 
+def _perhaps_sharing(wire: Wire, group: Listed, told: Mapping[str, Any]) -> bool:
+    """One that no list told the kind of, and that is of no other kind."""
+    return not group.state and told.get(group.name) is _GONE and wire.version(group.broker, share.DESCRIBE) >= 1
+
+
 def fetch_committed(wire: Wire, listed: Iterable[Listed]) -> dict[str, Committed | Unknown]:
-    """The committed offsets of each group. Read them before the log ends, or lag goes below zero."""
-    return _at_coordinators(wire, listed, _offset_questions)
+    """The committed offsets of each group, and where share groups stand. Read them before the log ends, or lag goes below zero."""
+    groups = list(listed)
+    told = _at_coordinators(wire, [group for group in groups if group.kind != "share"], _offset_questions)
+    return told | _at_coordinators(wire, [group for group in groups if group.kind == "share"], _share_offset_questions)
 
 
 def find_coordinators(wire: Wire, names: Sequence[str]) -> dict[str, int | Unknown]:
@@ -264,6 +281,16 @@ def _consumer_member(member: Any) -> Member:
     return Member(
         member.member_id, member.client_id or "", member.client_host or "", member.instance_id, assigned, subscribed
     )
+
+
+def _share_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
+    names = [group.name for group in listed]
+    yield share.describe_question(broker, names, _GONE, _failed), partial(_of_each, names)
+
+
+def _share_offset_questions(wire: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
+    names = [group.name for group in listed]
+    yield share.offsets_question(names, wire.version(broker, share.OFFSETS), _failed), partial(_of_each, names)
 
 
 def _offset_questions(wire: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:

@@ -33,4 +33,30 @@ class ConsumerGroupDescribeResponse(ApiMessage, load_json=_SCHEMAS):  # type: ig
         return json
 
 
-__all__ = ["ConsumerGroupDescribeRequest", "ConsumerGroupDescribeResponse"]
+class ShareGroupDescribeRequest(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
+    """Asks a coordinator about share groups (KIP-932): as ConsumerGroupDescribe. Version 0 was an early form of Kafka 4.0."""
+
+
+class ShareGroupDescribeResponse(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
+    """One entry in `groups` for each group asked for; read `error_code` before anything else."""
+
+
+class DescribeShareGroupOffsetsRequest(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
+    """Asks a coordinator where share groups stand: `groups`, each with `topics` of None for all it reads."""
+
+
+class DescribeShareGroupOffsetsResponse(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
+    """One entry in `groups` for each group asked for, with an error code of its own and one for each partition.
+
+    `lag` is told from version 1 on (Kafka 4.2, KIP-1226).
+    """
+
+
+__all__ = [
+    "ConsumerGroupDescribeRequest",
+    "ConsumerGroupDescribeResponse",
+    "DescribeShareGroupOffsetsRequest",
+    "DescribeShareGroupOffsetsResponse",
+    "ShareGroupDescribeRequest",
+    "ShareGroupDescribeResponse",
+]

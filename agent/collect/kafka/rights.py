@@ -61,7 +61,14 @@ DESCRIBE_CONFIGS_TOPIC = Right(
 DESCRIBE_GROUP = Right(
     "Describe",
     "group",
-    ("DescribeGroups", "ConsumerGroupDescribe", "FindCoordinator", "OffsetFetch"),
+    (
+        "DescribeGroups",
+        "ConsumerGroupDescribe",
+        "ShareGroupDescribe",
+        "DescribeShareGroupOffsets",
+        "FindCoordinator",
+        "OffsetFetch",
+    ),
     ("groups", "committed"),
     "no lag of those groups",
     "DescribeGroup",

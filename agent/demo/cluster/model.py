@@ -167,10 +167,13 @@ class Group:
 
     id: str
     coordinator: int
-    kind: Literal["classic", "consumer"] = "classic"
+    kind: Literal["classic", "consumer", "share", "streams"] = "classic"
     state: str = "Empty"
     members: list[Member] = field(default_factory=list)
     committed: Commits = field(default_factory=Commits)
+    """Of a share group the first offsets that it has not finished with."""
+    finished: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Of a share group: how many records behind that it has finished with."""
     protocol_type: str = "consumer"
     assignor: str = "range"
     epoch: int = 1

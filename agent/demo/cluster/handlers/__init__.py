@@ -15,7 +15,11 @@ from kafka.protocol.consumer import FetchRequest, ListOffsetsRequest, OffsetFetc
 from kafka.protocol.metadata import ApiVersionsRequest, FindCoordinatorRequest, MetadataRequest
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
-from agent.collect.kafka.messages import ConsumerGroupDescribeRequest
+from agent.collect.kafka.messages import (
+    ConsumerGroupDescribeRequest,
+    DescribeShareGroupOffsetsRequest,
+    ShareGroupDescribeRequest,
+)
 from agent.demo.cluster.handlers.brokers import (
     api_versions,
     describe_cluster,
@@ -27,7 +31,13 @@ from agent.demo.cluster.handlers.brokers import (
 from agent.demo.cluster.handlers.call import Call
 from agent.demo.cluster.handlers.configs import describe_configs
 from agent.demo.cluster.handlers.fetch import fetch
-from agent.demo.cluster.handlers.groups import describe_consumer_groups, describe_groups, list_groups
+from agent.demo.cluster.handlers.groups import (
+    describe_consumer_groups,
+    describe_groups,
+    describe_share_groups,
+    list_groups,
+    share_group_offsets,
+)
 from agent.demo.cluster.handlers.offsets import list_offsets, offset_fetch
 
 API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
@@ -58,6 +68,8 @@ APIS: Mapping[int, Api] = {
     SASL_AUTHENTICATE: Api(SaslAuthenticateRequest, 0, 2, None),
     60: Api(DescribeClusterRequest, 0, 2, describe_cluster),
     69: Api(ConsumerGroupDescribeRequest, 0, 1, describe_consumer_groups),
+    77: Api(ShareGroupDescribeRequest, 1, 1, describe_share_groups),
+    90: Api(DescribeShareGroupOffsetsRequest, 0, 1, share_group_offsets),
 }
 
 

@@ -1,11 +1,15 @@
-"""Consumer groups: who lists them, and how each of the two protocols describes them."""
+"""Groups: who lists them, and how each of the protocols describes them."""
 
 from typing import Any
 
 from kafka.protocol.admin import DescribeGroupsResponse, ListGroupsResponse
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
-from agent.collect.kafka.messages import ConsumerGroupDescribeResponse
+from agent.collect.kafka.messages import (
+    ConsumerGroupDescribeResponse,
+    DescribeShareGroupOffsetsResponse,
+    ShareGroupDescribeResponse,
+)
 from agent.demo.cluster.handlers.call import GROUP_ID_NOT_FOUND, NONE, TOPIC_AUTHORIZATION_FAILED, Call
 from agent.demo.cluster.model import Assignment, Group, Member
 
@@ -14,6 +18,11 @@ _CLASSIC_MEMBER = _CLASSIC.DescribedGroupMember
 _CONSUMER = ConsumerGroupDescribeResponse.DescribedGroup
 _CONSUMER_MEMBER = _CONSUMER.Member
 _ASSIGNMENT = _CONSUMER_MEMBER.Assignment
+_SHARE = ShareGroupDescribeResponse.DescribedGroup
+_SHARE_MEMBER = _SHARE.Member
+_STANDING = DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseGroup
+_STANDING_TOPIC = _STANDING.DescribeShareGroupOffsetsResponseTopic
+_STANDING_PARTITION = _STANDING_TOPIC.DescribeShareGroupOffsetsResponsePartition
 
 
 def list_groups(call: Call, request: Any) -> Any:
@@ -122,6 +131,68 @@ def _consumer(call: Call, request: Any, name: str) -> Any:
     )
 
 
+def describe_share_groups(call: Call, request: Any) -> Any:
+    return ShareGroupDescribeResponse(groups=[_share(call, name) for name in request.group_ids])
+
+
+def _share(call: Call, name: str) -> Any:
+    group, error = _sharing(call, name)
+    if error or group is None:
+        blank = {"group_state": "", "group_epoch": 0, "assignment_epoch": 0, "assignor_name": "", "members": []}
+        return _SHARE(error_code=error, group_id=name, **blank)
+    return _SHARE(
+        error_code=NONE,
+        group_id=name,
+        group_state=group.state,
+        group_epoch=group.epoch,
+        assignment_epoch=group.assignment_epoch,
+        assignor_name="simple",
+        members=[
+            _SHARE_MEMBER(
+                member_id=member.id,
+                rack_id=member.rack,
+                member_epoch=member.epoch,
+                client_id=member.client_id,
+                client_host=member.host,
+                subscribed_topic_names=list(member.subscription),
+                assignment=_SHARE_MEMBER.Assignment(topic_partitions=_places(call, member.assignment)),
+            )
+            for member in group.members
+        ],
+    )
+
+
+def _sharing(call: Call, name: str) -> tuple[Group | None, int]:
+    error, group = call.coordinating(name), call.model.groups.get(name)
+    return group, error or (GROUP_ID_NOT_FOUND if group is None or group.kind != "share" else NONE)
+
+
+def share_group_offsets(call: Call, request: Any) -> Any:
+    return DescribeShareGroupOffsetsResponse(groups=[_standing(call, asked.group_id) for asked in request.groups])
+
+
+def _standing(call: Call, name: str) -> Any:
+    group, error = _sharing(call, name)
+    if error or group is None:
+        return _STANDING(group_id=name, topics=[], error_code=error)
+    topics = []
+    for topic in dict.fromkeys(topic for topic, _ in group.committed):
+        model = call.model.topics[topic]
+        rows = [
+            _STANDING_PARTITION(
+                partition_index=index,
+                start_offset=start,
+                leader_epoch=0,
+                lag=model.partitions[index].log_end - start - group.finished.get((topic, index), 0),
+                error_code=NONE,
+            )
+            for (name_of, index), start in group.committed.items()
+            if name_of == topic
+        ]
+        topics.append(_STANDING_TOPIC(topic_name=topic, topic_id=model.id, partitions=rows))
+    return _STANDING(group_id=name, topics=topics, error_code=NONE)
+
+
 def _topics(group: Group) -> set[str]:
     return {topic for member in group.members for topic in (*member.subscription, *member.assignment)}
 
@@ -143,9 +214,9 @@ def _consumer_member(call: Call, member: Member) -> Any:
 
 
 def _assignment(call: Call, assignment: Assignment) -> Any:
+    return _ASSIGNMENT(topic_partitions=_places(call, assignment))
+
+
+def _places(call: Call, assignment: Assignment) -> list[tuple[object, str, tuple[int, ...]]]:
     topics = call.model.topics
-    return _ASSIGNMENT(
-        topic_partitions=[
-            (topics[topic].id, topic, partitions) for topic, partitions in assignment.items() if topic in topics
-        ]
-    )
+    return [(topics[topic].id, topic, partitions) for topic, partitions in assignment.items() if topic in topics]

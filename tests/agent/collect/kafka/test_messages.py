@@ -8,7 +8,14 @@ import pytest
 with warnings.catch_warnings():
     # kafka-python reads schemas with a function that Python 3.11 deprecates and 3.13 takes back.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from agent.collect.kafka.messages import ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse
+    from agent.collect.kafka.messages import (
+        ConsumerGroupDescribeRequest,
+        ConsumerGroupDescribeResponse,
+        DescribeShareGroupOffsetsRequest,
+        DescribeShareGroupOffsetsResponse,
+        ShareGroupDescribeRequest,
+        ShareGroupDescribeResponse,
+    )
 
 TOPIC = uuid.UUID(int=0x0102)
 
@@ -74,3 +81,34 @@ def test_response(version: int) -> None:
         [],
         None,
     )
+
+
+def test_share_groups() -> None:
+    request = ShareGroupDescribeRequest(group_ids=["g"], include_authorized_operations=False)
+    assert (request.API_KEY, bytes(request.encode(version=1))) == (77, b"\x02" + short("g") + b"\0" + b"\0")
+    member = short("m") + short("rack") + (5).to_bytes(4, "big") + short("client") + short("/10.0.0.1")
+    member += b"\x02" + short("t") + assignment(0, 1) + b"\0"
+    group = b"\0\0" + b"\0" + short("g") + short("Stable") + (7).to_bytes(4, "big") + (7).to_bytes(4, "big")
+    group += short("simple") + b"\x02" + member + b"\x80\0\0\0" + b"\0"
+    response = ShareGroupDescribeResponse.decode(bytes(4) + b"\x02" + group + b"\0", version=1)
+    (seen,) = response.groups
+    assert (seen.group_id, seen.group_state, seen.members[0].subscribed_topic_names) == ("g", "Stable", ["t"])
+    (place,) = seen.members[0].assignment.topic_partitions
+    assert (place.topic_id, place.topic_name, list(place.partitions)) == (TOPIC, "t", [0, 1])
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_where_share_groups_stand(version: int) -> None:
+    kind = DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup
+    request = DescribeShareGroupOffsetsRequest(groups=[kind(group_id="g", topics=None)])
+    assert (request.API_KEY, bytes(request.encode(version=version))) == (
+        90,
+        b"\x02" + short("g") + b"\0" + b"\0" + b"\0",
+    )
+    partition = (3).to_bytes(4, "big") + (40).to_bytes(8, "big") + (2).to_bytes(4, "big")
+    partition += ((7).to_bytes(8, "big") if version else b"") + b"\0\0" + b"\0" + b"\0"
+    topic = short("t") + TOPIC.bytes + b"\x02" + partition + b"\0"
+    body = bytes(4) + b"\x02" + short("g") + b"\x02" + topic + b"\0\x1e" + short("no") + b"\0" + b"\0"
+    (group,) = DescribeShareGroupOffsetsResponse.decode(body, version=version).groups
+    (row,) = group.topics[0].partitions
+    assert (group.error_code, row.partition_index, row.start_offset, row.lag) == (30, 3, 40, 7 if version else -1)
