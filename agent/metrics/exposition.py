@@ -12,7 +12,7 @@ from agent.metrics.families import DROPPED, FAMILIES, TOPIC_SKEW
 from agent.metrics.kafka import Partitions, kafka_lines
 from agent.metrics.own import finding_lines, gap_lines, target_lines, view_lines
 from agent.metrics.sqs import sqs_lines
-from agent.metrics.text import Chunk, Chunks, Family, packed, series
+from agent.metrics.text import Chunk, Chunks, Family, Lines, packed, series
 from agent.view import Good, TargetView, View
 from checks.evaluate import Report
 from checks.facts import Address, Facts, Group, KafkaSnapshot, Lag, Snapshot, Topic, Unknown
@@ -154,7 +154,7 @@ def _served(target: TargetView, now: float, ttl: float) -> Good | None:
     return target.good if target.good is not None and now - target.good.snapshot.at <= patience else None
 
 
-def _bulk(good: Good, options: Options) -> Mapping[Family, list[str]]:
+def _bulk(good: Good, options: Options) -> Lines:
     if isinstance(good.snapshot, KafkaSnapshot):
         return kafka_lines(good.facts, good.snapshot, options.partitions)
     return sqs_lines(good.facts, good.snapshot)

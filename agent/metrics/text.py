@@ -42,17 +42,21 @@ class Chunk(NamedTuple):
         return Chunk(b"".join(line + b"\n" for line in lines), room, self.dropped + self.kept - room)
 
 
-Lines = Mapping[Family, list[str]]
+Lines = dict[Family, list[str]]
 Chunks = Mapping[Family, Chunk]
 
 
 def packed(lines: Lines, cap: int) -> Chunks:
-    """At most `cap` lines of each family, the first ones."""
-    return {
-        family: Chunk(("\n".join(rows[:cap]) + "\n").encode(), min(len(rows), cap), max(0, len(rows) - cap))
-        for family, rows in lines.items()
-        if rows
-    }
+    """At most `cap` lines of each family, the first ones. Takes the lines away, a family at a time: they may be many."""
+    chunks: dict[Family, Chunk] = {}
+    while lines:
+        family, rows = lines.popitem()
+        if rows:
+            dropped = max(0, len(rows) - cap)
+            del rows[cap:]
+            rows.append("")  # the last one ends as well
+            chunks[family] = Chunk("\n".join(rows).encode(), len(rows) - 1, dropped)
+    return chunks
 
 
 def escape(value: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase, translate
-from functools import cache
+from functools import cache, lru_cache
+from sys import intern
 
 import numpy as np
 
@@ -121,7 +122,7 @@ class KafkaCollector:
         self._configs = Configs()
         self._log_dirs = LogDirs()
         self._waiting = Waiting(clock)
-        self._asked: dict[Address, tuple[Group, frozenset[str]]] = {}
+        self._asked: dict[Address, tuple[Group, tuple[str, ...]]] = {}
         self._read: _Read | None = None
         self._sampler = Sampler(settings.sampling, clock) if settings.sampling else None
 
@@ -277,7 +278,7 @@ class KafkaCollector:
         self._asked = {a: known for a, known in self._asked.items() if a.name in groups.items}
         for name, group in groups.items.items():
             if not isinstance(group, Unknown):
-                doubtful |= self._named(address.under("groups", name), group)
+                doubtful.update(self._named(address.under("groups", name), group))
         doubtful -= metadata.topics.keys()
         items = dict(judged)
         missing = self._missing.of(doubtful, metadata.topics.keys(), time.monotonic())
@@ -301,11 +302,12 @@ class KafkaCollector:
             left_out=self._settings.topics.without(metadata.topics.keys() - judged.keys()),
         )
 
-    def _named(self, address: Address, group: Group) -> frozenset[str]:
+    def _named(self, address: Address, group: Group) -> tuple[str, ...]:
         """The topics that the checks ask for because of a group; the same while the group is."""
         before = self._asked.get(address)
         if before is None or before[0] is not group:
-            before = self._asked[address] = group, self._questions.topics(address, group)
+            # Many groups read the same topics: a hundred thousand names are held once.
+            before = self._asked[address] = group, tuple(map(intern, self._questions.topics(address, group)))
         return before[1]
 
     def _by_time(
@@ -412,8 +414,9 @@ class _Missing:
         return frozenset(known | {name for name in names - known if not _possible(name)})
 
     def told(self, absent: AbstractSet[str], now: float) -> None:
+        again = cache(lambda times: (times + 1, now))
         for name in absent:
-            self._answers[name] = self._answers.get(name, (0, 0.0))[0] + 1, now
+            self._answers[name] = again(self._answers.get(name, (0, 0.0))[0])
 
 
 def _kind(wire: Wire, node: int) -> str:
@@ -440,11 +443,10 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def _absences(names: frozenset[str], before: Listing[Topic] | Listing[Group] | None, at: float) -> dict[str, Absence]:
-    earlier = before.absent if before else {}
-    return {
-        name: Absence(earlier[name].since, earlier[name].polls + 1) if name in earlier else Absence(at, 1)
-        for name in sorted(names)
-    }
+    earlier, first = before.absent if before else {}, Absence(at, 1)
+    # Those that went together share what is known of them.
+    once_more = lru_cache(lambda one: Absence(one.since, one.polls + 1))
+    return {name: once_more(earlier[name]) if name in earlier else first for name in sorted(names)}
 
 
 def _group_blindness(cluster: Cluster) -> tuple[Unknown, ...]:

@@ -124,17 +124,17 @@ def _configs(
 
 def _told(answer: Any, keys: Sequence[str], close: str) -> dict[str, Mapping[str, Setting] | Unknown]:
     told: dict[str, Mapping[str, Setting] | Unknown] = {}
+    known: dict[object, Mapping[str, Setting]] = {}  # most topics are set alike
     for result in answer.results:
         if result.error_code:
             told[result.resource_name] = refused(result.error_code, f"configuration of {result.resource_name}", close)
-        else:
-            told[result.resource_name] = {
-                c.name: Setting(
-                    None if c.is_sensitive else c.value, _SOURCES.get(c.config_source, str(c.config_source))
-                )
-                for c in result.configs
-                if c.name in keys
-            }
+            continue
+        rows = tuple(
+            (c.name, None if c.is_sensitive else c.value, c.config_source) for c in result.configs if c.name in keys
+        )
+        if rows not in known:
+            known[rows] = {name: Setting(value, _SOURCES.get(of, str(of))) for name, value, of in rows}
+        told[result.resource_name] = known[rows]
     return told
 
 

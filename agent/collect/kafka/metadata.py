@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from sys import intern
 from typing import Any
 
 from agent.collect.kafka.compact import after_tags, end, length, text, written
@@ -150,7 +151,7 @@ def _read(body: bytes, kept: Kept[str, Known]) -> Metadata:
         name = text(body, at, size)
         if error == UNKNOWN_TOPIC:
             at = after_tags(body, _after_partitions(body, at + size + 17) + 4)
-            absent.append(name)
+            absent.append(intern(name))  # a hundred thousand names, which whoever asked holds as well
             continue
         known = kept.get(name)
         if known is not None and body.startswith(known[0], begin):  # what an entry holds also says where it ends
