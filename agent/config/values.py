@@ -105,6 +105,13 @@ def number(value: object) -> int:
     return int(value)
 
 
+def counted(value: object) -> int:
+    """A number of things of which there must be one."""
+    if (found := number(value)) == 0:
+        raise ValueError(f"{_said(value)} is not enough; write 1 or more")
+    return found
+
+
 def decimal(value: object) -> float:
     if not isinstance(value, str) or not re.fullmatch(r"\d{1,15}(\.\d{1,15})?", value, re.ASCII):
         raise ValueError(f"{_said(value)} is not a number; write 3 or 0.8")

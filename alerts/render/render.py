@@ -116,8 +116,8 @@ class _Words:
 
     def notes(self, alert: Alert) -> tuple[str, ...]:
         known = f"alert {alert.id}, {alert.fingerprint.check}, severity {alert.severity}"
-        lines = [known, f"mqcanary alerts ack {alert.id}", _silence(alert.fingerprint.address)]
-        return (*lines, *self.limits_of_sink())
+        lines = [] if alert.acknowledged else [f"mqcanary alerts ack {alert.id}"]
+        return (known, *lines, _silence(alert.fingerprint.address), *self.limits_of_sink())
 
     def limits_of_sink(self) -> tuple[str, ...]:
         """A webhook can only post: said where a reader would wait for an edit."""

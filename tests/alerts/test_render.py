@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.model import TARGET_BLIND, Alert, Delivery, Digest, Kind, Op, Phase, State, Subject, Thread
+from alerts.model import TARGET_BLIND, Acknowledged, Alert, Delivery, Digest, Kind, Op, Phase, State, Subject, Thread
 from alerts.policy import Policy
 from alerts.render.blocks import HEADER, blocks
 from alerts.render.message import Mark, Message
@@ -57,6 +57,9 @@ def test_one_of_many_that_fires_on_is_said_once_with_its_id() -> None:
     assert message.lead.startswith("For 1 h, since 22:13 UTC, in kafka://prod.")
     assert message.table is None
     assert message.notes[1] == "mqcanary alerts ack orders"
+    taken = replace(COPIES[0], acknowledged=Acknowledged("ada", AT + 60))
+    again = render(reply, replace(state, alerts={**state.alerts, "orders": taken}), AT + 3600, Policy())
+    assert not [note for note in again.notes if "alerts ack" in note], "somebody has it"
 
 
 def test_many_that_are_one_yet_say_all_that_one_does() -> None:

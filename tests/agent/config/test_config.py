@@ -258,6 +258,7 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
         ("kafka: *x", ["1: not YAML, column 8: * begins an alias, and there is no such anchor"]),
         ("kafka:\n- name: [a\n", ["3: not YAML, column 1: expected ',' or ']', but got '<stream end>'"]),
         ("kafka:\n\t- x", ["2: not YAML, column 1: a tab indents; use spaces"]),
+        ("alerts: {many: 0}", ['1: alerts.many: "0" is not enough; write 1 or more']),
         ("- a", ["1: not a configuration; write keys such as kafka: and sqs:"]),
         ("", ["1: nothing is written here; begin with: mqcanary config init"]),
         ("a: \x00", ["1: not YAML: character U+0000 is not allowed; delete it"]),
