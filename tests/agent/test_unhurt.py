@@ -1,0 +1,198 @@
+"""More that goes wrong on the way: between two answers, at each byte of one, and from one look to the next."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from agent.demo.cluster import ANONYMOUS, Rights, all_but
+from checks.facts import History, Lag, Unknown, Why, facts_of
+from tests.agent.test_faults import (
+    CONFIGS,
+    COORDINATOR,
+    DEADLINE,
+    DESCRIBE,
+    LIST,
+    LIST_OFFSETS,
+    METADATA,
+    OFFSET_FETCH,
+    VERSIONS,
+    Cluster,
+    Look,
+    asks,
+    closable,
+    look,
+    model,
+    only,
+    whole,
+)
+
+APIS = (LIST_OFFSETS, METADATA, OFFSET_FETCH, DESCRIBE, LIST, VERSIONS, CONFIGS)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with Cluster(model()) as running:
+        yield running
+
+
+def cut_at(cluster: Cluster, good: Look, api: int, byte: int) -> None:
+    """Broker 2 ends each answer to one question after so many bytes."""
+    with cluster.fault(api=api, broker=2, cut=byte) as fault:
+        seen = look(cluster)
+        assert fault.active
+    assert seen.seconds < DEADLINE
+    only(seen, good, "g2", "t2")
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_an_answer_that_ends_early_is_lost_whole(cluster: Cluster, api: int) -> None:
+    good = look(cluster)
+    for byte in (0, 1, 3, 4, 5, 8, 11, 29):
+        cut_at(cluster, good, api, byte)
+    whole(look(cluster, good.snapshot))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("api", APIS)
+def test_an_answer_that_ends_at_any_byte_is_lost_whole(cluster: Cluster, api: int) -> None:
+    good = look(cluster)
+    for byte in range(300):
+        cut_at(cluster, good, api, byte)
+    whole(look(cluster, good.snapshot))
+
+
+# ── between two questions ──
+
+
+def test_a_topic_that_goes_between_metadata_and_offsets(cluster: Cluster) -> None:
+    good = look(cluster)
+
+    def gone() -> None:
+        del cluster.model.topics["t2"]
+
+    cluster.on(asks(LIST_OFFSETS, "t2"), gone)
+    seen = look(cluster, good.snapshot)
+    only(seen, good, "g2", "t2")
+    assert {name for name, topic in seen.snapshot.topics.items.items() if not isinstance(topic, Unknown)} >= {
+        "t1",
+        "t3",
+    }
+    later = look(cluster, seen.snapshot)
+    assert later.snapshot.topics.absent["t2"].polls == 1
+    assert "t2" not in later.snapshot.topics.items
+
+
+@pytest.mark.parametrize("api", [DESCRIBE, OFFSET_FETCH])
+def test_a_group_that_goes_after_it_was_listed(cluster: Cluster, api: int) -> None:
+    """Who has been described and then has no offsets is judged by what it has; the looks after say that it is gone."""
+    good = look(cluster)
+
+    def gone() -> None:
+        del cluster.model.groups["g2"]
+
+    cluster.on(asks(api, "g2"), gone)
+    seen = look(cluster, good.snapshot)
+    assert seen.found <= good.found - {("kafka/group-lagging", "g2")}
+    assert good.found - seen.found <= {mark for mark in good.found if mark[1] == "g2"}
+    later = look(cluster, look(cluster, seen.snapshot).snapshot)
+    assert later.snapshot.groups.absent["g2"].polls >= 2
+    assert set(later.snapshot.groups.items) == {"g1", "g3"}
+
+
+def test_rights_that_are_taken_away_resolve_nothing(cluster: Cluster) -> None:
+    """Groups vanish from the lists without an error: each is asked for by name, and refused."""
+    good = look(cluster)
+    cluster.on(
+        asks(DESCRIBE, "g1"),
+        lambda: cluster.model.rights.update({ANONYMOUS: Rights(groups=all_but("g1", "g2", "g3"), cluster=False)}),
+    )
+    during = look(cluster, good.snapshot)
+    after = look(cluster, during.snapshot)
+    for seen in (during, after):
+        only(seen, good, "g1", "g2", "g3", "t1", "t2", "t3")
+        assert not seen.snapshot.groups.absent
+        assert set(seen.snapshot.groups.items) == {"g1", "g2", "g3"}
+    assert all(isinstance(group, Unknown) and group.why is Why.DENIED for group in after.snapshot.groups.items.values())
+    cluster.model.rights.clear()
+    whole(look(cluster, after.snapshot))
+
+
+# ── what a broker says of itself ──
+
+
+def test_quotas_hold_nothing_up_and_nothing_away(cluster: Cluster) -> None:
+    with cluster.fault(throttle_ms=30_000):
+        seen = look(cluster)
+    whole(seen)
+    assert seen.seconds < DEADLINE
+
+
+def test_an_address_that_does_not_resolve_costs_its_broker_alone(cluster: Cluster) -> None:
+    good = look(cluster)
+    with cluster.lock:
+        cluster.model.brokers[2].host = "broker-2.invalid"
+    seen = look(cluster, good.snapshot)
+    only(seen, good, "g2", "t2")
+    assert "broker-2.invalid" in str(seen.snapshot.groups.blind)
+    assert not seen.snapshot.groups.absent
+
+
+def test_another_cluster_at_the_same_address_is_another_target(cluster: Cluster) -> None:
+    good = look(cluster)
+    with cluster.lock:
+        cluster.model.cluster_id = "another"
+    seen = look(cluster, good.snapshot)
+    assert seen.snapshot.address != good.snapshot.address
+
+
+def test_an_offset_beyond_the_end_is_no_lag_below_zero(cluster: Cluster) -> None:
+    with cluster.lock:
+        cluster.model.groups["g2"].committed["t2", 0] = 10_005
+    snapshot = look(cluster).snapshot
+    lag = facts_of(snapshot, History()).get(Lag, snapshot.address.under("groups", "g2"))
+    assert isinstance(lag, Lag)
+    assert (lag.lag.tolist(), lag.total, lag.read) == ([-1], 0, False)
+
+
+@pytest.mark.parametrize("skew", [-7200.0, 7200.0], ids=["slow", "fast"])
+def test_a_cluster_whose_clock_is_wrong(cluster: Cluster, skew: float) -> None:
+    """Records carry its time: their age is wrong by as much, and never below zero; counts and configurations are right."""
+    good = look(cluster)
+    with cluster.lock:
+        for topic in cluster.model.topics.values():
+            for partition in topic.partitions:
+                partition.points = [point._replace(ms=point.ms + int(skew * 1000)) for point in partition.points]
+    seen = look(cluster)
+    assert {mark for mark in good.found if mark[0] != "kafka/group-lagging"} <= seen.found
+    for name in ("g1", "g2", "g3"):
+        lag = facts_of(seen.snapshot, History()).get(Lag, seen.snapshot.address.under("groups", name))
+        assert isinstance(lag, Lag)
+        least, most = lag.waited()
+        assert lag.total == 5800
+        assert 0 <= least[0] <= most[0]
+
+
+def test_a_coordinator_that_nobody_names_and_a_leader_that_nobody_is(cluster: Cluster) -> None:
+    good = look(cluster)
+    cluster.model.topics["t2"].partitions[0].leader = -1
+    with cluster.fault(api=COORDINATOR, coordinator="g1", error=15):
+        seen = look(cluster, good.snapshot)
+    assert ("kafka/offline-partition", "t2") in seen.found
+    assert ("kafka/group-lagging", "g2") in closable(seen)
+
+
+def test_a_restart_of_one_broker_after_the_other(cluster: Cluster) -> None:
+    """Whoever is away takes his own with him for that look; nothing is ever gone, and no lag is below zero."""
+    good = look(cluster)
+    before = good.snapshot
+    for broker in (1, 2, 3):
+        cluster.stop_broker(broker)
+        away = look(cluster, before)
+        cluster.start_broker(broker)
+        back = look(cluster, away.snapshot)
+        for seen in (away, back):
+            assert seen.found <= good.found
+            assert not seen.snapshot.groups.absent
+            assert not seen.snapshot.topics.absent.keys() & {"t1", "t2", "t3"}
+        whole(back)
+        before = back.snapshot
