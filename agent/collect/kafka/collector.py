@@ -22,6 +22,7 @@ from agent.collect.kafka.groups import (
     find_coordinators,
     list_groups,
 )
+from agent.collect.kafka.lockout import Lockout
 from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
@@ -122,6 +123,7 @@ class KafkaCollector:
         self._configs = Configs()
         self._log_dirs = LogDirs()
         self._waiting = Waiting(clock)
+        self._lockout = Lockout(settings.security.secrets, clock)
         self._asked: dict[Address, tuple[Group, tuple[str, ...]]] = {}
         self._read: _Read | None = None
         self._sampler = Sampler(settings.sampling, clock) if settings.sampling else None
@@ -143,11 +145,15 @@ class KafkaCollector:
 
     def collect(self, previous: KafkaSnapshot | None, deadline: float) -> KafkaSnapshot:
         """Never raises for what is outside; `deadline` in seconds."""
+        if (closed := self._lockout.closed()) is not None:
+            return self.unseen(closed)
         try:
             self._memos.turn()
             with wired(self._settings.bootstrap, self._settings.security, deadline, self.calls, self._memos) as wire:
+                self._lockout.entered()
                 return self._look(wire, previous)
         except UnreachableError as error:
+            self._lockout.refused(error.unknown)
             return self.unseen(error.unknown)
 
     def _look(self, wire: Wire, previous: KafkaSnapshot | None) -> KafkaSnapshot:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from agent.collect.kafka.cause import Cause
 from agent.collect.kafka.tokens import Kept
 from agent.errors import ConfigError, ConnectError
+from agent.secret import Secret
 from checks.facts import Why
 
 _LIFE: Final = 900
@@ -45,6 +46,10 @@ class MskIam:
 
     def token(self, seconds: float) -> str:
         return self.kept.get(lambda: (self._signed(seconds), _USED))
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        return ()  # botocore has them
 
     def forget(self) -> None:
         self.kept.forget()

@@ -3,9 +3,12 @@
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from pathlib import Path
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Final
 
 from agent.collect.kafka.pem import MARK, as_file, certificates, pem_text, private_key, trust
@@ -50,6 +53,9 @@ class Mechanism(StrEnum):
 
 
 MECHANISMS: Final = ", ".join(Mechanism)
+
+
+_PEPPER: Final = token_bytes(32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +114,18 @@ class Security:
         from agent.collect.kafka.client_properties import read_client_properties  # noqa: PLC0415 - it builds on this
 
         return read_client_properties(source)
+
+    def secrets(self) -> bytes:
+        """Stands for what one comes in with, as it is now: another value after it was changed. It tells nothing of it."""
+        tokens = self.tokens.secrets if self.tokens is not None else ()
+        digest = blake2b(key=_PEPPER)
+        for secret in (self.password, self.key, self.key_password, *tokens):
+            with suppress(ConfigError):
+                digest.update((secret.reveal() if secret else "").encode() + b"\0")
+        if self.certificate:
+            with suppress(ConfigError):
+                digest.update(pem_text(self.certificate, "the client certificate").encode())
+        return digest.digest()
 
     def ssl_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

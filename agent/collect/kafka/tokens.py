@@ -45,6 +45,11 @@ class TokenSource(Protocol):
         Raises ConfigError for what is wrong here, ConnectError for an endpoint that can't be reached or refuses.
         """
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What it gets them with."""
+        ...
+
     def forget(self) -> None:
         """A broker refused the last one."""
 
@@ -88,6 +93,10 @@ class GivenToken:
     def token(self, seconds: float) -> str:  # noqa: ARG002 - nobody is asked
         return _bearer(self.secret.reveal(), self.origin)
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        return (self.secret,)
+
     def forget(self) -> None:
         """Nothing is kept."""
 
@@ -130,6 +139,10 @@ class ClientCredentials:
 
     def token(self, seconds: float) -> str:
         return self.kept.get(lambda: self._fetch(seconds))
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        return (self.client_secret,)
 
     def forget(self) -> None:
         self.kept.forget()
