@@ -45,8 +45,8 @@ JVM = (
 )
 
 
-def java(main: str, *arguments: str, heap: str) -> list[str]:
-    return [jars.java(), f"-Xmx{heap}", *JVM, "-cp", jars.classpath(), main, *arguments]
+def java(main: str, *arguments: str, heap: str, release: str = "") -> list[str]:
+    return [jars.java(), f"-Xmx{heap}", *JVM, "-cp", jars.classpath(release), main, *arguments]
 
 
 @dataclasses.dataclass
@@ -72,7 +72,7 @@ class KafkaCluster:
     """A cluster for the time of a `with` block. Brokers are named by node id, from 1.
 
     `listeners` beside PLAINTEXT: SSL, MTLS, SASL_PLAINTEXT, SASL_SSL, OAUTH. `users` maps name to password, for PLAIN and both SCRAMs.
-    `authorizer` turns on StandardAuthorizer, with ANONYMOUS (the PLAINTEXT listener) and `superusers` above it.
+    `release` is Kafka's, the newest that we test with if empty. `authorizer` turns on StandardAuthorizer, with ANONYMOUS (the PLAINTEXT listener) and `superusers` above it.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class KafkaCluster:
         superusers: Iterable[str] = (),
         properties: Mapping[str, str] | None = None,
         heap: str = "128m",
+        release: str = "",
     ) -> None:
         self.listeners = ("PLAINTEXT", *(name for name in listeners if name != "PLAINTEXT"))
         self.users = dict(users or {})
@@ -94,6 +95,7 @@ class KafkaCluster:
         self._superusers = ("ANONYMOUS", *superusers) if authorizer else ()
         self._properties = dict(properties or {})
         self._heap = heap
+        self._release = release
         self._folder = Path(tempfile.mkdtemp(prefix="mqcanary-kafka-"))
         self.certs = Certs.make(self._folder) if {"SSL", "MTLS", "SASL_SSL"} & set(self.listeners) else None
         self.brokers = {
@@ -274,7 +276,9 @@ class KafkaCluster:
 
     def _launch(self, broker: Broker) -> None:
         broker.process = Process(
-            f"broker {broker.node}", java("kafka.Kafka", str(broker.config), heap=self._heap), broker.log
+            f"broker {broker.node}",
+            java("kafka.Kafka", str(broker.config), heap=self._heap, release=self._release),
+            broker.log,
         )
 
     def _format(self) -> None:
@@ -293,7 +297,7 @@ class KafkaCluster:
             broker.config.write_text(text)
             # One id in 64 begins with a dash, and would pass for an option.
             arguments = ["format", "-c", str(broker.config), f"--cluster-id={self.cluster_id}", *scram]
-            argv = java("kafka.tools.StorageTool", *arguments, heap="64m")
+            argv = java("kafka.tools.StorageTool", *arguments, heap="64m", release=self._release)
             running.append(Process(f"format of node {broker.node}", argv, broker.folder / "format.log"))
         for process in running:
             try:

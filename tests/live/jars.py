@@ -38,17 +38,17 @@ def version() -> str:
 
 
 @functools.cache
-def classpath() -> str:
-    """The class path of broker and tools; the first call ever asks Maven, for some seconds."""
+def classpath(release: str = "") -> str:
+    """The class path of broker and tools, of that release; the first call ever asks Maven, for some seconds."""
     java()
     cache = Path(os.environ.get("MQCANARY_CACHE") or CHECKOUT / ".cache")
-    folder = cache / f"kafka-{version()}"
+    folder = cache / f"kafka-{release or version()}"
     if not folder.is_dir():
-        _resolve(folder)
+        _resolve(folder, release or version())
     return f"{folder}/*"
 
 
-def _resolve(folder: Path) -> None:
+def _resolve(folder: Path, release: str) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise MissingToolError("live tests need Maven once, for the jars of Apache Kafka: install maven")
@@ -58,7 +58,7 @@ def _resolve(folder: Path) -> None:
     ) as scratch:
         half = Path(scratch) / "jars"
         argv = [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
-        argv += [f"-DoutputDirectory={half}", "-DincludeScope=runtime"]
+        argv += [f"-DoutputDirectory={half}", "-DincludeScope=runtime", f"-Dkafka.version={release}"]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
         if done.returncode:
             raise RuntimeError(

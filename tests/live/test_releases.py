@@ -1,0 +1,59 @@
+"""An older Apache Kafka: everything that the newest one tells is read there as well, as far as it has it."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from checks import all_checks
+from checks.facts import Cluster, Group, History, KafkaSnapshot, Lag, Topic, TopicConfig, Unknown, facts_of
+from checks.limits import Limits
+from checks.questions import Questions
+from tests.live import referee, seed
+from tests.live.broker import KafkaCluster
+from tests.live.member import Member
+
+HOUR = 3600
+
+
+@pytest.fixture(scope="module", params=["3.9.1"])
+def older(java: None, request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
+    with KafkaCluster(release=request.param) as cluster:
+        yield cluster
+
+
+def look(kafka: KafkaCluster) -> KafkaSnapshot:
+    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka.bootstrap.split(",")))
+    return KafkaCollector(KafkaSettings(bootstrap), Questions(all_checks(), Limits())).collect(None, 60)
+
+
+def test_it_is_read_as_a_new_one(older: KafkaCluster, fresh: str) -> None:
+    seed.create_topics(older.bootstrap, {fresh: seed.TopicSpec(2, 1, {"min.insync.replicas": "1"})})
+    seed.produce(older.bootstrap, fresh, 10, partition=0, timestamp=int((time.time() - HOUR) * 1000))
+    seed.produce(older.bootstrap, fresh, 4, partition=1)
+    seed.commit_offsets(older.bootstrap, f"{fresh}-late", {(fresh, 0): 3, (fresh, 1): 4})
+    with Member(older.bootstrap, f"{fresh}-live", fresh, partitions=2):
+        snapshot = look(older)
+    assert isinstance(snapshot.cluster, Cluster)
+    assert snapshot.cluster.id == older.cluster_id
+    topic, config = snapshot.topics.items[fresh], snapshot.topic_configs[fresh]
+    assert isinstance(topic, Topic)
+    assert topic.id, "topics have had ids since 2.8"
+    assert isinstance(config, TopicConfig)
+    assert config.value("min.insync.replicas") == "1"
+    assert not isinstance(snapshot.storage, Unknown)
+    assert not any(isinstance(disk, Unknown) for disk in snapshot.storage.values())
+    live = snapshot.groups.items[f"{fresh}-live"]
+    assert isinstance(live, Group)
+    assert isinstance(live.members, tuple)
+    assert (live.kind, live.state, live.members[0].assigned) == ("classic", "Stable", {fresh: (0, 1)})
+    lag = facts_of(snapshot, History()).get(Lag, snapshot.address.under("groups", f"{fresh}-late"))
+    assert isinstance(lag, Lag)
+    theirs = referee.offsets(older.bootstrap, f"{fresh}-late")
+    assert {(f"{fresh}-late", *lag.place(row)): int(lag.lag[row]) for row in range(lag.topic.size)} == {
+        place: row.lag for place, row in theirs.items()
+    }
+    least, most = lag.waited()
+    assert np.allclose([least[0], most[0]], HOUR, atol=60)
