@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
+ZOOKEEPER_POM = POM.with_name("zookeeper.pom.xml")
+"""For releases before 3.0."""
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -57,7 +59,8 @@ def _resolve(folder: Path, release: str) -> None:
         prefix=f"{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
     ) as scratch:
         half = Path(scratch) / "jars"
-        argv = [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
+        pom = ZOOKEEPER_POM if int(release.split(".", maxsplit=1)[0]) < 3 else POM
+        argv = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"]
         argv += [f"-DoutputDirectory={half}", "-DincludeScope=runtime", f"-Dkafka.version={release}"]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
         if done.returncode:

