@@ -1,0 +1,111 @@
+"""What each right shows, on Kafka's own authorizer: what one may not see is unknown, and is never taken for nothing."""
+
+import time
+
+import pytest
+from confluent_kafka.admin import AclOperation, ResourceType
+
+from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from agent.collect.kafka.security import Mechanism, Protocol, Security
+from agent.secret import Secret
+from checks.facts import Group, History, KafkaSnapshot, Lag, Topic, TopicConfig, Unknown, Why, facts_of
+from checks.limits import Limits
+from checks.questions import Questions
+from tests.live import seed
+from tests.live.broker import KafkaCluster
+from tests.live.test_command import newcomer  # noqa: F401 - a user without rights
+
+HOUR = 3600
+
+
+class Case:
+    """A topic with ten records, an hour old, of which a group has read three; alice looks."""
+
+    def __init__(self, kafka: KafkaCluster, name: str) -> None:
+        self.kafka, self.name = kafka, name
+        seed.create_topics(kafka.bootstrap, [name])
+        seed.produce(kafka.bootstrap, name, 10, partition=0, timestamp=int((time.time() - HOUR) * 1000))
+        seed.commit_offsets(kafka.bootstrap, name, {(name, 0): 3})
+
+    def allow(self, kind: ResourceType, *operations: AclOperation) -> None:
+        name = "kafka-cluster" if kind is ResourceType.BROKER else self.name
+        seed.allow(self.kafka.bootstrap, "alice", kind, name, operations)
+
+    def look(self, *scope: str) -> KafkaSnapshot:
+        address = self.kafka.bootstrap_of("SASL_PLAINTEXT")
+        bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in address.split(",")))
+        security = Security(
+            protocol=Protocol.SASL_PLAINTEXT,
+            mechanism=Mechanism.PLAIN,
+            username="alice",
+            password=Secret.literal(self.kafka.users["alice"]),
+        )
+        settings = KafkaSettings(bootstrap, security=security, scope=scope)
+        return KafkaCollector(settings, Questions((), Limits())).collect(None, 30)
+
+    def lag(self, snapshot: KafkaSnapshot) -> Lag:
+        lag = facts_of(snapshot, History()).get(Lag, snapshot.address.under("groups", self.name))
+        assert isinstance(lag, Lag)
+        return lag
+
+
+@pytest.fixture
+def case(kafka_secure: KafkaCluster, fresh: str, newcomer: str) -> Case:  # noqa: F811
+    assert newcomer == "alice"
+    return Case(kafka_secure, fresh)
+
+
+def test_without_any_nothing_is_seen_and_nothing_is_gone(case: Case) -> None:
+    snapshot = case.look()
+    assert (dict(snapshot.topics.items), dict(snapshot.groups.items)) == ({}, {})
+    assert snapshot.topics.blind
+    assert snapshot.groups.blind
+    named = case.look(case.name).groups.items[case.name]
+    assert isinstance(named, Unknown)
+    assert named.why is Why.DENIED
+
+
+def test_describe_on_the_topic_alone_shows_no_group(case: Case) -> None:
+    case.allow(ResourceType.TOPIC, AclOperation.DESCRIBE)
+    snapshot = case.look()
+    assert isinstance(snapshot.topics.items[case.name], Topic)
+    assert case.name not in snapshot.groups.items
+    assert snapshot.groups.blind
+
+
+def test_describe_on_the_group_alone_shows_no_lag(case: Case) -> None:
+    """OffsetFetch leaves out what is committed on topics that one may not describe."""
+    case.allow(ResourceType.GROUP, AclOperation.DESCRIBE)
+    snapshot = case.look()
+    assert isinstance(snapshot.groups.items[case.name], Group)
+    assert case.lag(snapshot).topic.size == 0
+
+
+def test_describe_on_both_gives_lag_in_records_and_in_seconds(case: Case) -> None:
+    case.allow(ResourceType.TOPIC, AclOperation.DESCRIBE)
+    case.allow(ResourceType.GROUP, AclOperation.DESCRIBE)
+    snapshot = case.look()
+    lag = case.lag(snapshot)
+    least, most = lag.waited()
+    assert lag.lag.tolist() == [7]
+    assert HOUR - 60 < least[0] <= most[0] < HOUR + 60
+    config = snapshot.topic_configs[case.name]
+    assert isinstance(config, Unknown)
+    assert config.why is Why.DENIED
+    assert isinstance(snapshot.storage, Unknown) or all(isinstance(one, Unknown) for one in snapshot.storage.values())
+
+
+def test_describe_configs_adds_how_topics_are_set(case: Case) -> None:
+    case.allow(ResourceType.TOPIC, AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS)
+    config = case.look().topic_configs[case.name]
+    assert isinstance(config, TopicConfig)
+    assert config.value("min.insync.replicas") == "1"
+
+
+def test_describe_on_the_cluster_makes_the_list_of_groups_whole_and_shows_disks(case: Case) -> None:
+    case.allow(ResourceType.BROKER, AclOperation.DESCRIBE)
+    snapshot = case.look()
+    assert case.name in snapshot.groups.items
+    assert not snapshot.groups.blind
+    assert not isinstance(snapshot.storage, Unknown)
+    assert not any(isinstance(one, Unknown) for one in snapshot.storage.values())
