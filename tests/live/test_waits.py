@@ -31,7 +31,9 @@ SHAPES: dict[str, Callable[[random.Random, int, int], list[int]]] = {
 
 def write(bootstrap: str, topic: str, logs: Sequence[Sequence[int]], **options: str) -> Producer:
     """Records with these timestamps, ms since the epoch: those of partition i from logs[i]."""
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "log_level": 0, **options})
+    # Idempotent: what it sends again after a time-out would come behind what it sent later.
+    config = {"bootstrap.servers": bootstrap, "acks": "all", "enable.idempotence": "true", "log_level": 0}
+    producer = Producer({**config, **options})
     if "transactional.id" in options:
         producer.init_transactions()
         producer.begin_transaction()
