@@ -91,10 +91,10 @@ def _same_items(new: Mapping[str, T], old: Mapping[str, T]) -> Mapping[str, T]:
 def _same_committed(new: Committed | Unknown, old: Committed | Unknown | None) -> Committed | Unknown:
     if isinstance(new, Unknown) or old is None or isinstance(old, Unknown):
         return new
-    columns: tuple[str, ...] = ("topic", "partition", "offset", "error")
-    if not isinstance(new.left, Unknown) and not isinstance(old.left, Unknown):
-        columns = (*columns, "left")
-    equal = new.topics == old.topics and all(np.array_equal(getattr(new, c), getattr(old, c)) for c in columns)
+    columns = ("topic", "partition", "offset", "error", *(("left",) if new.shared else ()))
+    equal = (new.topics, new.shared) == (old.topics, old.shared) and all(
+        np.array_equal(getattr(new, column), getattr(old, column)) for column in columns
+    )
     return old if equal else new
 
 

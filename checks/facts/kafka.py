@@ -177,6 +177,11 @@ class Committed:
     time, and `offset` is the first of them. Unknown: all from `offset` on are unread.
     """
 
+    @property
+    def shared(self) -> bool:
+        """By a share group."""
+        return not isinstance(self.left, Unknown)
+
     def table(self) -> dict[tuple[str, int], int]:
         """Offsets by topic and partition, where there is one."""
         names = [self.topics[i] for i in self.topic.tolist()]

@@ -100,7 +100,7 @@ class Lag:
             topic, partition = self.place(int(beyond[0]))
             return Unknown(Why.UNSUPPORTED, f"the committed offset of {topic}/{partition} is beyond the log end")
         untold = np.flatnonzero((self.committed >= 0) & (self.lag == NEVER))
-        if untold.size:
+        if self.shared and untold.size:
             topic, partition = self.place(int(untold[0]))
             what = f"how many records of {topic}/{partition} the share group has not finished with"
             return Unknown(Why.UNSUPPORTED, f"{what}: needs Kafka 4.2 (KIP-1226)")

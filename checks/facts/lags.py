@@ -87,7 +87,7 @@ def _joined(
     remote = frozenset(name for name, config in snapshot.topic_configs.items() if _is_remote(config))
     since, until = _waits(snapshot.waits, ends, rows.log, np.maximum(rows.committed, start), np.flatnonzero(lag > 0))
     lags: dict[str, Lag] = {}
-    for i, ((group, _), part) in enumerate(zip(known, parts, strict=True)):
+    for i, ((group, committed), part) in enumerate(zip(known, parts, strict=True)):
         mine = slice(rows.bounds[i], rows.bounds[i + 1])
         lags[group.name] = Lag(
             topics=part[0],
@@ -104,7 +104,7 @@ def _joined(
             answers={age: column[mine] for age, column in told.items()},
             remote=_rows_on(remote, part[0], part[1]),
             at=ends.at,
-            shared=not isinstance(known[i][1].left, Unknown),
+            shared=committed.shared,
             read=bool(unread[i] == unread[i + 1]),
         )
     return lags

@@ -25,7 +25,8 @@ def group_stalled(
         polls more. `least` records on some partition, 2 by default: behind a transaction one always stays.
     Silent when: some offset on the topic moves; the group commits seldom and always did; nobody is in the group;
         nobody is assigned to the topic any more (an old subscription); the records belong to a transaction that is
-        still open; the topic was created anew. Of a share group with something left that is not known: a Gap. While a classic group rebalances it does not say who reads what: a Gap.
+        still open; the topic was created anew. While a classic group rebalances it does not say who reads what, and how a
+        share group moves that has something left is not known: a Gap.
     Source: article S494-496, a committed offset far below the log end; KIP-62, members are in the group as long as their
         heartbeats come, whatever became of what they read.
     """

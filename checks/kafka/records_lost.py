@@ -23,8 +23,8 @@ def records_lost(
         retention.bytes.
     Limits: none. Info where nobody was in the group and nothing of it moved in all of history (an abandoned group), or
         where the topic deletes nothing by age or size, so that somebody deleted these records (DeleteRecords).
-    Silent when: everything from the committed offset on is still there; nothing was ever committed; it is a share group. A group that goes on
-        between two polls is not seen: kafka/lag-near-retention speaks before.
+    Silent when: everything from the committed offset on is still there; nothing was ever committed; it is a share group.
+        A group that goes on between two polls is not seen: kafka/lag-near-retention speaks before.
     Source: Apache Kafka documentation, log retention and auto.offset.reset; KIP-107, DeleteRecords moves the log start.
     """
     if lag.read or lag.shared:  # most of them: nothing is below the log start, nothing failed

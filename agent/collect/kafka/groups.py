@@ -258,11 +258,12 @@ def _consumer_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Itera
 
     names = [group.name for group in listed]
     fields = {"group_ids": names, "include_authorized_operations": False}
-    question = Question(ConsumerGroupDescribeRequest, 1, lambda: fields, partial(_consumer, broker))
+    question = Question(ConsumerGroupDescribeRequest, 1, lambda: fields, partial(_described, "consumer", broker))
     yield question, partial(_of_each, names)
 
 
-def _consumer(broker: int, answer: Any) -> dict[str, Any]:
+def _described(kind: str, broker: int, answer: Any) -> dict[str, Any]:
+    """Groups of the newer protocols, which are all described alike."""
     told: dict[str, Any] = {}
     for group in answer.groups:
         if group.error_code == GROUP_NOT_FOUND:
@@ -270,22 +271,25 @@ def _consumer(broker: int, answer: Any) -> dict[str, Any]:
         elif group.error_code:
             told[group.group_id] = _failed(group.error_code, f"group {group.group_id}", group.group_id)
         else:
-            members = tuple(_consumer_member(m) for m in group.members)
-            told[group.group_id] = Group(group.group_id, "consumer", group.group_state, "consumer", broker, members)
+            members = tuple(map(_member, group.members))
+            told[group.group_id] = Group(group.group_id, kind, group.group_state, kind, broker, members)
     return told
 
 
-def _consumer_member(member: Any) -> Member:
+def _member(member: Any) -> Member:
+    instance = getattr(member, "instance_id", None)  # members of share groups have none
     assigned = {t.topic_name: tuple(sorted(t.partitions)) for t in member.assignment.topic_partitions}
     subscribed = tuple(sorted(member.subscribed_topic_names or ()))
-    return Member(
-        member.member_id, member.client_id or "", member.client_host or "", member.instance_id, assigned, subscribed
-    )
+    return Member(member.member_id, member.client_id or "", member.client_host or "", instance, assigned, subscribed)
 
 
 def _share_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
+    from agent.collect.kafka.messages import ShareGroupDescribeRequest  # noqa: PLC0415 - as above
+
     names = [group.name for group in listed]
-    yield share.describe_question(broker, names, _GONE, _failed), partial(_of_each, names)
+    fields = {"group_ids": names, "include_authorized_operations": False}
+    question = Question(ShareGroupDescribeRequest, 1, lambda: fields, partial(_described, "share", broker))
+    yield question, partial(_of_each, names)
 
 
 def _share_offset_questions(wire: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
