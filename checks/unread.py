@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 
 from checks.check import Seen
-from checks.facts import Lag
+from checks.facts import Lag, Progress, Unknown
 from checks.facts.kafka import Rows
+from checks.facts.lag import waits_of
+from checks.wording import span
 
 
 def surely(lag: Lag) -> Rows:
@@ -29,3 +32,35 @@ def unread(lag: Lag, row: int, older: timedelta | None = None) -> Iterator[Seen]
         first = int(lag.answers[age][row])
         unit = f"offset of the first record younger than {age:.12g} s, -1: there is none"
         yield Seen(f"lookups[{partition}@{age:.12g}]", first, unit, ("topics", topic))
+
+
+class Wait(NamedTuple):
+    """How long the oldest unread record is there."""
+
+    seconds: float
+    exact: bool
+    """To a second or a hundredth; otherwise it is more than so."""
+    seen: tuple[Seen, ...]
+    """Empty where not the record's own timestamp says so."""
+
+    def __str__(self) -> str:
+        return span(self.seconds) if self.exact else f"more than {span(self.seconds)}"
+
+
+def oldest(lag: Lag, rows: Rows, age: timedelta, progress: Progress | Unknown) -> Wait:
+    """Of these rows, each of which has a record that is older than `age`."""
+    told, least = (column[rows] for column in waits_of(lag, progress))
+    waits = np.fmax(np.where(np.isnan(told), least, told), age.total_seconds())
+    first = int(waits.argmax())
+    seconds = float(waits[first])
+    return Wait(seconds, not np.isnan(told).any(), tuple(_by_time(lag, int(rows[first]), seconds)))
+
+
+def _by_time(lag: Lag, row: int, seconds: float) -> Iterator[Seen]:
+    """The time of a row's first unread record, where it is what makes the wait so many seconds long."""
+    least, most = (column[row] for column in lag.waited())
+    if least <= seconds <= most:
+        topic, partition = lag.place(row)
+        offset, until = max(int(lag.committed[row]), int(lag.start[row])), int(lag.until[row]) / 1000
+        unit = "seconds since the epoch, of the first unread record"
+        yield Seen(f"waits[{partition}@{offset}]", until, unit, ("topics", topic))

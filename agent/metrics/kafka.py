@@ -23,7 +23,7 @@ from agent.metrics.families import (
 )
 from agent.metrics.text import Family, Lines, escape, number
 from checks.facts import NEVER, Address, Arrivals, Facts, KafkaSnapshot, Lag, LogEnds, Progress, Unknown
-from checks.facts.lag import settled
+from checks.facts.lag import waits_of
 
 Floats = npt.NDArray[np.float64]
 Partitions = Literal["off", "lagging", "all"]
@@ -79,15 +79,8 @@ def _rows(facts: Facts, group: Address) -> Iterator[tuple[str, list[_Row]]]:
     lag, progress = facts.get(Lag, group), facts.get(Progress, group)
     if isinstance(lag, Unknown):
         return
-    least, most = lag.waited()
-    waits = settled(least, most)
-    if not isinstance(progress, Unknown) and (lag.lag > 0).any():
-        # A timestamp is the producer's, and may tell of an event long before its record was written: what was seen to
-        # arrive is younger than any such time.
-        seen, bound = np.where(lag.lag == 0, 0.0, progress.seconds), progress.bound
-        waits = np.where(np.isnan(waits) | (waits > bound), seen, waits)
-        least = np.where(least > bound, seen, least)
-    columns = (lag.partition, lag.committed, lag.lag, lag.error, waits, _proven(facts, lag, waits, least))
+    told, least = waits_of(lag, progress)
+    columns = (lag.partition, lag.committed, lag.lag, lag.error, told, _proven(facts, lag, told, least))
     by_topic: list[list[_Row]] = [[] for _ in lag.topics]
     rows = map(_Row._make, zip(*(column.tolist() for column in columns), strict=True))
     for topic, row in zip(lag.topic.tolist(), rows, strict=True):
@@ -98,11 +91,11 @@ def _rows(facts: Facts, group: Address) -> Iterator[tuple[str, list[_Row]]]:
             yield name, found
 
 
-def _proven(facts: Facts, lag: Lag, waits: Floats, least: Floats) -> Floats:
-    """`waits`, and where that is not known what look-ups by time and the span of history prove, NaN if nothing."""
-    late = np.flatnonzero(np.isnan(waits) & (lag.lag > 0))
+def _proven(facts: Facts, lag: Lag, told: Floats, least: Floats) -> Floats:
+    """`told`, and where that is not known what look-ups by time and the span of history prove, NaN if nothing."""
+    late = np.flatnonzero(np.isnan(told) & (lag.lag > 0))
     if not late.size or lag.shared:
-        return waits
+        return told
     proven = least[late]
     for age, offsets in lag.answers.items():
         answer = offsets[late]
@@ -116,7 +109,7 @@ def _proven(facts: Facts, lag: Lag, waits: Floats, least: Floats) -> Floats:
         mine = np.flatnonzero(places == topic)
         before = lag.committed[late[mine]] < arrivals.ends[0][lag.partition[late[mine]]]
         proven[mine] = np.where(before, np.fmax(proven[mine], arrivals.at[-1] - arrivals.at[0]), proven[mine])
-    told = waits.copy()
+    told = told.copy()
     told[late] = proven
     return told
 

@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 
 from checks.facts import NEVER, Group, History, KafkaSnapshot, Lag, Unknown, facts_of
 from checks.facts.codes import refused
-from checks.facts.lag import settled
+from checks.facts.lag import waits_of
 from checks.wording import shown, span
 
 Row = dict[str, Any]
@@ -35,8 +35,7 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
             continue
         members = None if isinstance(group.members, Unknown) else len(group.members)
         places = sorted(range(lag.topic.size), key=lag.place)
-        least, most = lag.waited()
-        waits = settled(least, most)
+        (waits, least), (_, most) = waits_of(lag), lag.waited()
         for row in places:
             topic, partition = lag.place(row)
             yield {

@@ -145,11 +145,14 @@ def seen(evidence: Evidence, about: Address) -> str:
     told = (
         ", ".join(str(v) for v in value) or "none" if isinstance(value, tuple) else "none" if value is None else value
     )
-    if isinstance(told, float) and told.is_integer():
+    unit = evidence.unit
+    if isinstance(told, int | float) and unit.startswith("seconds since"):
+        told, unit = moment(told), unit.partition(", ")[2]
+    elif isinstance(told, float) and told.is_integer():
         told = int(told)
     text = printable(str(told))
     cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    return f"{where}{shown(evidence.field)} = {cut}" + (f" ({evidence.unit})" if evidence.unit else "")
+    return f"{where}{shown(evidence.field)} = {cut}" + (f" ({unit})" if unit else "")
 
 
 def _joined(findings: Sequence[Finding], width: int, *, apart: bool) -> Iterator[str]:

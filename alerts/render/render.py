@@ -320,8 +320,10 @@ _LABELS = {
     "leader": "Leader of {}",
     "lookups": "First record of {} younger than {} s",
     "visible": "Visible",
+    "waits": "First unread record of {}",
 }
-"""Fields of evidence in words; a partition's in brackets, as in `end[3]`, `committed[orders/3]`, `lookups[3@180]`."""
+"""Fields of evidence in words; a partition's in brackets, as in `end[3]`, `committed[orders/3]`, `lookups[3@180]`,
+`waits[3@1200]`."""
 _FIELD = re.compile(r"(\w+)(?:\[((?:.+/)?)(\d+)(?:@([\d.]+))?\])?", re.DOTALL)
 
 

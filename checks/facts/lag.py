@@ -262,10 +262,18 @@ class Progress(Lazy):
         return _ages(self._lag.committed, self._ends, self._times)
 
 
-def settled(least: Floats, most: Floats) -> Floats:
-    """What `Lag.waited` says as one number, where both are near enough to each other; NaN elsewhere."""
+def waits_of(lag: Lag, progress: Progress | Unknown = ONE_POLL) -> tuple[Floats, Floats]:
+    """For each row how many seconds its first unread record is there: as one number, NaN where that is not known; and at least."""
+    least, most = lag.waited()
     near = most - least <= np.maximum(1.0, least / 50)
-    return np.where(near, (least + np.where(near, most, least)) / 2, np.nan)
+    told = np.where(near, (least + np.where(near, most, least)) / 2, np.nan)
+    if isinstance(progress, Unknown) or not (lag.lag > 0).any():
+        return told, least
+    # A timestamp is the producer's, and may tell of an event long before its record was written: what was seen to
+    # arrive is younger than any such time.
+    seen, bound = np.where(lag.lag == 0, 0.0, progress.seconds), progress.bound
+    told = np.where(np.isnan(told) | (told > bound), seen, told)
+    return told, np.where(least > bound, seen, least)
 
 
 def progress_of(group: str, lag: Lag, logs: Logs) -> Progress | Unknown:

@@ -4,9 +4,9 @@ from datetime import timedelta
 import numpy as np
 
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
-from checks.facts import Group, Lag, Progress, Unknown, Why, known
+from checks.facts import Group, Lag, Progress, Unknown, known
 from checks.facts.kafka import Rows
-from checks.unread import surely, unread
+from checks.unread import Wait, oldest, surely, unread
 from checks.wording import count, listed, rate, shell, shown, span
 
 
@@ -19,9 +19,9 @@ def group_lagging(
     Why: whoever waits for what the group produces waits that long; and a group that keeps falling behind loses
         records when retention catches up with it.
     How: for every lagging partition the broker is asked for the first record younger than `slo` (ListOffsets by
-        time); if the committed offset lies below it, something unread is older. Exact on the first poll, with
-        DESCRIBE alone. How many seconds, and whether the group is gaining (then it is only info), come from the
-        polls before.
+        time); if the committed offset lies below it, something unread is older, and more such look-ups find the time of
+        the first unread record, to a second or a hundredth. Exact on the first poll, with DESCRIBE alone. Whether the
+        group is gaining (then it is only info) comes from the polls before.
     Limits: `slo`, 3 minutes by default; clears below 0.8 of it. Told after 15 minutes. Records are never a limit.
     Silent when: the topic is idle and read to its end; a stable group has nobody assigned to the topic any more (an
         old subscription); history shows that the records arrived later than their timestamps say (backfills,
@@ -40,23 +40,13 @@ def group_lagging(
     if rows.size and not isinstance(progress, Unknown):
         rows = rows[progress.bound[rows] >= slo.total_seconds()]
     if rows.size:
-        yield _problem(group, lag, rows, slo)
-        yield from _sharper(group, lag, rows, slo, known(progress))
+        wait = oldest(lag, rows, slo, progress)
+        yield _problem(group, lag, rows, slo, wait)
+        draining = known(known(progress).draining())
+        yield _problem(group, lag, rows, slo, wait, draining, known(progress))
     for hole in (late.unknown, lag.unknown()):
         if hole is not None:
             known(hole)
-
-
-def _sharper(group: Group, lag: Lag, rows: Rows, slo: timedelta, progress: Progress) -> Iterator[Problem]:
-    """The same problem with what history adds to it, as far as history reaches."""
-    seconds = progress.seconds[rows]
-    oldest = None if np.isnan(seconds).any() else float(seconds.max())
-    draining = progress.draining()
-    if oldest is not None or not isinstance(draining, Unknown):
-        yield _problem(group, lag, rows, slo, oldest, None if isinstance(draining, Unknown) else draining, progress)
-    known(draining)
-    if oldest is None:
-        known(Unknown(Why.YOUNG, f"its oldest unread record is older than {progress.span:.0f} s of history"))
 
 
 def _problem(
@@ -64,12 +54,11 @@ def _problem(
     lag: Lag,
     rows: Rows,
     slo: timedelta,
-    seconds: float | None = None,
+    wait: Wait,
     draining: bool | None = None,
     progress: Progress | None = None,
 ) -> Problem:
     topics = lag.named(rows)
-    behind = f"more than {span(slo)}" if seconds is None else span(seconds)
     records = int(lag.lag[rows].sum())
     trend = ""
     if draining is not None and progress is not None:
@@ -80,9 +69,9 @@ def _problem(
         if draining:
             trend += f", caught up in about {span(records / (progress.consumed - progress.produced))}"
     return Problem(
-        summary=f"group {shown(group.name)} is {behind} behind on {listed(topics)}: "
+        summary=f"group {shown(group.name)} is {wait} behind on {listed(topics)}: "
         f"{count(records, 'unread record')} in {count(rows.size, 'partition')}{trend}",
-        evidence=tuple(seen for row in _worst(lag, rows) for seen in unread(lag, row, slo)),
+        evidence=(*(seen for row in _worst(lag, rows) for seen in unread(lag, row, slo)), *wait.seen),
         severity=Severity.INFO if draining else None,
         fix=Fix(
             "No member is running: start the consumers of this group."

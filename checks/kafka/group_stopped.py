@@ -6,7 +6,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Attendance, Away, Group, Lag, Progress, Unknown, known
 from checks.facts.kafka import Rows
-from checks.unread import surely, unread
+from checks.unread import Wait, oldest, surely, unread
 from checks.wording import count, listed, shell, shown, span
 
 
@@ -46,7 +46,7 @@ def group_stopped(
         away = known(attendance.twice())
         gone = away.open or away.seconds >= age.total_seconds()
         if gone and not away.moved and (away.usual == 0.0 or away.seconds > away.usual + _two_polls(away)):
-            yield _problem(group, lag, rows, age, away)
+            yield _problem(group, lag, rows, age, oldest(lag, rows, age, progress), away)
     for hole in (late.unknown, lag.unknown()):
         if hole is not None:
             known(hole)
@@ -56,14 +56,14 @@ def _two_polls(away: Away) -> float:
     return 2 * away.seconds / (away.polls - 1) if away.polls > 1 else 0.0
 
 
-def _problem(group: Group, lag: Lag, rows: Rows, age: timedelta, away: Away) -> Problem:
+def _problem(group: Group, lag: Lag, rows: Rows, age: timedelta, wait: Wait, away: Away) -> Problem:
     rows = rows[np.argsort(-lag.lag[rows], kind="stable")]
     topics = lag.named(rows)
     seen = f" for {'at least ' if away.open else ''}{span(away.seconds)}"
     return Problem(
         summary=f"group {shown(group.name)} has no members{seen}: {count(int(lag.lag[rows].sum()), 'unread record')} in "
-        f"{count(rows.size, 'partition')} of {listed(topics)}, the oldest more than {span(age)} old",
-        evidence=tuple(one for row in rows[:2].tolist() for one in unread(lag, row, age)),
+        f"{count(rows.size, 'partition')} of {listed(topics)}, the oldest {wait} old",
+        evidence=(*(one for row in rows[:2].tolist() for one in unread(lag, row, age)), *wait.seen),
         fix=Fix(
             "Start the consumers of this group, and see in their last logs, or those of what runs them, why they ended.",
             f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --state --group {shell(group.name)}",

@@ -37,6 +37,7 @@ from checks.facts import (
     Topic,
     TopicConfig,
     Unknown,
+    Waits,
     Why,
     facts_of,
 )
@@ -173,6 +174,7 @@ def kafka(
     starts: Mapping[tuple[str, int], int] | None = None,
     stable: Mapping[tuple[str, int], int] | None = None,
     lookups: Mapping[tuple[str, int, float], int] | None = None,
+    waits: Mapping[tuple[str, int, int], tuple[float, float]] | None = None,
     absent: Sequence[str] = (),
     brokers: int = 3,
     racks: Sequence[str | None] = (),
@@ -184,7 +186,8 @@ def kafka(
 ) -> KafkaSnapshot:
     """`moves` gives, by partition, the replicas that are added and removed; `storage` is by broker, empty where left out;
     `ends` gives log ends, 100 where left out; `starts` log starts, 0 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
-    first offset younger than an age, by (topic, partition, age).
+    first offset younger than an age, by (topic, partition, age); `waits` for how many seconds a record waits, at least and at most,
+    by (topic, partition, offset).
     """
     names = sorted(t.name for t, _ in topics)
     parts = {t.name: len(t.leader) for t, _ in topics}
@@ -229,10 +232,20 @@ def kafka(
             at,
         ),
         storage=dict(storage or {}),
+        waits=_waits(waits, at) if waits else Unknown(Why.OFF, "it was not asked for"),
         reassignments=tuple(
             Reassignment(t, p, tuple(adding), tuple(removing)) for (t, p), (adding, removing) in (moves or {}).items()
         ),
     )
+
+
+def _waits(waits: Mapping[tuple[str, int, int], tuple[float, float]], at: float) -> Waits:
+    names = sorted({name for name, _, _ in waits})
+    rows = [
+        (names.index(name), partition, offset, (at - most) * 1000, (at - least) * 1000, 0)
+        for (name, partition, offset), (least, most) in sorted(waits.items())
+    ]
+    return Waits(tuple(names), *np.array(rows).astype(np.int64).T, at)
 
 
 def disk(
@@ -339,7 +352,7 @@ def altered(snapshot: Snapshot, address: Address, field_: str, value: object) ->
     return again
 
 
-def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
+def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a field
     part: dict[str, Any], address: Address, place: str, value: object
 ) -> None:
     if place.startswith(("redrive.", "policy.")):
@@ -367,6 +380,12 @@ def _alter(  # noqa: C901, PLR0912 - one branch for each form of a field
         for row, (t, p, a) in enumerate(zip(rows["topic"], rows["partition"], rows["age"], strict=True)):
             if (rows["topics"][t], p, a) == (address.name, int(partition), float(age)):
                 rows["offset"][row] = value
+    elif name == "waits":
+        rows = part["waits"]
+        partition, _, offset = index.partition("@")
+        for row, (t, p, o) in enumerate(zip(rows["topic"], rows["partition"], rows["offset"], strict=True)):
+            if (rows["topics"][t], p, o) == (address.name, int(partition), int(offset)):
+                rows["until"][row] = round(float(str(value)) * 1000)
     elif name == "storage":
         told = part["storage"][index]
         what, _, row = rest.removeprefix(".").partition("[")

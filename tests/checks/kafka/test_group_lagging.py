@@ -28,6 +28,30 @@ def poll(seconds: float, committed: int, end: int, answer: int = 60) -> object:
 
 FIRING = (
     Example(
+        "how long is found by look-ups",
+        (
+            kafka(
+                T,
+                [APP],
+                committed=LATE,
+                lookups={("orders", 0, 180.0): 60},
+                waits={("orders", 0, 40): (754.5, 755.0)},
+            ),
+        ),
+    ),
+    Example(
+        "how long lies between two look-ups",
+        (
+            kafka(
+                T,
+                [APP],
+                committed=LATE,
+                lookups={("orders", 0, 180.0): 60},
+                waits={("orders", 0, 40): (3600.0, 7200.0)},
+            ),
+        ),
+    ),
+    Example(
         "the record at 40 is older than 3 min", (kafka(T, [APP], committed=LATE, lookups={("orders", 0, 180.0): 60}),)
     ),
     Example("nothing that young", (kafka(T, [APP], committed=LATE, lookups={("orders", 0, 180.0): NEVER}),)),
@@ -62,26 +86,50 @@ SILENT = (
 )
 
 
-def test_first_poll_says_late_and_that_seconds_need_history() -> None:
-    report = judge(check, FIRING[0])
+def test_the_first_poll_says_how_long_by_the_time_of_the_first_unread_record() -> None:
+    exact, between = (only(judge(check, example)) for example in FIRING[:2])
+    assert exact.summary == "group app is 12 min 35 s behind on orders: 60 unread records in 1 partition"
+    assert between.summary.startswith("group app is more than 1 h behind on orders")
+    assert [e.field for e in exact.evidence] == ["committed[orders/0]", "end[0]", "lookups[0@180]", "waits[0@40]"]
+
+
+def test_what_was_seen_to_arrive_is_not_older_for_its_timestamp() -> None:
+    first, last = (
+        kafka(
+            T,
+            [APP],
+            committed=LATE,
+            ends={("orders", 0): 100 if seconds else 40},
+            lookups={("orders", 0, 180.0): NEVER},
+            waits={("orders", 0, 40): (86400.0, 86400.0)} if seconds else None,
+            at=AT + seconds,
+        )
+        for seconds in (0, 300)
+    )
+    finding = only(judge(check, Example("replayed", (first, last))))
+    assert finding.summary.startswith("group app is 5 min behind on orders"), finding.summary
+
+
+def test_first_poll_says_late_and_that_a_trend_needs_history() -> None:
+    report = judge(check, FIRING[2])
     assert only(report).summary == "group app is more than 3 min behind on orders: 60 unread records in 1 partition"
     assert only(report).after == timedelta(minutes=15)
     assert [gap.unknown.why for gap in report.gaps.values() if gap.check] == [Why.YOUNG]
 
 
 def test_nobody_runs_says_so() -> None:
-    assert "start the consumers" in only(judge(check, FIRING[2])).fix.text
+    assert "start the consumers" in only(judge(check, FIRING[4])).fix.text
 
 
 def test_draining_is_info_with_when() -> None:
-    finding = only(judge(check, FIRING[4]))
+    finding = only(judge(check, FIRING[6]))
     assert finding.severity is Severity.INFO
     assert "gaining" in finding.summary
     assert "caught up in about" in finding.summary
 
 
 def test_history_gives_the_seconds() -> None:
-    finding = only(judge(check, FIRING[5]))
+    finding = only(judge(check, FIRING[7]))
     assert finding.summary.startswith("group app is 8 min 16 s behind"), finding.summary
     assert re.search(r"not gaining \([\d.,]+ records/s read, [\d.,]+ written, over \d+ (s|min)", finding.summary)
 
