@@ -12,6 +12,7 @@ from pathlib import Path
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 ZOOKEEPER_POM = POM.with_name("zookeeper.pom.xml")
 """For releases before 3.0."""
+CONNECT_POM = POM.with_name("connect.pom.xml")
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -43,14 +44,26 @@ def version() -> str:
 def classpath(release: str = "") -> str:
     """The class path of broker and tools, of that release; the first call ever asks Maven, for some seconds."""
     java()
+    release = release or version()
+    pom = ZOOKEEPER_POM if int(release.split(".", maxsplit=1)[0]) < 3 else POM
+    return f"{_folder('kafka', pom, release)}/*"
+
+
+@functools.cache
+def connectors() -> Path:
+    """A folder with the connectors of Kafka Connect for files; the worker that runs them is among the tools."""
+    return _folder("connect-file", CONNECT_POM, version())
+
+
+def _folder(name: str, pom: Path, release: str) -> Path:
     cache = Path(os.environ.get("MQCANARY_CACHE") or CHECKOUT / ".cache")
-    folder = cache / f"kafka-{release or version()}"
+    folder = cache / f"{name}-{release}"
     if not folder.is_dir():
-        _resolve(folder, release or version())
-    return f"{folder}/*"
+        _resolve(folder, pom, release)
+    return folder
 
 
-def _resolve(folder: Path, release: str) -> None:
+def _resolve(folder: Path, pom: Path, release: str) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise MissingToolError("live tests need Maven once, for the jars of Apache Kafka: install maven")
@@ -59,7 +72,6 @@ def _resolve(folder: Path, release: str) -> None:
         prefix=f"{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
     ) as scratch:
         half = Path(scratch) / "jars"
-        pom = ZOOKEEPER_POM if int(release.split(".", maxsplit=1)[0]) < 3 else POM
         argv = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"]
         argv += [f"-DoutputDirectory={half}", "-DincludeScope=runtime", f"-Dkafka.version={release}"]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)

@@ -93,7 +93,7 @@ class Member:
 
         self._until(enough, f"gets {n} messages")
         if commit:
-            self.commit(_after(taken))
+            self.commit(after(taken))
         return taken
 
     # ── life ──
@@ -179,7 +179,7 @@ def _commit(consumer: Consumer, rows: list[TopicPartition]) -> None:
             raise KafkaException(row.error)
 
 
-def _after(messages: list[Message]) -> dict[Partition, int]:
+def after(messages: list[Message]) -> dict[Partition, int]:
     result: dict[Partition, int] = {}
     for message in messages:
         topic, partition, offset = message.topic(), message.partition(), message.offset()

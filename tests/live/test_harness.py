@@ -209,7 +209,7 @@ def test_without_java_the_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     with pytest.raises(jars.MissingToolError, match="openjdk-17-jre-headless"):
         jars.java.__wrapped__()
     with pytest.raises(jars.MissingToolError, match="install maven"):
-        jars._resolve(tmp_path / "kafka", jars.version())
+        jars._resolve(tmp_path / "kafka", jars.POM, jars.version())
 
 
 def _refusal(config: dict[str, Any]) -> int | None:
