@@ -78,14 +78,20 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-def look(cluster: SimulatedCluster, previous: KafkaSnapshot | None = None) -> Look:
+def collector_of(cluster: SimulatedCluster) -> KafkaCollector:
     bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-    limits = Limits()
-    collector = KafkaCollector(KafkaSettings(bootstrap), Questions(CHECKS, limits))
+    return KafkaCollector(KafkaSettings(bootstrap), Questions(CHECKS, Limits()))
+
+
+def look(cluster: SimulatedCluster, previous: KafkaSnapshot | None = None) -> Look:
+    return looked(collector_of(cluster), previous)
+
+
+def looked(collector: KafkaCollector, previous: KafkaSnapshot | None = None, deadline: float = DEADLINE) -> Look:
     begun = time.monotonic()
-    snapshot = collector.collect(previous, DEADLINE)
+    snapshot = collector.collect(previous, deadline)
     seconds = time.monotonic() - begun
-    ((_, report, _),) = [(a.snapshot, a.report, a.unseen) for a in audit([snapshot], CHECKS, limits)]
+    ((_, report, _),) = [(a.snapshot, a.report, a.unseen) for a in audit([snapshot], CHECKS, Limits())]
     gaps = {(check, address.name or address.kind): gap.unknown.why for (check, address), gap in report.gaps.items()}
     return Look(snapshot, frozenset((f.check, f.address.name) for f in report.findings), gaps, seconds)
 

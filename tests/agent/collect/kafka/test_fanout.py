@@ -124,6 +124,18 @@ def test_a_broker_is_never_sent_more_than_it_may_have(brokers: Callable[[Served]
     assert len(come) == MOST
 
 
+def test_a_broker_that_reads_nothing_is_late_with_what_could_not_be_sent(brokers: Callable[[Served], Exchange]) -> None:
+    over = threading.Event()
+    silent, other = (
+        line(brokers(lambda _: over.wait(10) and None), b"x" * 8_000_000, each=0.2),
+        line(brokers(echo), b"aaaa"),
+    )
+    talk(silent, other)
+    over.set()
+    assert isinstance(silent.failure, LateError)
+    assert other.answers == [b"aaaa"]
+
+
 def test_big_questions_and_big_answers_pass_each_other(brokers: Callable[[Served], Exchange]) -> None:
     size = 4_000_000
 
