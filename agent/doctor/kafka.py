@@ -27,17 +27,17 @@ from agent.collect.kafka.rights import (
 from agent.collect.kafka.sampling import Sampling
 from agent.collect.kafka.security import Mechanism, Protocol, Security
 from agent.collect.kafka.wire import UnreachableError, Wire, wired
-from agent.doctor import kind as kinds
 from agent.doctor.costs import blinded
 from agent.doctor.model import Item, State, Subject
+from agent.doctor.release import version
 from checks import all_checks
 from checks.facts import Cluster, KafkaSnapshot, Topic, Unknown, Why
 from checks.facts.codes import GROUP_DENIED, TOPIC_DENIED
+from checks.facts.platform import recognise
 from checks.wording import count, listed, shown, span
 
 _SKEW = 30.0
 """Seconds by which clocks may differ: ages of records are measured with them."""
-_CONFLUENT = ("confluent.license.topic", "confluent.metadata.topic.replication.factor", "confluent.balancer.enable")
 _NEWEST_RECORD = -3
 """ListOffsets: the record with the greatest timestamp (KIP-734, Kafka 3.0)."""
 _READ = 3
@@ -81,8 +81,8 @@ def _items(wire: Wire, collector: KafkaCollector, snapshot: KafkaSnapshot, clust
     settings = collector.settings
     yield from _brokers(wire, cluster)
     yield _version(wire)
-    told, how = kinds.kind(cluster.id, [b.host for b in cluster.brokers], _own_settings(wire, cluster))
-    yield Item("kind", State.OK, f"{told} ({how}), cluster id {shown(cluster.id or 'none')}")
+    told, how = recognise(cluster, snapshot.broker_configs)
+    yield Item("kind", State.OK, f"{told} ({shown(how)}), cluster id {shown(cluster.id or 'none')}")
     yield _identity(settings.security, cluster)
     grant = _grant(settings.security)
     for right, denied in _rights(wire, settings.topics, settings.groups, snapshot, cluster):
@@ -117,29 +117,8 @@ def _version(wire: Wire) -> Item:
     features = {one.name: one.max_version for one in getattr(answer, "supported_features", None) or ()}
     finalized = {one.name: one.max_version_level for one in getattr(answer, "finalized_features", None) or ()}
     guess = ".".join(map(str, infer_broker_version_from_api_versions(versions)))
-    told, how = kinds.version(features, finalized, guess)
+    told, how = version(features, finalized, guess)
     return Item("version", State.OK, f"{told} ({how})")
-
-
-def _own_settings(wire: Wire, cluster: Cluster) -> list[str]:
-    """Names of settings that only Confluent's brokers have; none where they may not be seen."""
-    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
-
-    if not cluster.brokers:
-        return []
-    node = cluster.brokers[0].id
-    resource = DescribeConfigsRequest.DescribeConfigsResource(
-        resource_type=4, resource_name=str(node), configuration_keys=list(_CONFLUENT)
-    )
-    answer = wire.ask(
-        node,
-        DescribeConfigsRequest,
-        4,
-        resources=[resource],
-        include_synonyms=False,
-        include_documentation=False,
-    )
-    return [] if isinstance(answer, Unknown) else [c.name for result in answer.results for c in result.configs]
 
 
 def principal_of(security: Security) -> str:

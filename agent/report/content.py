@@ -10,7 +10,8 @@ from agent.audit import Audited, counts
 from agent.baseline import Compared
 from checks.check import Check, Severity
 from checks.evaluate import Finding, Gap, Ignored
-from checks.facts import Address, Why
+from checks.facts import Address, KafkaSnapshot, Platform, Unknown, Why
+from checks.facts.platform import Recognised, recognise
 from checks.ignores import Ignore
 from checks.wording import count, shown, span
 
@@ -134,6 +135,21 @@ def headline(content: Content) -> str:
     told = f"{new}{', '.join(parts)}" if parts else f"no {new}findings"
     unseen = sum(one.unseen is not None for one in content.audited)
     return told + (f"; {count(unseen, 'target')} could not be observed" if unseen else "")
+
+
+def recognised(one: Audited) -> Recognised | None:
+    """The platform that a cluster was recognised as, and by what; None where nothing speaks for one."""
+    snapshot = one.snapshot
+    if not isinstance(snapshot, KafkaSnapshot) or isinstance(snapshot.cluster, Unknown):
+        return None
+    told = recognise(snapshot.cluster, snapshot.broker_configs)
+    return None if told.platform is Platform.APACHE else told
+
+
+def platform_line(one: Audited) -> str:
+    """`Redpanda (its cluster id begins with redpanda.)`; empty where nothing speaks for a platform."""
+    told = recognised(one)
+    return "" if told is None else f"{told.platform} ({told.by})"
 
 
 def ordered(one: Audited) -> list[Finding]:

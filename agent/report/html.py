@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from agent import VERSION
 from agent.audit import Audited
-from agent.report.content import Content, Group, causes, headline, why_ignored
+from agent.report.content import Content, Group, causes, headline, platform_line, why_ignored
 from agent.report.text import concerned, line, moment, seen, told
 from checks import all_checks
 from checks.check import Severity
@@ -47,6 +47,7 @@ class _Cause(NamedTuple):
 class _Target(NamedTuple):
     name: str
     observed: str
+    platform: str
     unseen: _Cause | None
     causes: Sequence[_Cause]
     gaps: int
@@ -120,6 +121,7 @@ def _target(one: Audited) -> _Target:
     return _Target(
         line(str(one.report.target)),
         moment(one.report.at),
+        line(platform_line(one)),
         unseen,
         [_Cause(cause.why, line(told(cause)), line(concerned(cause)), line(cause.close)) for cause in found],
         sum(len(cause.gaps) for cause in found),

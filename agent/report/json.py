@@ -7,7 +7,7 @@ from typing import Any
 from agent import VERSION
 from agent.audit import Audited, counts
 from agent.baseline import Compared, Fate
-from agent.report.content import Content
+from agent.report.content import Content, recognised
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding, Gap
 from checks.facts import Unknown
@@ -63,6 +63,7 @@ def _target(one: Audited) -> Mapping[str, Any]:
     return {
         "address": str(one.report.target),
         "observed_at": one.report.at,
+        "platform": None if (told := recognised(one)) is None else {"name": str(told.platform), "by": told.by},
         "samples": one.samples,
         "resources": {kind: len(listing.items) for kind, listing in one.listings.items()},
         "excluded": {kind: listing.excluded for kind, listing in one.listings.items()},
@@ -121,6 +122,10 @@ def schema() -> Mapping[str, Any]:
     target = {
         "address": {**text, "description": "The configured name, else the cluster id, else account and region."},
         "observed_at": {**moment, "description": "Of the newest sample. Seconds since 1970, UTC."},
+        "platform": {
+            "oneOf": [{"type": "null"}, _object({"name": text, "by": {**text, "description": "What tells it."}})],
+            "description": "Whose Kafka it is, where that shows; null for Apache Kafka, and for SQS.",
+        },
         "samples": whole,
         "resources": {**counted, "description": "How many were looked at: topics and groups, or queues."},
         "excluded": {**counted, "description": "How many were seen and left out."},

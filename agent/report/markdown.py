@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from agent.audit import Audited
-from agent.report.content import Content, Group, causes, headline, why_ignored
+from agent.report.content import Content, Group, causes, headline, platform_line, why_ignored
 from agent.report.text import concerned, line, moment, seen, told
 from checks.check import Severity
 from checks.evaluate import Finding, Fingerprint, Ignored
@@ -63,7 +63,8 @@ def _targets(content: Content) -> str:
 def _target(one: Audited) -> str:
     name = _code(str(one.report.target))
     if one.unseen is None:
-        return f"{name} observed {moment(one.report.at)}<br>\n"
+        platform = platform_line(one)
+        return f"{name} observed {moment(one.report.at)}{f', {_prose(platform)}' if platform else ''}<br>\n"
     close = f"<br>→ {_prose(one.unseen.close)}" if one.unseen.close else ""
     return f"🟣 {name} **could not be observed** ({one.unseen.why}): {_prose(one.unseen.detail)}{close}<br>\n"
 

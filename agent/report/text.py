@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from agent.audit import Audited
-from agent.report.content import LONGEST, Cause, Content, causes, ordered, why_ignored
+from agent.report.content import LONGEST, Cause, Content, causes, ordered, platform_line, why_ignored
 from checks import all_checks
 from checks.check import Evidence, Severity
 from checks.evaluate import Finding, Ignored
@@ -32,7 +32,7 @@ def _parts(content: Content, width: int) -> Iterator[Iterator[str]]:
         yield iter((click.style(group.title, bold=True, underline=True), ""))
         yield from _findings(group.findings, width, apart=len(content.audited) > 1)
     for one in content.audited:
-        yield _head(one)
+        yield _head(one, width)
         if one.unseen is not None:
             yield _unseen(one, width)
             continue
@@ -71,11 +71,13 @@ def _ignored(passed: Sequence[Ignored], width: int, *, apart: bool) -> Iterator[
     yield ""
 
 
-def _head(one: Audited) -> Iterator[str]:
+def _head(one: Audited, width: int) -> Iterator[str]:
     target = one.report.target
     # A target that never told its name is called by its brokers, as they were given.
     name = str(target) if one.unseen is None else f"{target.scheme}://{target.target}"
     yield click.style(shown(name), bold=True) + f"  observed {moment(one.report.at)}"
+    if platform := platform_line(one):
+        yield from wrapped(line(platform), width, "")
     yield ""
 
 

@@ -31,6 +31,7 @@ from checks.facts.lag import Lag, Late, Progress
 from checks.facts.letters import DeadLetterTopics, Letters
 from checks.facts.logs import Arrivals, Extent, Logs, TopicLogs, Windows
 from checks.facts.placement import Placement
+from checks.facts.platform import Platform
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
 from checks.facts.readers import Readers
 from checks.facts.rewinds import Rewind, Rewinds
@@ -83,6 +84,7 @@ __all__ = [
     "Pace",
     "PartitionSizes",
     "Placement",
+    "Platform",
     "Progress",
     "Queue",
     "QueueSettings",

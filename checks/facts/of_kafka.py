@@ -24,6 +24,7 @@ from checks.facts.lags import answers_of, lags_of
 from checks.facts.letters import DeadLetterTopics
 from checks.facts.logs import Arrivals, Logs, TopicLogs
 from checks.facts.placement import Placement, placement_of
+from checks.facts.platform import Platform, recognise
 from checks.facts.readers import Readers
 from checks.facts.rewinds import THREE_POLLS, Rewinds
 from checks.facts.settings import BrokerConfigs, TopicConfigs, Widths
@@ -70,6 +71,7 @@ class KafkaFacts(Base):
             self._before = before.look
             self._same = {
                 Cluster: snapshot.cluster is old.cluster,
+                Platform: snapshot.cluster is old.cluster,
                 Topic: snapshot.topics.items is old.topics.items,
                 DeadLetterTopics: self._letters is letters,
                 Widths: self._widths is widths,
@@ -211,6 +213,11 @@ class KafkaFacts(Base):
         return self._placed
 
     @cached_property
+    def _platform(self) -> Platform | Unknown:
+        cluster = self.snapshot.cluster
+        return cluster if isinstance(cluster, Unknown) else recognise(cluster).platform
+
+    @cached_property
     def _moves(self) -> Moves | Unknown:
         moves = self.snapshot.reassignments
         return moves if isinstance(moves, Unknown) else Moves(moves)
@@ -222,6 +229,7 @@ class KafkaFacts(Base):
         Placement: _placement,
         Moves: lambda self, _: self._moves,
         Cluster: lambda self, _: self.snapshot.cluster,
+        Platform: lambda self, _: self._platform,
         Topic: lambda self, name: in_snapshot(self.snapshot.topics.items, name, "topic"),
         TopicConfig: lambda self, name: in_snapshot(self.snapshot.topic_configs, name, "configuration of topic"),
         BrokerConfig: lambda self, name: in_snapshot(self.snapshot.broker_configs, name, "configuration of broker"),

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
-from checks.facts import Cluster, Placement, Unknown, Why, known
+from checks.facts import Cluster, Placement, Platform, Unknown, Why, known
 from checks.facts.kafka import Ints
 from checks.facts.logs import Flags
 from checks.wording import listed
@@ -17,7 +17,7 @@ SERIOUS = 1.5
 
 @check(kind=Kind.CONDITION, severity=Severity.INFO, after=minutes(30), clear={"factor": 0.97, "least": 0.8})
 def broker_imbalance(
-    cluster: Cluster, placement: Placement, *, factor: float = 1.10, least: int = 5
+    cluster: Cluster, placement: Placement, platform: Platform, *, factor: float = 1.10, least: int = 5
 ) -> Iterator[Problem]:
     """One broker has more partitions than its share.
 
@@ -28,12 +28,15 @@ def broker_imbalance(
     Limits: `factor`, 1.10 times the mean, and at least `least` partitions above it, 5 by default: on small clusters a tenth
         is less than one partition. Clear below 0.97 and 0.8 of them. A warning from 1.5 times the mean on. Told after 30
         minutes: preferred leaders are elected every 5 minutes (auto.leader.rebalance.enable).
-    Silent when: fewer than 3 brokers have partitions. A broker without any was only just added, or holds no data: it is not
+    Silent when: fewer than 3 brokers have partitions; Confluent Cloud and Amazon MSK Serverless place them by themselves, and
+        nobody else can. A broker without any was only just added, or holds no data: it is not
         counted. While a partition has no leader or a replica is away or out of step it is a gap: leaders have moved for a
         reason (a restart, a reassignment), and come back.
     Source: Cruise Control, replica.count.balance.threshold and leader.replica.count.balance.threshold, 1.10; Apache Kafka
-        documentation, "Balancing leadership".
+        documentation, "Balancing leadership"; "Kafka Cluster Types in Confluent Cloud"; "What is MSK Serverless?".
     """
+    if platform.keeps_brokers:
+        return
     if placement.unknown is not None:
         known(placement.unknown)
     if placement.brokers.size < FEWEST:

@@ -2,14 +2,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
-from checks.facts import Cluster, Disk, Disks, Unknown, known
+from checks.facts import Cluster, Disk, Disks, Platform, Unknown, known
 from checks.wording import bytesize, listed, shell, shown, span
 
 
 @check(kind=Kind.CONDITION, severity=Severity.WARNING, after=minutes(5), clear={"used": 0.95, "critical": 0.95})
 def disk_filling(
     cluster: Cluster,
-    disks: Disks,
+    disks: Disks | Unknown,
+    platform: Platform,
     *,
     used: float = 0.8,
     critical: float = 0.9,
@@ -24,12 +25,15 @@ def disk_filling(
     Limits: `used`, from 80 % on a warning, clears below 95 % of that; `critical`, from 90 % on critical; `soon`, 4 h: a
         disk over `used` that is full within that time at the rate of the last hour is critical too.
     Silent when: topics have tiered storage and much of them lies there: only the broker's own volumes count; a volume
-        fills fast and has room. A volume of unknown size (before Kafka 3.3), an offline directory and a broker that is
-        away are gaps.
+        fills fast and has room; Confluent Cloud and Amazon MSK Serverless, whose volumes are nobody's
+        to see. A volume of unknown size (before Kafka 3.3), an offline directory and a broker that is away are gaps.
     Source: KIP-827, total and usable bytes of a volume; 80 % is the usual alert of brokers' data volumes (Amazon MSK:
         "create an alarm on KafkaDataLogsDiskUsed" at 85 %).
     """
     del cluster  # the resource that volumes belong to
+    if platform.keeps_brokers:
+        return
+    disks = known(disks)
     holes = list(disks.holes())
     young: list[Unknown] = []
     for disk in disks.seen():

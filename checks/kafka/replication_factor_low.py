@@ -2,7 +2,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
-from checks.facts import Cluster, Topic
+from checks.facts import Cluster, Platform, Topic
 from checks.wording import shell, shown
 
 _AT_ONCE = 20
@@ -10,7 +10,7 @@ _AT_ONCE = 20
 
 
 @check(kind=Kind.CONFIGURATION, severity=Severity.WARNING)
-def replication_factor_low(topic: Topic, cluster: Cluster, *, target: int = 3) -> Iterator[Problem]:
+def replication_factor_low(topic: Topic, cluster: Cluster, platform: Platform, *, target: int = 3) -> Iterator[Problem]:
     """A topic has fewer replicas than it takes to lose a broker safely.
 
     Why: with one replica a lost broker is lost data and an offline partition; with two, a broker that is away for
@@ -18,10 +18,13 @@ def replication_factor_low(topic: Topic, cluster: Cluster, *, target: int = 3) -
     How: the smallest number of replicas of any partition (Metadata) against `target`.
     Limits: `target` replicas, 3 by default.
     Silent when: the cluster has fewer brokers than `target` and the topic is already on all of them: no setting of
-        the topic can mend that.
-    Source: Amazon MSK best practices: "a replication factor of 3"; Apache Kafka operations guide.
+        the topic can mend that. Redpanda takes odd numbers only: there one replica on two brokers is all that can be.
+    Source: Amazon MSK best practices: "a replication factor of 3"; Apache Kafka operations guide; Redpanda, "Topic
+        Configuration Properties", for its own command.
     """
     possible = min(target, len(cluster.brokers))
+    if platform is Platform.REDPANDA:
+        possible -= 1 - possible % 2
     low = [p for p, replicas in enumerate(topic.replicas) if len(replicas) < possible]
     if not low:
         return
@@ -30,7 +33,15 @@ def replication_factor_low(topic: Topic, cluster: Cluster, *, target: int = 3) -
     yield Problem(
         summary=f"topic {shown(topic.name)} has replication factor {factor}, below {possible}{some}",
         evidence=tuple(Seen(f"replicas[{p}]", topic.replicas[p], "broker ids") for p in low[:3]),
-        fix=_fix(topic, cluster, possible, low),
+        fix=_by_rpk(topic, possible) if platform is Platform.REDPANDA else _fix(topic, cluster, possible, low),
+    )
+
+
+def _by_rpk(topic: Topic, wanted: int) -> Fix:
+    """Redpanda places the copies by itself."""
+    return Fix(
+        f"Give every partition {wanted} replicas.",
+        f"rpk topic alter-config {shell(topic.name)} --set replication.factor={wanted}",
     )
 
 

@@ -179,6 +179,7 @@ def kafka(
     brokers: int = 3,
     racks: Sequence[str | None] = (),
     host: str = "b{}",
+    cluster_id: str = "c1",
     broker_configs: Mapping[int, Mapping[str, str]] | None = None,
     storage: Mapping[str, Storage | Unknown] | None = None,
     moves: Mapping[tuple[str, int], tuple[Sequence[int], Sequence[int]]] | None = None,
@@ -199,7 +200,7 @@ def kafka(
         target="prod",
         at=at,
         cluster=Cluster(
-            "c1",
+            cluster_id,
             1,
             tuple(Broker(i, host.format(i), 9092, racks[i - 1] if racks else None) for i in range(1, brokers + 1)),
             ("DESCRIBE",),

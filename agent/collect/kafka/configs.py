@@ -32,6 +32,7 @@ TOPIC_KEYS = (
 BROKER_KEYS = (
     "auto.create.topics.enable",
     "broker.rack",
+    "confluent.balancer.enable",
     "default.replication.factor",
     "log.flush.interval.messages",
     "log.flush.interval.ms",

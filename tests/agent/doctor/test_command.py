@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from agent.demo.cluster import ANONYMOUS, Rights, SimulatedCluster, all_but
+from agent.demo.cluster import ANONYMOUS, Config, Rights, SimulatedCluster, all_but
 from agent.demo.slack import FakeSlack, Workspace
 from agent.demo.slack.workspace import small
 from agent.doctor.kafka import clock, patterns
-from agent.doctor.kind import kind, release
+from agent.doctor.release import release
 from tests.agent.cli.conftest import Run, run  # noqa: F401 - the command in this process
 from tests.agent.estate import cluster_model
 from tests.live.sqs import REGION, SqsServer
@@ -247,13 +247,18 @@ def test_wrong_usage(run: Run) -> None:  # noqa: F811
     assert run("doctor").code == 2
 
 
-def test_kinds_and_versions() -> None:
-    assert kind("redpanda.1234", ["a"], ())[0] == "Redpanda"
-    assert kind("x", ["b-1.demo.ab12.c2.kafka.us-east-1.amazonaws.com"], ())[0] == "Amazon MSK"
-    assert kind("x", ["boot-1.c1.kafka-serverless.us-east-1.amazonaws.com"], ())[0] == "Amazon MSK Serverless"
-    assert kind("lkc-1", ["kafka"], ())[0] == "Confluent Cloud"
-    assert kind("x", ["kafka"], ["confluent.license.topic"])[0] == "Confluent Platform"
-    assert kind("x", ["my.kafka.example"], ())[0] == "Apache Kafka"
+def test_what_it_is_is_told_with_what_tells_it(cluster: SimulatedCluster, run: Run) -> None:  # noqa: F811
+    def told() -> str:
+        return str(items(run("doctor", "--kafka", cluster.bootstrap, "--format", "json").out)["kafka", "kind"]["text"])
+
+    assert told() == "Apache Kafka (nothing speaks for another), cluster id simulated-cluster-0001"
+    cluster.model.brokers[2].configs["confluent.balancer.enable"] = Config("false")
+    assert told().startswith("Confluent Platform (its brokers have the setting confluent.balancer.enable), ")
+    cluster.model.cluster_id = "redpanda.initializing"
+    assert told().startswith("Redpanda (its cluster id begins with redpanda.), ")
+
+
+def test_versions() -> None:
     assert [release(level) for level in (0, 7, 19, 25, 30, 99)] == ["", "3.3", "3.7", "4.0", "4.3", "4.3 or newer"]
 
 

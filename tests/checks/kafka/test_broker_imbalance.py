@@ -31,6 +31,10 @@ SILENT = (
     Example("even", look(spread(*EVEN))),
     Example("a small cluster", look(spread((1, 2), (1, 2), (1, 3), (2, 3)))),
     Example("less than a tenth", look(spread(*EVEN * 3, *[(1, 2)] * 6))),
+    Example(
+        "Confluent Cloud places replicas by itself",
+        (kafka([spread(*EVEN, led=[1, 2, 1] * 20)], host="b{}-pkc-1a2b3.us-east-2.aws.confluent.cloud"),),
+    ),
     Example("two brokers", look(spread(*[(1, 2)] * 60), brokers=2)),
     Example("a broker that was only just added", look(spread(*EVEN), brokers=4)),
     Example(

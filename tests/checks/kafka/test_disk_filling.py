@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from checks.check import Severity
-from checks.facts import KafkaSnapshot, LogDir, Unknown, Why
+from checks.facts import KafkaSnapshot, LogDir, Storage, Unknown, Why
 from checks.kafka.disk_filling import disk_filling as check
 from checks.limits import Limits, Override
 from checks.pattern import Pattern
@@ -11,6 +12,7 @@ from tests.checks.examples import AT, Example, disk, judge, kafka, only, topic
 
 GB = 10**9
 OLD = Unknown(Why.UNSUPPORTED, "the broker does not tell how big its volumes are (needs Kafka 3.3: KIP-827)")
+DENIED = Unknown(Why.DENIED, "DescribeLogDirs is denied")
 DOWN = Unknown(Why.UNREACHABLE, "broker 3 is down")
 
 
@@ -48,6 +50,10 @@ FIRING = (
 SILENT = (
     Example("room enough", (look(volume(300)),)),
     Example("growing fast, with room", hour(900, 600)),
+    Example(
+        "MSK Serverless shows no volume",
+        (replace(kafka(host="boot-1a2b3c4d.c1.kafka-serverless.us-east-1.amazonaws.com"), storage=DENIED),),
+    ),
     Example(
         "a tiered topic is larger than the volume, and its local part small",
         (
@@ -100,11 +106,12 @@ def test_a_short_history_is_a_gap_beside_what_is_proven() -> None:
     [
         ({"1": disk(LogDir("/data", OLD, OLD))}, Why.UNSUPPORTED),
         ({"1": disk(volume(900)), "3": DOWN}, Why.UNREACHABLE),
+        (DENIED, Why.DENIED),
         ({"1": disk(volume(900), Unknown(Why.UNREACHABLE, "KAFKA_STORAGE_ERROR"))}, Why.UNREACHABLE),
     ],
 )
-def test_what_is_not_told_is_a_gap(storage: dict[str, object], why: Why) -> None:
-    report = judge(check, Example("gap", (kafka(storage=storage),)))  # type: ignore[arg-type]
+def test_what_is_not_told_is_a_gap(storage: dict[str, Storage | Unknown] | Unknown, why: Why) -> None:
+    report = judge(check, Example("gap", (replace(kafka(), storage=storage),)))
     assert not report.findings
     assert [gap.unknown.why for gap in report.gaps.values() if gap.check] == [why]
 

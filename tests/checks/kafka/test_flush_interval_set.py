@@ -17,6 +17,10 @@ FIRING = (
 SILENT = (
     Example("as it comes", look()),
     Example("one replica", look(ONE, rf=1)),
+    Example(
+        "Redpanda flushes before it answers, and tells no flush.messages",
+        (kafka([topic("orders", config={"flush.ms": Setting("50", ONE.source)})], cluster_id="redpanda.1234"),),
+    ),
     Example("set to never", look(Setting(str(2**63 - 1), "STATIC_BROKER_CONFIG"))),
 )
 

@@ -14,6 +14,16 @@ FIRING = (
 SILENT = (
     Example("two of three", insync("2")),  # type: ignore[arg-type]
     Example("a single replica", insync("1", 1)),  # type: ignore[arg-type]
+    Example(
+        "nobody can set it on MSK Serverless",
+        (
+            kafka(
+                [topic("orders", config={"min.insync.replicas": "1"})],
+                host="boot-1a.c1.kafka-serverless.us-east-1.amazonaws.com",
+            ),
+        ),
+    ),
+    Example("Redpanda has no such setting", (kafka([topic("orders")], cluster_id="redpanda.1234"),)),
 )
 
 

@@ -18,6 +18,7 @@ FIRING = (
 SILENT = (
     Example("three", (kafka([topic("logs")]),)),
     Example("one broker can't hold more", (kafka([topic("logs", rf=1)], brokers=1),)),
+    Example("Redpanda takes no even number", (kafka([topic("logs", rf=1)], brokers=2, cluster_id="redpanda.1"),)),
     Example("two are declared enough", (kafka([topic("logs", rf=2)]),), TWO),
 )
 
@@ -57,6 +58,12 @@ def test_copies_go_to_other_racks() -> None:
     (logs, _) = topic("logs", 1, rf=1)
     assert placed(logs, "aabbcc")[0] in ([1, 3, 5], [1, 3, 6], [1, 4, 5])
     assert placed(logs, "aaab")[0][1] == 4
+
+
+def test_redpanda_places_copies_by_itself() -> None:
+    example = Example("rpk", (kafka([topic("it's", 50, rf=1)], cluster_id="redpanda.1234"),))
+    command = only(judge(check, example)).fix.command
+    assert shlex.split(command) == ["rpk", "topic", "alter-config", "it's", "--set", "replication.factor=3"]
 
 
 def test_a_long_plan_is_begun() -> None:
