@@ -131,9 +131,11 @@ class Member:
 class Group:
     name: str
     kind: str
-    """classic, consumer (KIP-848), share, streams."""
+    """classic, consumer (KIP-848), share (KIP-932), streams (KIP-1071)."""
     state: str
-    """Empty, Stable, PreparingRebalance, CompletingRebalance, Assigning, Reconciling, Dead."""
+    """Empty, Stable, PreparingRebalance, CompletingRebalance, Assigning, Reconciling, Dead; of a streams
+    group whose source topics are not as it needs them, NotReady.
+    """
     protocol_type: str
     """consumer, connect, ...; empty for a group that only ever committed offsets."""
     coordinator: int | None

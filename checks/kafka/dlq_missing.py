@@ -29,7 +29,8 @@ def _topics(group: Group, patterns: tuple[str, ...]) -> list[str] | Unknown:
     owned = group.assigned_topics()
     if isinstance(owned, Unknown):
         return owned
-    return sorted([topic for topic in owned if not _aside(topic, patterns)])
+    own = "-repartition" if group.kind == "streams" else None  # what an application wrote itself on its way
+    return sorted([t for t in owned if not _aside(t, patterns) and not (own and t.endswith(own))])
 
 
 @lru_cache(maxsize=1 << 14)
@@ -55,7 +56,8 @@ def dlq_missing(
     How: for each topic that a member is assigned, no topic is named as one of `patterns` says; each such name is
         asked for by name, because a topic list leaves out what one may not see.
     Limits: `patterns`, with {topic} and {group}. A warning where the group has also stood still with unread records.
-    Silent when: nobody is in the group; the topic is a dead-letter or retry topic itself. Dead letters kept in a
+    Silent when: nobody is in the group; the topic is a dead-letter or retry topic itself, or one that Kafka Streams
+        repartitions through. Dead letters kept in a
         database and groups that may skip records are declared by turning the check off for them. Groups named
         connect-*: a Gap, because Connect knows its dead-letter topic and is not read yet.
     Source: article S496, "not setting up a dead letter strategy for Kafka"; Spring Kafka and Kafka Connect defaults.

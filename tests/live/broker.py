@@ -338,6 +338,9 @@ class KafkaCluster:
             "group.min.session.timeout.ms": "1000",
             "group.consumer.min.heartbeat.interval.ms": "500",
             "group.consumer.heartbeat.interval.ms": "500",
+            "group.streams.min.heartbeat.interval.ms": "500",
+            "group.streams.heartbeat.interval.ms": "500",
+            "group.streams.initial.rebalance.delay.ms": "0",
             "broker.heartbeat.interval.ms": "500",
             "broker.session.timeout.ms": "3000",
             # Kafka's default, written out: a metadata request of ours that creates a topic must show in every live test.

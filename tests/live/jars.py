@@ -13,6 +13,7 @@ POM = Path(__file__).parent / "kafka" / "pom.xml"
 ZOOKEEPER_POM = POM.with_name("zookeeper.pom.xml")
 """For releases before 3.0."""
 CONNECT_POM = POM.with_name("connect.pom.xml")
+STREAMS_POM = POM.with_name("streams.pom.xml")
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -53,6 +54,15 @@ def classpath(release: str = "") -> str:
 def connectors() -> Path:
     """A folder with the connectors of Kafka Connect for files; the worker that runs them is among the tools."""
     return _folder("connect-file", CONNECT_POM, version())
+
+
+@functools.cache
+def streams() -> str:
+    """The class path of an application on Kafka Streams: apart, since it is as large as all the rest."""
+    java()
+    if shutil.which("javac") is None:
+        raise MissingToolError("a Kafka Streams application is compiled as it starts: install openjdk-17-jdk-headless")
+    return f"{_folder('kafka-streams', STREAMS_POM, version())}/*"
 
 
 def _folder(name: str, pom: Path, release: str) -> Path:

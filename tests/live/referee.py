@@ -1,5 +1,6 @@
 """Kafka's own command says what is true: what it prints about groups, as rows."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from tests.live.broker import java
 
 _MAIN = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
+_STREAMS = "org.apache.kafka.tools.streams.StreamsGroupCommand"
 _SHARE = "org.apache.kafka.tools.consumer.group.ShareGroupCommand"
 
 
@@ -41,6 +43,26 @@ def share_offsets(bootstrap: str, *groups: str) -> dict[tuple[str, str, int], tu
     rows = _table(_run(bootstrap, groups, "--offsets", main=_SHARE), "START-OFFSET")
     return {
         (row["GROUP"], row["TOPIC"], int(row["PARTITION"])): (int(row["START-OFFSET"]), int(row["LAG"])) for row in rows
+    }
+
+
+def streams_lags(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
+    """{(topic, partition): lag} of a streams group, which must have members."""
+    rows = _table(_run(bootstrap, (group,), "--offsets", main=_STREAMS), "OFFSET-LAG")
+    return {(row["TOPIC"], int(row["PARTITION"])): int(row["OFFSET-LAG"]) for row in rows}
+
+
+def streams_tasks(bootstrap: str, group: str) -> dict[str, dict[str, tuple[int, ...]]]:
+    """{member: {part of the topology: partitions}} of a streams group: what is active, not what stands by."""
+    text = _run(bootstrap, (group,), "--members", main=_STREAMS)
+    rows = (line.split(maxsplit=4) for line in text.splitlines() if line.split()[:1] == [group])
+    active = {row[1]: re.match(r"ACTIVE:((?: \w+:\[[\d,]*\];)*)", "".join(row[4:])) for row in rows}
+    return {
+        member: {
+            part: tuple(sorted(map(int, numbers.split(","))))
+            for part, numbers in re.findall(r"(\w+):\[([\d,]+)\]", tasks[1] if tasks else "")
+        }
+        for member, tasks in active.items()
     }
 
 

@@ -29,6 +29,7 @@ from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.sampling import Sampler, Sampling
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.storage import LogDirs, read_reassignments
+from agent.collect.kafka.streams import within
 from agent.collect.kafka.waits import Unread, Waiting
 from agent.collect.kafka.wire import Endpoint, UnreachableError, Wire, wired
 from agent.collect.targets import Calls
@@ -187,6 +188,8 @@ class KafkaCollector:
         if scope:
             read_too = read_metadata(wire, _topics_of(groups, committed))
             metadata = replace(metadata, topics={}) if isinstance(read_too, Unknown) else read_too
+        # A group's tasks name partitions, whether or not each topic has them: only now is it known which are there.
+        groups = replace(groups, items={n: within(g, metadata.topics) for n, g in groups.items.items()})
         known = {name: topic for name, topic in metadata.topics.items() if not isinstance(topic, Unknown)}
         read = {t for c in committed.values() if not isinstance(c, Unknown) for t in c.topics}
         judged = {name: topic for name, topic in metadata.topics.items() if self._settings.topics.has(name)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.collect.kafka import share
+from agent.collect.kafka import share, streams
 from agent.collect.kafka.decoding import GroupOffsets, offset_fetch
 from agent.collect.kafka.rights import DESCRIBE_GROUP
 from agent.collect.kafka.wire import Question, Wire
@@ -89,25 +89,24 @@ def describe(wire: Wire, listed: Iterable[Listed]) -> tuple[dict[str, Group | Un
     # A group that was another kind when it was listed answers GROUP_ID_NOT_FOUND or Dead there.
     classic = [group for group in groups if group.kind == "classic" or told.get(group.name) is _GONE]
     told |= _at_coordinators(wire, classic, _classic_questions)
-    sharing = [group for group in groups if group.kind == "share" or _perhaps_sharing(wire, group, told)]
+    sharing = [g for g in groups if g.kind == "share" or _perhaps(wire, g, told, share.DESCRIBE, 1)]
     told |= _at_coordinators(wire, sharing, _share_questions)
+    streaming = [g for g in groups if g.kind == "streams" or _perhaps(wire, g, told, streams.DESCRIBE, 0)]
+    told |= _at_coordinators(wire, streaming, _streams_questions)
     for group in groups:
-        if group.name not in told and not group.state:
-            told[group.name] = Unknown(
-                Why.UNSUPPORTED, f"{group.kind} groups are read from lists alone, and it is in none"
-            )
-        elif group.name not in told:
-            members = Unknown(Why.UNSUPPORTED, f"members of {group.kind} groups are not read yet")
+        one = told.setdefault(group.name, Unknown(Why.UNSUPPORTED, f"{group.kind} groups are not read"))
+        if group.state and isinstance(one, Unknown) and one.why is Why.UNSUPPORTED:  # the list has told the rest
+            kind = group.kind
             told[group.name] = Group(
-                group.name, group.kind, group.state, group.protocol_type or group.kind, group.broker, members
+                group.name, kind, group.state, group.protocol_type or kind, group.broker, members=one
             )
     gone = frozenset(name for name, group in told.items() if group is _GONE)
     return {name: group for name, group in told.items() if name not in gone}, gone
 
 
-def _perhaps_sharing(wire: Wire, group: Listed, told: Mapping[str, Any]) -> bool:
-    """One that no list told the kind of, and that is of no other kind."""
-    return not group.state and told.get(group.name) is _GONE and wire.version(group.broker, share.DESCRIBE) >= 1
+def _perhaps(wire: Wire, group: Listed, told: Mapping[str, Any], api: int, least: int) -> bool:
+    """One that no list told the kind of, and that is of no kind asked for so far."""
+    return not group.state and told.get(group.name) is _GONE and wire.version(group.broker, api) >= least
 
 
 def fetch_committed(wire: Wire, listed: Iterable[Listed]) -> dict[str, Committed | Unknown]:
@@ -262,8 +261,21 @@ def _consumer_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Itera
     yield question, partial(_of_each, names)
 
 
-def _described(kind: str, broker: int, answer: Any) -> dict[str, Any]:
-    """Groups of the newer protocols, which are all described alike."""
+def _member(member: Any) -> Member:
+    instance = getattr(member, "instance_id", None)  # members of share groups have none
+    assigned = {t.topic_name: tuple(sorted(t.partitions)) for t in member.assignment.topic_partitions}
+    subscribed = tuple(sorted(member.subscribed_topic_names or ()))
+    return Member(member.member_id, member.client_id or "", member.client_host or "", instance, assigned, subscribed)
+
+
+def _members(group: Any) -> tuple[Member, ...]:
+    return tuple(map(_member, group.members))
+
+
+def _described(
+    kind: str, broker: int, answer: Any, members: Callable[[Any], tuple[Member, ...]] = _members
+) -> dict[str, Any]:
+    """Groups of the newer protocols, which are all described alike but for the members of streams groups."""
     told: dict[str, Any] = {}
     for group in answer.groups:
         if group.error_code == GROUP_NOT_FOUND:
@@ -271,16 +283,8 @@ def _described(kind: str, broker: int, answer: Any) -> dict[str, Any]:
         elif group.error_code:
             told[group.group_id] = _failed(group.error_code, f"group {group.group_id}", group.group_id)
         else:
-            members = tuple(map(_member, group.members))
-            told[group.group_id] = Group(group.group_id, kind, group.group_state, kind, broker, members)
+            told[group.group_id] = Group(group.group_id, kind, group.group_state, kind, broker, members(group))
     return told
-
-
-def _member(member: Any) -> Member:
-    instance = getattr(member, "instance_id", None)  # members of share groups have none
-    assigned = {t.topic_name: tuple(sorted(t.partitions)) for t in member.assignment.topic_partitions}
-    subscribed = tuple(sorted(member.subscribed_topic_names or ()))
-    return Member(member.member_id, member.client_id or "", member.client_host or "", instance, assigned, subscribed)
 
 
 def _share_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
@@ -290,6 +294,15 @@ def _share_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator
     fields = {"group_ids": names, "include_authorized_operations": False}
     question = Question(ShareGroupDescribeRequest, 1, lambda: fields, partial(_described, "share", broker))
     yield question, partial(_of_each, names)
+
+
+def _streams_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
+    from agent.collect.kafka.messages import StreamsGroupDescribeRequest  # noqa: PLC0415 - as above
+
+    names = [group.name for group in listed]
+    fields = {"group_ids": names, "include_authorized_operations": False}
+    make = partial(_described, "streams", broker, members=streams.members)
+    yield Question(StreamsGroupDescribeRequest, 0, lambda: fields, make), partial(_of_each, names)
 
 
 def _share_offset_questions(wire: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:

@@ -52,6 +52,17 @@ class DescribeShareGroupOffsetsResponse(ApiMessage, load_json=_SCHEMAS):  # type
     """
 
 
+class StreamsGroupDescribeRequest(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
+    """Asks a coordinator about streams groups (KIP-1071): as ConsumerGroupDescribe."""
+
+
+class StreamsGroupDescribeResponse(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
+    """One entry in `groups` for each group asked for; read `error_code` before anything else.
+
+    `topology`, and its `subtopologies`, are None where the group does not know them.
+    """
+
+
 __all__ = [
     "ConsumerGroupDescribeRequest",
     "ConsumerGroupDescribeResponse",
@@ -59,4 +70,6 @@ __all__ = [
     "DescribeShareGroupOffsetsResponse",
     "ShareGroupDescribeRequest",
     "ShareGroupDescribeResponse",
+    "StreamsGroupDescribeRequest",
+    "StreamsGroupDescribeResponse",
 ]

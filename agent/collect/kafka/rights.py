@@ -66,6 +66,7 @@ DESCRIBE_GROUP = Right(
         "ConsumerGroupDescribe",
         "ShareGroupDescribe",
         "DescribeShareGroupOffsets",
+        "StreamsGroupDescribe",
         "FindCoordinator",
         "OffsetFetch",
     ),

@@ -19,6 +19,7 @@ from agent.collect.kafka.messages import (
     ConsumerGroupDescribeRequest,
     DescribeShareGroupOffsetsRequest,
     ShareGroupDescribeRequest,
+    StreamsGroupDescribeRequest,
 )
 from agent.demo.cluster.handlers.brokers import (
     api_versions,
@@ -35,6 +36,7 @@ from agent.demo.cluster.handlers.groups import (
     describe_consumer_groups,
     describe_groups,
     describe_share_groups,
+    describe_streams_groups,
     list_groups,
     share_group_offsets,
 )
@@ -69,6 +71,7 @@ APIS: Mapping[int, Api] = {
     60: Api(DescribeClusterRequest, 0, 2, describe_cluster),
     69: Api(ConsumerGroupDescribeRequest, 0, 1, describe_consumer_groups),
     77: Api(ShareGroupDescribeRequest, 1, 1, describe_share_groups),
+    89: Api(StreamsGroupDescribeRequest, 0, 0, describe_streams_groups),
     90: Api(DescribeShareGroupOffsetsRequest, 0, 1, share_group_offsets),
 }
 

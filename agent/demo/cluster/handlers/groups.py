@@ -9,6 +9,7 @@ from agent.collect.kafka.messages import (
     ConsumerGroupDescribeResponse,
     DescribeShareGroupOffsetsResponse,
     ShareGroupDescribeResponse,
+    StreamsGroupDescribeResponse,
 )
 from agent.demo.cluster.handlers.call import GROUP_ID_NOT_FOUND, NONE, TOPIC_AUTHORIZATION_FAILED, Call
 from agent.demo.cluster.model import Assignment, Group, Member
@@ -20,6 +21,11 @@ _CONSUMER_MEMBER = _CONSUMER.Member
 _ASSIGNMENT = _CONSUMER_MEMBER.Assignment
 _SHARE = ShareGroupDescribeResponse.DescribedGroup
 _SHARE_MEMBER = _SHARE.Member
+_STREAMS = StreamsGroupDescribeResponse.DescribedGroup
+_STREAMS_MEMBER = _STREAMS.Member
+_TASKS = _STREAMS_MEMBER.Assignment
+_TOPOLOGY = _STREAMS.Topology
+_PART = _TOPOLOGY.Subtopology
 _STANDING = DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseGroup
 _STANDING_TOPIC = _STANDING.DescribeShareGroupOffsetsResponseTopic
 _STANDING_PARTITION = _STANDING_TOPIC.DescribeShareGroupOffsetsResponsePartition
@@ -136,7 +142,7 @@ def describe_share_groups(call: Call, request: Any) -> Any:
 
 
 def _share(call: Call, name: str) -> Any:
-    group, error = _sharing(call, name)
+    group, error = _of_kind(call, name, "share")
     if error or group is None:
         blank = {"group_state": "", "group_epoch": 0, "assignment_epoch": 0, "assignor_name": "", "members": []}
         return _SHARE(error_code=error, group_id=name, **blank)
@@ -162,9 +168,62 @@ def _share(call: Call, name: str) -> Any:
     )
 
 
-def _sharing(call: Call, name: str) -> tuple[Group | None, int]:
+def _of_kind(call: Call, name: str, kind: str) -> tuple[Group | None, int]:
     error, group = call.coordinating(name), call.model.groups.get(name)
-    return group, error or (GROUP_ID_NOT_FOUND if group is None or group.kind != "share" else NONE)
+    return group, error or (GROUP_ID_NOT_FOUND if group is None or group.kind != kind else NONE)
+
+
+def describe_streams_groups(call: Call, request: Any) -> Any:
+    return StreamsGroupDescribeResponse(groups=[_streams(call, name) for name in request.group_ids])
+
+
+def _streams(call: Call, name: str) -> Any:
+    """All that the group reads is one part of its topology, which is not known where no member subscribes to anything."""
+    group, error = _of_kind(call, name, "streams")
+    if error or group is None:
+        return _STREAMS(error_code=error, group_id=name, group_state="", group_epoch=0, assignment_epoch=0, members=[])
+    topics = sorted({topic for member in group.members for topic in member.subscription})
+    own = [topic for topic in topics if topic.endswith("-repartition")]
+    part = _PART(
+        subtopology_id="0",
+        source_topics=[topic for topic in topics if topic not in own],
+        repartition_sink_topics=own,
+        state_changelog_topics=[],
+        repartition_source_topics=[
+            _PART.TopicInfo(name=topic, partitions=0, replication_factor=0, topic_configs=[]) for topic in own
+        ],
+    )
+    return _STREAMS(
+        error_code=NONE,
+        group_id=name,
+        group_state=group.state,
+        group_epoch=group.epoch,
+        assignment_epoch=group.assignment_epoch,
+        topology=_TOPOLOGY(epoch=0, subtopologies=[part] if topics else None),
+        members=[_streams_member(member) for member in group.members],
+    )
+
+
+def _streams_member(member: Member) -> Any:
+    numbers = sorted({partition for partitions in member.assignment.values() for partition in partitions})
+    tasks = [_TASKS.TaskIds(subtopology_id="0", partitions=numbers)] if numbers else []
+    owned = _TASKS(active_tasks=tasks, standby_tasks=[], warmup_tasks=[])
+    return _STREAMS_MEMBER(
+        member_id=member.id,
+        member_epoch=member.epoch,
+        instance_id=member.instance_id,
+        rack_id=member.rack,
+        client_id=member.client_id,
+        client_host=member.host,
+        topology_epoch=0,
+        process_id="",
+        client_tags=[],
+        task_offsets=[],
+        task_end_offsets=[],
+        assignment=owned,
+        target_assignment=owned,
+        is_classic=member.classic,
+    )
 
 
 def share_group_offsets(call: Call, request: Any) -> Any:
@@ -172,7 +231,7 @@ def share_group_offsets(call: Call, request: Any) -> Any:
 
 
 def _standing(call: Call, name: str) -> Any:
-    group, error = _sharing(call, name)
+    group, error = _of_kind(call, name, "share")
     if error or group is None:
         return _STANDING(group_id=name, topics=[], error_code=error)
     topics = []

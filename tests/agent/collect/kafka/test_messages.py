@@ -15,6 +15,8 @@ with warnings.catch_warnings():
         DescribeShareGroupOffsetsResponse,
         ShareGroupDescribeRequest,
         ShareGroupDescribeResponse,
+        StreamsGroupDescribeRequest,
+        StreamsGroupDescribeResponse,
     )
 
 TOPIC = uuid.UUID(int=0x0102)
@@ -95,6 +97,55 @@ def test_share_groups() -> None:
     assert (seen.group_id, seen.group_state, seen.members[0].subscribed_topic_names) == ("g", "Stable", ["t"])
     (place,) = seen.members[0].assignment.topic_partitions
     assert (place.topic_id, place.topic_name, list(place.partitions)) == (TOPIC, "t", [0, 1])
+
+
+def test_streams_groups() -> None:
+    request = StreamsGroupDescribeRequest(group_ids=["g"], include_authorized_operations=False)
+    assert (request.API_KEY, bytes(request.encode(version=0))) == (89, b"\x02" + short("g") + b"\0" + b"\0")
+    pair = b"\x02" + short("k") + short("v") + b"\0"
+    repartition = short("g-r-repartition") + (2).to_bytes(4, "big") + b"\0\x01" + pair + b"\0"
+    part = (
+        short("0")
+        + b"\x03"
+        + short("t")
+        + short("u")
+        + b"\x02"
+        + short("sink")
+        + b"\x01"
+        + b"\x02"
+        + repartition
+        + b"\0"
+    )
+    topology = b"\x01" + (3).to_bytes(4, "big") + b"\x02" + part + b"\0"
+    tasks = b"\x02" + short("0") + b"\x03" + bytes(4) + (1).to_bytes(4, "big") + b"\0"
+    owned, target = tasks + b"\x01" + b"\x01" + b"\0", b"\x01" + tasks + b"\x01" + b"\0"
+    endpoint = b"\x01" + short("h") + (40_000).to_bytes(2, "big") + b"\0"
+    restored = b"\x02" + short("0") + bytes(4) + (9).to_bytes(8, "big") + b"\0"
+    member = short("m") + (5).to_bytes(4, "big") + short("i") + b"\0" + short("client") + short("/10.0.0.1")
+    member += (
+        (3).to_bytes(4, "big") + short("p") + endpoint + pair + restored + b"\x01" + owned + target + b"\x01" + b"\0"
+    )
+    epochs = (7).to_bytes(4, "big") + (6).to_bytes(4, "big")
+    group = (
+        b"\0\0" + b"\0" + short("g") + short("Stable") + epochs + topology + b"\x02" + member + b"\x80\0\0\0" + b"\0"
+    )
+    refused = b"\0\x1e" + short("no") + short("h") + short("") + bytes(8) + b"\xff" + b"\x01" + b"\x80\0\0\0" + b"\0"
+    waiting = b"\0\0" + b"\0" + short("w") + short("NotReady") + epochs + b"\x01" + bytes(4) + b"\0" + b"\0" + b"\x01"
+    waiting += b"\x80\0\0\0" + b"\0"
+    body = bytes(4) + b"\x04" + group + refused + waiting + b"\0"
+    seen, denied, unready = StreamsGroupDescribeResponse.decode(body, version=0).groups
+    (known,) = seen.topology.subtopologies
+    assert (known.subtopology_id, list(known.source_topics), known.repartition_source_topics[0].name) == (
+        "0",
+        ["t", "u"],
+        "g-r-repartition",
+    )
+    (row,) = seen.members
+    assert (row.member_id, row.instance_id, row.client_id, row.client_host) == ("m", "i", "client", "/10.0.0.1")
+    assert [(task.subtopology_id, list(task.partitions)) for task in row.assignment.active_tasks] == [("0", [0, 1])]
+    assert (row.assignment.standby_tasks, len(row.target_assignment.standby_tasks), row.is_classic) == ([], 1, True)
+    assert (denied.error_code, denied.topology, denied.members) == (30, None, [])
+    assert (unready.group_state, unready.topology.subtopologies) == ("NotReady", None)
 
 
 @pytest.mark.parametrize("version", [0, 1])

@@ -104,13 +104,3 @@ def test_by_name_its_kind_is_found_out(cluster: SimulatedCluster) -> None:
     snapshot = look(cluster, "behind")
     assert [name for name, group in snapshot.groups.items.items() if isinstance(group, Group)] == ["behind"]
     assert lag_of(snapshot, "behind").total == 30
-
-
-def test_of_a_streams_group_all_but_its_members_is_read(cluster: SimulatedCluster) -> None:
-    with cluster.lock:
-        cluster.model.add_group("app", {("jobs", 0): 99}, kind="streams", protocol_type="streams", state="Stable")
-    snapshot = look(cluster)
-    group = snapshot.groups.items["app"]
-    assert isinstance(group, Group)
-    assert (group.kind, group.state, isinstance(group.members, Unknown)) == ("streams", "Stable", True)
-    assert lag_of(snapshot, "app").total == 1

@@ -28,7 +28,26 @@ Ask = Callable[..., Any]
 def test_api_versions(ask: Ask, version: int) -> None:
     answer = ask(ApiVersionsRequest(client_software_name="x", client_software_version="1"), version)
     assert answer.error_code == 0
-    assert {row.api_key for row in answer.api_keys} == {1, 2, 3, 9, 10, 15, 16, 17, 18, 32, 35, 36, 46, 60, 69, 77, 90}
+    assert {row.api_key for row in answer.api_keys} == {
+        1,
+        2,
+        3,
+        9,
+        10,
+        15,
+        16,
+        17,
+        18,
+        32,
+        35,
+        36,
+        46,
+        60,
+        69,
+        77,
+        89,
+        90,
+    }
 
 
 @pytest.mark.parametrize("version", range(14))
