@@ -34,8 +34,9 @@ lint: .venv/ready
 docs: .venv/ready
 	$(BIN)/python -m agent.docs
 
-pictures: .venv/ready  # of the README, from the demo; the script names the packages that it needs
+pictures: .venv/ready  # of the README, from the demo and a bench; the script names the packages that it needs
 	PYTHONPATH=. $(BIN)/python docs/pictures.py
+	PYTHONPATH=. $(BIN)/python -m bench.collection --picture docs/pictures/cost.svg
 
 bench: .venv/ready
 	PYTHONPATH=. $(BIN)/python bench/audit.py

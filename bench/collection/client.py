@@ -4,11 +4,14 @@ mqcanary        everything it reads, with the questions of every check
 mqcanary-lag    the same without the questions of checks, log directories and reassignments
 confluent       confluent-kafka's AdminClient: groups, members, committed offsets, log start and end
 kafka-python    kafka-python's public admin calls: the same
+kafka-consumer-groups  Kafka's own command, a process for each look: groups, members, committed offsets, log ends
 """
 
 import gc
 import json
+import re
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -87,22 +90,38 @@ def kafka_python(bootstrap: str) -> Callable[[], int]:
     return collect
 
 
+def command(bootstrap: str) -> Callable[[], int]:
+    from tests.live.broker import java  # noqa: PLC0415
+
+    name = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
+    words = ("--bootstrap-server", bootstrap, "--describe", "--all-groups", "--timeout", "60000")
+    argv = java(name, *words, heap="512m")
+
+    def collect() -> int:
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
+        return len(re.findall(rb"^\S+ +\S+ +\d+ +\d+ ", done.stdout, re.MULTILINE))
+
+    return collect
+
+
 CLIENTS: Mapping[str, Callable[[str], Callable[[], int]]] = {
     "mqcanary": lambda bootstrap: mqcanary(bootstrap, whole=True),
     "mqcanary-lag": lambda bootstrap: mqcanary(bootstrap, whole=False),
     "confluent": confluent,
     "kafka-python": kafka_python,
+    "kafka-consumer-groups": command,
 }
 
 
 def used() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    """CPU seconds so far, with those of children that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def peak() -> float:
-    """Megabytes; not of getrusage, where the process that started this one counts as well."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+def peak(pid: int | str = "self") -> float:
+    """Megabytes that a process had in memory at most; not of getrusage, where the process that started it counts as well."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
@@ -113,7 +132,7 @@ def main() -> None:
         cpu, wall = used(), time.perf_counter()
         rows = collect()
         told: dict[str, Any] = {"rows": rows, "cpu": used() - cpu, "wall": time.perf_counter() - wall}
-        told["mb"] = peak()
+        told["mb"] = max(peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
         print(json.dumps(told), flush=True)
 
 

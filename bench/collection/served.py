@@ -1,4 +1,4 @@
-"""A simulated cluster in a process of its own: prints its bootstrap servers, then obeys `tenth` and `all`, a line each."""
+"""A simulated cluster in a process of its own: prints its bootstrap servers, then takes the share of groups that commit, a line each."""
 
 import random
 import sys
@@ -16,7 +16,7 @@ def main() -> None:
         print(cluster.bootstrap, flush=True)
         for line in sys.stdin:
             names = sorted(model.groups)
-            some = chosen.sample(names, len(names) // 10) if line.strip() == "tenth" else names
+            some = chosen.sample(names, round(len(names) * float(line)))
             with cluster.lock:
                 for name in some:
                     committed = model.groups[name].committed
