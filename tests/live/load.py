@@ -35,6 +35,10 @@ def again(work: Callable[[], object], name: str, pause: float = 0.0) -> Iterator
     thread.start()
     try:
         yield
+    except BaseException as failure:
+        for one in raised:
+            failure.add_note(f"{name} had ended before: {one!r}")
+        raise
     finally:
         over.set()
         thread.join(60)
