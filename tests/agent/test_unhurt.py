@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.demo.cluster import ANONYMOUS, Rights, all_but
+from agent.demo.cluster import ANONYMOUS, Config, Rights, all_but
 from checks.facts import History, Lag, Unknown, Why, facts_of
 from tests.agent.test_faults import (
     CONFIGS,
@@ -20,7 +20,9 @@ from tests.agent.test_faults import (
     Look,
     asks,
     closable,
+    collector_of,
     look,
+    looked,
     model,
     only,
     whole,
@@ -143,6 +145,21 @@ def test_another_cluster_at_the_same_address_is_another_target(cluster: Cluster)
         cluster.model.cluster_id = "another"
     seen = look(cluster, good.snapshot)
     assert seen.snapshot.address != good.snapshot.address
+
+
+def test_nothing_of_another_cluster_is_said_of_the_one_that_took_its_place(cluster: Cluster) -> None:
+    collector = collector_of(cluster)
+    before = looked(collector).snapshot
+    with cluster.lock:
+        cluster.model.cluster_id = "another"
+        del cluster.model.groups["g2"]
+        for broker in cluster.model.brokers.values():
+            broker.configs["offsets.retention.minutes"] = Config("7")
+    seen = looked(collector, before).snapshot
+    assert set(seen.groups.items) == {"g1", "g3"}
+    assert not seen.groups.absent
+    told = [config.settings["offsets.retention.minutes"].value for config in seen.broker_configs.values()]  # type: ignore[union-attr]
+    assert told == ["7"] * 3
 
 
 def test_an_offset_beyond_the_end_is_no_lag_below_zero(cluster: Cluster) -> None:

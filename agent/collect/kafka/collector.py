@@ -127,6 +127,8 @@ class KafkaCollector:
         self._lockout = Lockout(settings.security.secrets, clock)
         self._asked: dict[Address, tuple[Group, tuple[str, ...]]] = {}
         self._read: _Read | None = None
+        self._cluster = ""
+        """The id of the one that all this is known of."""
         self._sampler = Sampler(settings.sampling, clock) if settings.sampling else None
 
     @property
@@ -167,6 +169,11 @@ class KafkaCollector:
         wire.know({b.id: (b.host, b.port) for b in cluster.brokers})
         target = self._settings.name or cluster.id or self.place
         address = Address("kafka", target)
+        if previous is not None and previous.target != target:
+            previous = None  # what another cluster had is not gone from this one
+        if cluster.id != self._cluster:
+            self._cluster = cluster.id
+            self._forget()
         broker_ids = [b.id for b in cluster.brokers]
 
         listed, unfound = self._scoped(wire, scope, broker_ids) if scope else (list_groups(wire, broker_ids), {})
@@ -228,6 +235,11 @@ class KafkaCollector:
         # Last of all: what it costs must not be missing anywhere else.
         topics = {name: topic for name, topic in wanted.items() if name in judged}
         return replace(snapshot, samples=self._sampler.look(wire, topics, ends))
+
+    def _forget(self) -> None:
+        for known in (self._configs, self._log_dirs, self._waiting):
+            known.forget()
+        self._missing = _Missing()
 
     def _scoped(
         self, wire: Wire, scope: tuple[str, ...], brokers: Sequence[int]

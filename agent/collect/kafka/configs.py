@@ -60,6 +60,10 @@ class Configs:
         """When it was asked, the topic id then, and what was said."""
         self._brokers: dict[str, tuple[float, BrokerConfig | Unknown]] = {}
 
+    def forget(self) -> None:
+        """Another cluster answers now."""
+        self._topics, self._brokers = {}, {}
+
     def of_topics(self, wire: Wire, topics: Mapping[str, Topic]) -> dict[str, TopicConfig | Unknown]:
         """A topic that was created anew is asked for at once, and one of which nothing is known each time."""
         now = self._clock()

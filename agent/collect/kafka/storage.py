@@ -38,6 +38,10 @@ class LogDirs:
         """By broker: when it was asked, and what it said."""
         self._last: Mapping[str, Storage | Unknown] = {}
 
+    def forget(self) -> None:
+        """Another cluster answers now."""
+        self._told, self._last = {}, {}
+
     def read(
         self, wire: Wire, cluster: Cluster, topics: Mapping[str, Topic | Unknown], at: float
     ) -> Mapping[str, Storage | Unknown] | Unknown:

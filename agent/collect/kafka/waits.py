@@ -57,6 +57,10 @@ class Waiting:
         self._points: _Points | None = None
         self._pause = 0.0
 
+    def forget(self) -> None:
+        """Another cluster answers now: what it calls alike is not the same where topics have no ids."""
+        self._points = None
+
     def read(self, wire: Wire, topics: Mapping[str, Topic], ends: LogEnds, unread: Unread) -> Waits | Unknown:
         at = self._clock()
         if at < self._pause:
