@@ -12,10 +12,11 @@ def retention_infinite(topic: Topic, config: TopicConfig) -> Iterator[Problem]:
     Why: it grows until the disks of its brokers are full; and what must be deleted by law never is.
     How: retention.ms and retention.bytes are both -1, and cleanup.policy does not compact (DescribeConfigs).
     Limits: none. An event store that keeps everything by design is declared by turning the check off for it.
-    Silent when: the topic is compacted, or bounded by size; remote storage takes its old segments.
+    Silent when: the topic is compacted, or bounded by size; remote storage takes its old segments; it is named
+        *-repartition, as Kafka Streams names topics whose records it deletes itself once it has read them.
     Source: Apache Kafka documentation, retention.ms: "if set to -1, no time limit is applied".
     """
-    if known(config.number("retention.ms")) != -1:
+    if topic.name.endswith("-repartition") or known(config.number("retention.ms")) != -1:
         return
     if "compact" in known(config.value("cleanup.policy")) or known(config.number("retention.bytes")) != -1:
         return
