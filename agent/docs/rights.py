@@ -16,7 +16,7 @@ def page() -> str:
         "with the commands that grant them.\n\n## Kafka\n\n"
         "| right | calls | without it | checks that may become gaps |\n|---|---|---|---|\n"
         + "".join(
-            f"| {right.name}{', for sampling' if right.sampling else ''} | {', '.join(right.calls)} | {right.cost} "
+            f"| {right.name}{', not needed' if right.extra else ''} | {', '.join(right.calls)} | {right.cost} "
             f"| {_blind(right.sections, 'kafka')} |\n"
             for right in kafka.RIGHTS
         )

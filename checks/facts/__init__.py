@@ -18,6 +18,7 @@ from checks.facts.kafka import (
     LogEnds,
     Lookups,
     Member,
+    OpenTransactions,
     Reassignment,
     Sample,
     Setting,
@@ -39,6 +40,7 @@ from checks.facts.settings import BrokerConfigs, TopicConfigs, Widths
 from checks.facts.sqs import Account, Queue, QueueSettings, RedrivePolicy, SqsSnapshot, unseen_sqs
 from checks.facts.storage import Disk, Disks, Moves, PartitionSizes
 from checks.facts.target import Facts, Now, absence
+from checks.facts.transactions import HeldBack
 from checks.facts.unknown import Absence, Lazy, Listing, Unknown, Unobserved, Why, known, young
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "Extent",
     "Facts",
     "Group",
+    "HeldBack",
     "History",
     "KafkaSnapshot",
     "Lag",
@@ -81,6 +84,7 @@ __all__ = [
     "Member",
     "Moves",
     "Now",
+    "OpenTransactions",
     "Pace",
     "PartitionSizes",
     "Placement",

@@ -281,6 +281,31 @@ class Waits:
     """When it was asked, seconds since the epoch."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenTransactions:
+    """Where a transaction keeps what follows from whoever reads committed records alone: a row for each partition whose last
+    stable offset lies before its end and is the one of the look before.
+    """
+
+    topics: tuple[str, ...]
+    topic: Ints
+    """Index into `topics`."""
+    partition: Ints
+    offset: Ints
+    """The last stable offset: the first record of the oldest open transaction."""
+    since: Ints
+    """That record's timestamp is not earlier, ms since the epoch; NEVER where that is not known: it may be of any age."""
+    until: Ints
+    """It is not later; NEVER where its topic has no times."""
+    producer: Ints
+    """Id of the producer that wrote it, NEVER where it is not known."""
+    owner: tuple[str, ...]
+    """Transactional id of that producer, a text for each row; empty where no coordinator shows it."""
+    error: Codes
+    """Kafka's error code of the question for the producer: READ on the topic shows it; 7 where it was not put or answered."""
+    at: float
+
+
 @dataclass(frozen=True, slots=True)
 class LogDir:
     """A directory of one broker in which logs are kept, and the volume under it."""
@@ -405,6 +430,7 @@ class KafkaSnapshot:
     """By id of the broker, as text: of each that is up, and of each that is away and still holds replicas."""
     reassignments: tuple[Reassignment, ...] | Unknown = _NOT_ASKED
     waits: Waits | Unknown = _NOT_ASKED
+    transactions: OpenTransactions | Unknown = _NOT_ASKED
     samples: Mapping[str, Sample | Unknown] | Unknown = NOT_SAMPLED
     """By topic, only those that were chosen."""
 
@@ -429,5 +455,6 @@ def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
         storage=unknown,
         reassignments=unknown,
         waits=unknown,
+        transactions=unknown,
         samples=unknown,
     )

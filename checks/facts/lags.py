@@ -84,7 +84,7 @@ def _joined(
             unclear[mine] = (lag[mine] != 0) | (error[mine] != 0)
     unread = np.append(0, np.cumsum(unclear))[rows.bounds]
     told = {age: np.append(offsets, NOT_ASKED)[rows.log] for age, offsets in answers.items()}
-    remote = frozenset(name for name, config in snapshot.topic_configs.items() if _is_remote(config))
+    remote = remote_topics(snapshot.topic_configs)
     since, until = _waits(snapshot.waits, ends, rows.log, np.maximum(rows.committed, start), np.flatnonzero(lag > 0))
     lags: dict[str, Lag] = {}
     for i, ((group, committed), part) in enumerate(zip(known, parts, strict=True)):
@@ -177,6 +177,11 @@ def _with_assigned(group: Group, committed: Committed) -> tuple[tuple[str, ...],
         offset = np.append(offset, np.full(len(added), NEVER, dtype=np.int64))
         error = np.append(error, np.zeros(len(added), dtype=np.int16))
     return tuple(topics), topic, partition, offset, error
+
+
+def remote_topics(configs: Mapping[str, TopicConfig | Unknown]) -> frozenset[str]:
+    """Those with remote storage (KIP-405), of which nobody asks by time: that can hold up their brokers (KIP-1075)."""
+    return frozenset(name for name, config in configs.items() if _is_remote(config))
 
 
 def _is_remote(config: object) -> bool:

@@ -1,6 +1,6 @@
 """The facts of one Kafka cluster: its snapshot, its history, and what is derived from both."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple, cast
 
@@ -30,6 +30,7 @@ from checks.facts.rewinds import THREE_POLLS, Rewinds
 from checks.facts.settings import BrokerConfigs, TopicConfigs, Widths
 from checks.facts.storage import Disks, Moves, PartitionSizes, sizes_of
 from checks.facts.target import Base, Now, Provider, in_snapshot
+from checks.facts.transactions import NOTHING_HELD, HeldBack, held_back
 from checks.facts.unknown import Listing, Unknown
 
 
@@ -38,9 +39,17 @@ class KafkaFacts(Base):
         Cluster: "",
         Topic: "topics",
         PartitionSizes: "topics",
+        HeldBack: "topics",
         Sample: "topics",
         Group: "groups",
     }
+    _FOR_ALL: Mapping[type, Callable[[KafkaSnapshot], object]] = {
+        PartitionSizes: lambda snapshot: snapshot.storage,
+        HeldBack: lambda snapshot: (
+            snapshot.transactions if isinstance(snapshot.transactions, Unknown) else snapshot.ends
+        ),
+    }
+    """What is known of all topics or of none."""
     snapshot: KafkaSnapshot
 
     def __init__(self, snapshot: KafkaSnapshot, history: History, before: "KafkaFacts | None" = None) -> None:
@@ -83,6 +92,7 @@ class KafkaFacts(Base):
                 Rewinds: self.put_back == before.put_back == frozenset(),
                 PartitionSizes: self._measured is not None,
                 Placement: self._placed is not None,
+                HeldBack: not self.held_back and not before.held_back,
                 Sample: snapshot.samples is old.samples,
                 TopicLogs: not isinstance(snapshot.ends, Unknown) and not isinstance(old.ends, Unknown),
                 TopicConfigs: True,
@@ -105,7 +115,7 @@ class KafkaFacts(Base):
         }
 
     def named(self, kind: type) -> Iterator[Address]:
-        if kind is PartitionSizes and isinstance(self.snapshot.storage, Unknown):
+        if kind in self._FOR_ALL and isinstance(self._FOR_ALL[kind](self.snapshot), Unknown):
             return
         if kind is not Sample:
             yield from super().named(kind)
@@ -117,9 +127,10 @@ class KafkaFacts(Base):
         """Thousands of topics that nobody wanted sampled, or whose bytes no broker tells, are one gap for each check, not one
         for each topic.
         """
-        topics, samples, storage = self.snapshot.topics.items, self.snapshot.samples, self.snapshot.storage
-        if kind is PartitionSizes and topics and isinstance(storage, Unknown):
-            return "topics", storage
+        topics, samples = self.snapshot.topics.items, self.snapshot.samples
+        if kind in self._FOR_ALL and topics:
+            whole = self._FOR_ALL[kind](self.snapshot)
+            return ("topics", whole) if isinstance(whole, Unknown) else None
         if kind is not Sample or not topics:
             return None
         if isinstance(samples, Unknown):
@@ -207,6 +218,15 @@ class KafkaFacts(Base):
         topic = in_snapshot(self.snapshot.topics.items, name, "topic")
         return topic if isinstance(topic, Unknown) else self._measured[name]
 
+    @cached_property
+    def held_back(self) -> Mapping[str, HeldBack]:
+        """The topics on which an open transaction keeps records back."""
+        return held_back(self.snapshot.transactions, self.snapshot.ends)
+
+    def _held(self, name: str) -> HeldBack | Unknown:
+        whole = self._FOR_ALL[HeldBack](self.snapshot)
+        return whole if isinstance(whole, Unknown) else self.held_back.get(name, NOTHING_HELD)
+
     def _placement(self, _: str) -> Placement:
         if self._placed is None:
             self._placed = placement_of(self.snapshot.topics)
@@ -227,6 +247,7 @@ class KafkaFacts(Base):
         Disks: _disks,
         PartitionSizes: _sizes,
         Placement: _placement,
+        HeldBack: _held,
         Moves: lambda self, _: self._moves,
         Cluster: lambda self, _: self.snapshot.cluster,
         Platform: lambda self, _: self._platform,

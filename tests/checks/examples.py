@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from checks.facts import (
     LogEnds,
     Lookups,
     Member,
+    OpenTransactions,
     Queue,
     Reassignment,
     RedrivePolicy,
@@ -165,6 +166,15 @@ def group(name: str, members: Sequence[Member] = (), *, state: str = "", kind: s
     return Group(name, kind, state or ("Stable" if members else "Empty"), "consumer", 1, tuple(members))
 
 
+class Transaction(NamedTuple):
+    """One that is open on a partition: where it begins, and how many seconds ago, None where its record has no time."""
+
+    offset: int
+    age: float | None
+    producer: int = NEVER
+    owner: str = ""
+
+
 def kafka(
     topics: Sequence[tuple[Topic, TopicConfig]] = (),
     groups: Sequence[Group] = (),
@@ -175,6 +185,7 @@ def kafka(
     stable: Mapping[tuple[str, int], int] | None = None,
     lookups: Mapping[tuple[str, int, float], int] | None = None,
     waits: Mapping[tuple[str, int, int], tuple[float, float]] | None = None,
+    transactions: Mapping[tuple[str, int], Transaction] | None = None,
     absent: Sequence[str] = (),
     brokers: int = 3,
     racks: Sequence[str | None] = (),
@@ -234,6 +245,7 @@ def kafka(
         ),
         storage=dict(storage or {}),
         waits=_waits(waits, at) if waits else Unknown(Why.OFF, "it was not asked for"),
+        transactions=_transactions(transactions or {}, at),
         reassignments=tuple(
             Reassignment(t, p, tuple(adding), tuple(removing)) for (t, p), (adding, removing) in (moves or {}).items()
         ),
@@ -247,6 +259,17 @@ def _waits(waits: Mapping[tuple[str, int, int], tuple[float, float]], at: float)
         for (name, partition, offset), (least, most) in sorted(waits.items())
     ]
     return Waits(tuple(names), *np.array(rows).astype(np.int64).T, at)
+
+
+def _transactions(some: Mapping[tuple[str, int], Transaction], at: float) -> OpenTransactions:
+    names = sorted({name for name, _ in some})
+    rows = sorted(some.items())
+    until = [NEVER if one.age is None else round((at - one.age) * 1000) for _, one in rows]
+    columns = [[names.index(name) for (name, _), _ in rows], [partition for (_, partition), _ in rows]]
+    columns += [[one.offset for _, one in rows], until, until, [one.producer for _, one in rows]]
+    topic, partition, offset, since, last, producer = (np.array(column, dtype=np.int64) for column in columns)
+    owner, error = tuple(one.owner for _, one in rows), np.zeros(len(rows), dtype=np.int16)
+    return OpenTransactions(tuple(names), topic, partition, offset, since, last, producer, owner, error, at)
 
 
 def disk(
@@ -387,6 +410,12 @@ def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a fiel
         for row, (t, p, o) in enumerate(zip(rows["topic"], rows["partition"], rows["offset"], strict=True)):
             if (rows["topics"][t], p, o) == (address.name, int(partition), int(offset)):
                 rows["until"][row] = round(float(str(value)) * 1000)
+    elif name == "transactions":
+        rows = part["transactions"]
+        column = rest.removeprefix(".")
+        for row, (t, p) in enumerate(zip(rows["topic"], rows["partition"], strict=True)):
+            if (rows["topics"][t], p) == (address.name, int(index)):
+                rows[column][row] = round(float(str(value)) * 1000) if column == "until" else value
     elif name == "storage":
         told = part["storage"][index]
         what, _, row = rest.removeprefix(".").partition("[")

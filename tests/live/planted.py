@@ -237,6 +237,11 @@ ROWS = (
         },
     ),
     Row(
+        "kafka/hanging-transaction",
+        {"bad-open": Topic(undecided=Records(9, age=3600))},
+        {"fine-open": Topic(undecided=Records(9))},
+    ),
+    Row(
         "kafka/offset-rewound",
         {
             "bad-again": Group("bad-again-orders", {0: 9}, members=0, once={0: -5}),

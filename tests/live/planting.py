@@ -3,13 +3,13 @@
 import dataclasses
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from typing import Any, Self, TypeVar
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import NewTopic
 
 from tests.live import seed
@@ -58,6 +58,8 @@ class Topic:
     """The first records of partition 0, deleted when its groups have committed."""
     grown: int = 0
     """Partitions after its groups have joined."""
+    undecided: Records | None = None
+    """Written in a transaction that is neither committed nor aborted."""
     dev: bool = False
 
 
@@ -145,6 +147,7 @@ class Estate:
         topics = _all(things, Topic)
         self._create(topics)
         self._write({name: topic.holds for name, topic in topics.items()})
+        self._begin({name: topic.undecided for name, topic in topics.items() if topic.undecided})
         self._gather(_all(things, Group))
         self._change(topics)
         self._queue(_all(things, Queue))
@@ -234,6 +237,10 @@ class Estate:
         if left or failed:
             raise RuntimeError(f"{left} records are under way and {len(failed)} failed: {failed[:1]}")
 
+    def _begin(self, records: Mapping[str, Records]) -> None:
+        for name, one in records.items():
+            self._open.enter_context(transaction(self._clusters[False].bootstrap, name, one.n, one.age))
+
     def _producer(self, dev: bool, by: str) -> Producer:
         if (dev, by) not in self._producers:
             servers = {"bootstrap.servers": self._clusters[dev].bootstrap, "acks": "all", "log_level": 0}
@@ -293,6 +300,22 @@ class Estate:
         for first in range(0, number, 10):
             entries = [{"Id": str(i), "MessageBody": "x"} for i in range(min(10, number - first))]
             self._sqs.send_message_batch(QueueUrl=self._urls[name], Entries=entries)
+
+
+@contextmanager
+def transaction(bootstrap: str, name: str, records: int = 1, age: float = 0.0) -> Iterator[None]:
+    """One that is open in the block, with records on partition 0 of a topic; its transactional id is the topic's name."""
+    servers = {"bootstrap.servers": bootstrap, "transactional.id": name, "log_level": 0}
+    producer = Producer(servers | {"transaction.timeout.ms": 900_000})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for _ in range(records):
+        producer.produce(name, b"x", partition=0, timestamp=round(1000 * (time.time() - age)))
+    if left := producer.flush(30):
+        raise RuntimeError(f"{left} records of a transaction are under way")
+    yield
+    with suppress(KafkaException):  # its coordinator may be on a broker that died
+        producer.abort_transaction(10)
 
 
 def arn(queue: str) -> str:

@@ -60,7 +60,7 @@ def test_the_acls_of_the_readme_are_enough_and_one_fewer_is_named(
     part = re.search(r"<!-- kafka-acls: [^\n]*\n```\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
     assert part
     every = acls(part[1].splitlines())
-    assert len(every) == len([right for right in rights.RIGHTS if not right.sampling])
+    assert len(every) == len([right for right in rights.RIGHTS if not right.extra])
 
     def examined() -> tuple[int, dict[str, Any]]:
         done = run("doctor", "--kafka-properties", file, "--format", "json")

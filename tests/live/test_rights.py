@@ -8,11 +8,26 @@ from confluent_kafka.admin import AclOperation, ResourceType
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.collect.kafka.security import Mechanism, Protocol, Security
 from agent.secret import Secret
-from checks.facts import Group, History, KafkaSnapshot, Lag, Topic, TopicConfig, Unknown, Why, facts_of
+from checks.facts import (
+    NEVER,
+    Group,
+    History,
+    KafkaSnapshot,
+    Lag,
+    OpenTransactions,
+    Topic,
+    TopicConfig,
+    Unknown,
+    Why,
+    facts_of,
+)
+from checks.facts.codes import TOPIC_DENIED
 from checks.limits import Limits
 from checks.questions import Questions
 from tests.live import seed
 from tests.live.broker import KafkaCluster
+from tests.live.planting import transaction
+from tests.live.process import until
 from tests.live.test_command import newcomer  # noqa: F401 - a user without rights
 
 HOUR = 3600
@@ -109,3 +124,30 @@ def test_describe_on_the_cluster_makes_the_list_of_groups_whole_and_shows_disks(
     assert not snapshot.groups.blind
     assert not isinstance(snapshot.storage, Unknown)
     assert not any(isinstance(one, Unknown) for one in snapshot.storage.values())
+
+
+def test_read_adds_the_producer_of_an_open_transaction_and_describe_on_its_id_whose_it_is(case: Case) -> None:
+    case.allow(ResourceType.TOPIC, AclOperation.DESCRIBE)
+    with transaction(case.kafka.bootstrap, case.name, age=HOUR):
+
+        def held() -> OpenTransactions:
+            told = case.look().transactions
+            assert isinstance(told, OpenTransactions)
+            assert (told.topics, told.partition.tolist(), told.offset.tolist()) == ((case.name,), [0], [10])
+            return told
+
+        denied = held()
+        assert (denied.producer.tolist(), denied.owner, denied.error.tolist()) == ([NEVER], ("",), [TOPIC_DENIED])
+        assert HOUR - 60 < denied.at - denied.until[0] / 1000 < HOUR + 60
+        case.allow(ResourceType.TOPIC, AclOperation.READ)
+        known = held()
+        assert known.producer[0] >= 0
+        assert (known.owner, known.error.tolist()) == (("",), [0])
+        case.allow(ResourceType.TRANSACTIONAL_ID, AclOperation.DESCRIBE)
+        assert held().owner == (case.name,)
+
+    def over() -> bool:
+        told = case.look().transactions
+        return isinstance(told, OpenTransactions) and told.topic.size == 0
+
+    until(over, "nobody holds it open")

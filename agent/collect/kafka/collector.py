@@ -30,6 +30,7 @@ from agent.collect.kafka.sampling import Sampler, Sampling
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.storage import LogDirs, read_reassignments
 from agent.collect.kafka.streams import within
+from agent.collect.kafka.transactions import read_open, standing
 from agent.collect.kafka.waits import Unread, Waiting
 from agent.collect.kafka.wire import Endpoint, UnreachableError, Wire, wired
 from agent.collect.targets import Calls
@@ -43,17 +44,15 @@ from checks.facts import (
     Lag,
     Listing,
     LogEnds,
-    Lookups,
     Topic,
     TopicConfigs,
     Unknown,
-    Waits,
     Why,
     unseen_kafka,
 )
 from checks.facts.kafka import Rows
 from checks.facts.lag import log_rows
-from checks.facts.lags import lags_of
+from checks.facts.lags import lags_of, remote_topics
 from checks.platform import GROUPS, TOPICS
 from checks.questions import Asked, Questions
 
@@ -221,8 +220,7 @@ class KafkaCollector:
             ends=ends,
             lookups=Unknown(Why.OFF, "nothing was asked by time"),
         )
-        lookups, waits = self._by_time(wire, snapshot, wanted)
-        snapshot = replace(snapshot, lookups=lookups, waits=waits)
+        snapshot = self._by_time(wire, snapshot, ends, wanted, previous)
         if scope:
             snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED)
         else:
@@ -332,15 +330,20 @@ class KafkaCollector:
         return before[1]
 
     def _by_time(
-        self, wire: Wire, snapshot: KafkaSnapshot, topics: Mapping[str, Topic]
-    ) -> tuple[Lookups | Unknown, Waits | Unknown]:
-        """The checks' ages, and since when what is unread is there: asked of lagging partitions alone, and not where storage
-        is remote.
+        self,
+        wire: Wire,
+        snapshot: KafkaSnapshot,
+        ends: LogEnds,
+        topics: Mapping[str, Topic],
+        previous: KafkaSnapshot | None,
+    ) -> KafkaSnapshot:
+        """With the checks' ages, and since when what is unread is there: asked of lagging partitions alone, and not where
+        storage is remote; and with the transactions that keep records back, whose first record's time is among those.
         """
         wanted = _Wanted(TopicConfigs(snapshot.topic_configs))
-        read = _Read(snapshot.ends, {})
+        read = _Read(ends, {})
         moved: list[Group] = []
-        still = self._read if self._read is not None and self._read.like(snapshot.ends) else read
+        still = self._read if self._read is not None and self._read.like(ends) else read
         for name, group in snapshot.groups.items.items():
             if isinstance(group, Unknown):
                 continue
@@ -360,9 +363,11 @@ class KafkaCollector:
                 wanted.add(lag, topics, self._questions.asked(snapshot.address.under("groups", group.name)))
         self._read = read
         lookups = read_lookups(wire, topics, wanted.ages, wanted.unread)
-        if isinstance(snapshot.ends, Unknown):
-            return lookups, snapshot.ends
-        return lookups, self._waiting.read(wire, topics, snapshot.ends, wanted.all(snapshot.ends))
+        last = None if previous is None or isinstance(previous.ends, Unknown) else previous.ends
+        held = standing(ends, last, remote_topics(snapshot.topic_configs))
+        waits = self._waiting.read(wire, topics, ends, wanted.all(ends).beside(held))
+        opened = read_open(wire, topics, list(map(int, snapshot.broker_configs)), held, ends, waits)
+        return replace(snapshot, lookups=lookups, waits=waits, transactions=opened)
 
 
 class _Wanted:
@@ -406,12 +411,12 @@ class _Wanted:
 class _Read:
     """The groups that had read everything that these logs hold, and what was known of each then."""
 
-    ends: LogEnds | Unknown
+    ends: LogEnds
     all: dict[str, tuple[Group, Committed | Unknown | None]]
 
-    def like(self, ends: LogEnds | Unknown) -> bool:
+    def like(self, ends: LogEnds) -> bool:
         """Whether no log has moved since."""
-        if isinstance(ends, Unknown) or isinstance(self.ends, Unknown) or ends.topics != self.ends.topics:
+        if ends.topics != self.ends.topics:
             return False
         columns = ("first", "start", "end", "stable", "error")
         return all(np.array_equal(getattr(ends, name), getattr(self.ends, name)) for name in columns)

@@ -42,6 +42,7 @@ BROKER_KEYS = (
     "num.partitions",
     "offsets.retention.minutes",
     "offsets.topic.replication.factor",
+    "transaction.max.timeout.ms",
     "transaction.state.log.replication.factor",
     "unclean.leader.election.enable",
 )

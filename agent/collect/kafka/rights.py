@@ -14,7 +14,7 @@ class Right:
     operation: str
     """As kafka-acls.sh writes it."""
     kind: str
-    """topic, group or cluster."""
+    """topic, group, transactional-id or cluster."""
     calls: tuple[str, ...]
     """The APIs that it lets through."""
     sections: tuple[str, ...]
@@ -23,8 +23,8 @@ class Right:
     """What is not seen without it, in words."""
     iam: str
     """The action that allows the same on Amazon MSK with IAM access control, without `kafka-cluster:`."""
-    sampling: bool = False
-    """Used only where records are sampled, which is by choice."""
+    extra: bool = False
+    """Nothing is a gap without it: it is for sampling, which is by choice, or tells more of what is found anyway."""
 
     @property
     def name(self) -> str:
@@ -91,13 +91,29 @@ DESCRIBE_CONFIGS_CLUSTER = Right(
     "DescribeClusterDynamicConfiguration",
 )
 READ_TOPIC = Right(
-    "Read", "topic", ("Fetch",), ("samples",), "their records are not sampled", "ReadData", sampling=True
+    "Read",
+    "topic",
+    ("Fetch", "DescribeProducers"),
+    ("samples",),
+    "their records are not sampled, and which producer holds a transaction open is not told",
+    "ReadData",
+    extra=True,
+)
+DESCRIBE_TRANSACTIONAL_ID = Right(
+    "Describe",
+    "transactional-id",
+    ("ListTransactions",),
+    (),
+    "the transactional id of that producer is not told",
+    "DescribeTransactionalId",
+    extra=True,
 )
 
 RIGHTS = (
     DESCRIBE_TOPIC,
     DESCRIBE_CONFIGS_TOPIC,
     READ_TOPIC,
+    DESCRIBE_TRANSACTIONAL_ID,
     DESCRIBE_GROUP,
     DESCRIBE_CLUSTER,
     DESCRIBE_CONFIGS_CLUSTER,
@@ -119,10 +135,10 @@ def command(principal: str, rights: Sequence[Right], name: str = "*", *, prefixe
 
 def commands(principal: str, *, sampled: Sequence[str] = ()) -> list[str]:
     """All that a collector needs to see a whole cluster; `sampled` names the topics whose records it reads."""
-    kinds = dict.fromkeys(right.kind for right in RIGHTS)
-    every = [command(principal, [r for r in RIGHTS if r.kind == kind and not r.sampling]) for kind in kinds]
-    reading = [right for right in RIGHTS if right.sampling]
-    return every + [command(principal, reading, name) for name in sampled if reading]
+    kinds = dict.fromkeys(right.kind for right in RIGHTS if not right.extra)
+    every = [command(principal, [r for r in RIGHTS if r.kind == kind and not r.extra]) for kind in kinds]
+    reading = [READ_TOPIC]
+    return every + [command(principal, reading, name) for name in sampled]
 
 
 def statement(actions: Sequence[str], kind: str, name: str = "*", region: str = "us-east-1") -> dict[str, Any]:
@@ -136,7 +152,7 @@ def statement(actions: Sequence[str], kind: str, name: str = "*", region: str = 
 
 def msk_policy() -> dict[str, Any]:
     """All that a collector needs on Amazon MSK with IAM access control; Connect is what lets it in."""
-    kinds = dict.fromkeys(right.kind for right in RIGHTS)
-    actions = {kind: [right.iam for right in RIGHTS if right.kind == kind and not right.sampling] for kind in kinds}
+    kinds = dict.fromkeys(right.kind for right in RIGHTS if not right.extra)
+    actions = {kind: [right.iam for right in RIGHTS if right.kind == kind and not right.extra] for kind in kinds}
     actions["cluster"].insert(0, "Connect")
     return {"Version": "2012-10-17", "Statement": [statement(actions[kind], kind) for kind in kinds]}

@@ -39,6 +39,9 @@ class Unread:
     """Of the partition in the log ends."""
     offset: Ints
 
+    def beside(self, other: "Unread") -> "Unread":
+        return Unread(np.append(self.row, other.row), np.append(self.offset, other.offset))
+
     def once(self, ends: LogEnds) -> "Unread":
         """Each row once, sorted by partition; from the log start on where that is gone which was not read."""
         offset = np.maximum(self.offset, ends.start[self.row])

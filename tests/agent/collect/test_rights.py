@@ -35,7 +35,7 @@ def test_every_api_that_may_be_asked_is_declared() -> None:
 
 def test_no_right_on_a_cluster_changes_anything() -> None:
     assert {right.operation for right in kafka.RIGHTS} <= {"Describe", "DescribeConfigs", "Read"}
-    assert all(right.sampling == (right.operation == "Read") for right in kafka.RIGHTS)
+    assert all(right.extra for right in kafka.RIGHTS if right.operation == "Read")
 
 
 def test_the_readme_says_what_is_declared() -> None:
@@ -46,7 +46,7 @@ def test_the_readme_says_what_is_declared() -> None:
         for line in lines
         for operation in re.findall(r"--operation (\w+)", line)
     }
-    assert said == {(right.operation, f"--{right.kind}") for right in kafka.RIGHTS if not right.sampling}
+    assert said == {(right.operation, f"--{right.kind}") for right in kafka.RIGHTS if not right.extra}
 
 
 def test_every_action_exists_and_is_asked_for_somewhere() -> None:

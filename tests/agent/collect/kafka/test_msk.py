@@ -151,7 +151,7 @@ def test_rights_are_actions_of_iam() -> None:
     cluster = next(one for one in msk_policy()["Statement"] if one["Resource"].endswith(":cluster/CLUSTER/UUID"))
     assert cluster["Action"][:2] == ["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"]
     every = {action for one in msk_policy()["Statement"] for action in one["Action"]}
-    assert every == {"kafka-cluster:Connect", *(f"kafka-cluster:{one.iam}" for one in RIGHTS if not one.sampling)}
+    assert every == {"kafka-cluster:Connect", *(f"kafka-cluster:{one.iam}" for one in RIGHTS if not one.extra)}
     security = Security(protocol=Protocol.SASL_SSL, mechanism=Mechanism.AWS_MSK_IAM, tokens=MskIam("cn-north-1"))
     assert json.loads(_grant(security)(RIGHTS[0], "orders-", True)) == {
         "Effect": "Allow",
