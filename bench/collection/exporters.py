@@ -1,6 +1,7 @@
 """What serves each group-partition to Prometheus, run as its user runs it: our agent, and klag-exporter where it is built.
 
-Three times a few looks: nothing changes; a tenth of the groups commits before each; nothing changes and each look is scraped once.
+Three times a few looks: nothing changes; nothing changes and each look is scraped once; a tenth of the groups goes a record back or
+forward before each, and each is scraped. Memory is that before anything changed, and the most.
 """
 
 import contextlib
@@ -28,8 +29,8 @@ LOOKS = 3
 HEAD = (
     "program",
     "CPU s a look (wall)",
-    "a tenth changed",
     "CPU s a scrape",
+    "look and scrape, a tenth changed",
     "broker's CPU s",
     "MB",
     "series",
@@ -118,14 +119,20 @@ def _cells(
     begun = cpu(broker)
     quiet = spent(lambda _: None)
     theirs = (cpu(broker) - begun) / LOOKS - idle
-    changed = spent(change)
     served: list[bytes] = []
     scraped = max(0.0, spent(lambda _: served.append(_scrape(port))) - quiet)
+    before = peak(process.pid)
+
+    def change_and_scrape(turn: int) -> None:
+        change(turn)
+        served[:] = [_scrape(port)]
+
+    both = spent(change_and_scrape)
     series = sum(not line.startswith(b"#") for line in served[-1].splitlines())
     lasted = LASTED.search(served[-1])
     wall = f" ({float(lasted[1]):.2f})" if lasted else ""
-    seconds = (changed, scraped, theirs)
-    cells = [f"{quiet:.2f}{wall}", *(f"{one:.2f}" for one in seconds), f"{peak(process.pid):.0f}"]
+    seconds = (scraped, both, theirs)
+    cells = [f"{quiet:.2f}{wall}", *(f"{one:.2f}" for one in seconds), f"{before:.0f}, {peak(process.pid):.0f}"]
     return [*cells, f"{series:,}", f"{(quiet + scraped) / series * 1e6:.1f}"]
 
 
