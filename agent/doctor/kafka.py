@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agent.collect.kafka.collector import Choice, KafkaCollector
-from agent.collect.kafka.metadata import read_metadata
+from agent.collect.kafka.doubts import configs_denied, group_denied, read_signs, topic_denied, unreadable
 from agent.collect.kafka.msk import MskIam
 from agent.collect.kafka.offsets import Places, ask
 from agent.collect.kafka.rights import (
@@ -32,7 +32,6 @@ from agent.doctor.model import Item, State, Subject
 from agent.doctor.release import version
 from checks import all_checks
 from checks.facts import Cluster, KafkaSnapshot, Topic, Unknown, Why
-from checks.facts.codes import GROUP_DENIED, TOPIC_DENIED
 from checks.facts.platform import recognise
 from checks.wording import count, listed, shown, span
 
@@ -40,8 +39,6 @@ _SKEW = 30.0
 """Seconds by which clocks may differ: ages of records are measured with them."""
 _NEWEST_RECORD = -3
 """ListOffsets: the record with the greatest timestamp (KIP-734, Kafka 3.0)."""
-_READ = 3
-"""The operation, as the protocol numbers it."""
 _MONTH = 30 * 86400.0
 _OPEN = {Mechanism.PLAIN: "password", Mechanism.OAUTHBEARER: "token"}
 """What a mechanism sends without hiding it."""
@@ -107,17 +104,10 @@ def _brokers(wire: Wire, cluster: Cluster) -> Iterator[Item]:
 
 
 def _version(wire: Wire) -> Item:
-    from kafka.protocol.broker_version_data import infer_broker_version_from_api_versions  # noqa: PLC0415 - 0.4 s
-    from kafka.protocol.metadata import ApiVersionsRequest  # noqa: PLC0415 - as above
-
-    answer = wire.ask(None, ApiVersionsRequest, 3, client_software_name="mqcanary", client_software_version="0.1.0")
-    if isinstance(answer, Unknown):
-        return Item("version", State.UNCHECKED, answer.detail)
-    versions = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys}
-    features = {one.name: one.max_version for one in getattr(answer, "supported_features", None) or ()}
-    finalized = {one.name: one.max_version_level for one in getattr(answer, "finalized_features", None) or ()}
-    guess = ".".join(map(str, infer_broker_version_from_api_versions(versions)))
-    told, how = version(features, finalized, guess)
+    signs = read_signs(wire)
+    if isinstance(signs, Unknown):
+        return Item("version", State.UNCHECKED, signs.detail)
+    told, how = version(*signs)
     return Item("version", State.OK, f"{told} ({how})")
 
 
@@ -169,9 +159,9 @@ def _rights(
     wire: Wire, topics: Choice, groups: Choice, snapshot: KafkaSnapshot, cluster: Cluster
 ) -> Iterator[tuple[Right, list[Pattern] | Unknown]]:
     """Each right with what it is not granted on. Names that nobody has tell whether all names are allowed."""
-    yield DESCRIBE_TOPIC, _denied(topics, lambda name: _topic_denied(wire, name))
-    yield DESCRIBE_CONFIGS_TOPIC, _denied(topics, lambda name: _configs_denied(wire, name))
-    yield DESCRIBE_GROUP, _denied(groups, lambda name: _group_denied(wire, name))
+    yield DESCRIBE_TOPIC, _denied(topics, lambda name: topic_denied(wire, name))
+    yield DESCRIBE_CONFIGS_TOPIC, _denied(topics, lambda name: configs_denied(wire, name))
+    yield DESCRIBE_GROUP, _denied(groups, lambda name: group_denied(wire, name))
     operations = cluster.operations
     if isinstance(operations, Unknown):
         yield DESCRIBE_CLUSTER, operations
@@ -208,55 +198,13 @@ def _denied(choice: Choice, ask: Callable[[str], bool | Unknown]) -> list[Patter
     return denied
 
 
-def _topic_denied(wire: Wire, name: str) -> bool | Unknown:
-    told = read_metadata(wire, [name])
-    if isinstance(told, Unknown):
-        return told
-    topic = told.topics.get(name)
-    return topic.why is Why.DENIED if isinstance(topic, Unknown) else False
-
-
-def _configs_denied(wire: Wire, name: str) -> bool | Unknown:
-    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
-
-    resource = DescribeConfigsRequest.DescribeConfigsResource(
-        resource_type=2, resource_name=name, configuration_keys=["retention.ms"]
-    )
-    answer = wire.ask(
-        None, DescribeConfigsRequest, 4, resources=[resource], include_synonyms=False, include_documentation=False
-    )
-    return answer if isinstance(answer, Unknown) else any(r.error_code == TOPIC_DENIED for r in answer.results)
-
-
-def _group_denied(wire: Wire, name: str) -> bool | Unknown:
-    """Any broker tells this before it tells that it does not coordinate the group; FindCoordinator could make a topic."""
-    from kafka.protocol.admin import DescribeGroupsRequest  # noqa: PLC0415 - as above
-
-    answer = wire.ask(None, DescribeGroupsRequest, 5, groups=[name], include_authorized_operations=False)
-    return answer if isinstance(answer, Unknown) else any(g.error_code == GROUP_DENIED for g in answer.groups)
-
-
 def _unread(wire: Wire, globs: Sequence[str], chosen: Sequence[str]) -> list[Pattern] | Unknown:
-    """Where READ is not granted, as the brokers tell rights (KIP-430): nothing is read to hear it."""
-    from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - as above
-
+    """Where READ is not granted."""
     if not chosen:
         return Unknown(Why.OFF, f"no topic that is seen is called {listed(globs)}: nothing is sampled")
-    answer = wire.ask(
-        None,
-        MetadataRequest,
-        10,
-        topics=[MetadataRequest.MetadataRequestTopic(name=name) for name in chosen],
-        allow_auto_topic_creation=False,
-        include_cluster_authorized_operations=False,
-        include_topic_authorized_operations=True,
-    )
-    if isinstance(answer, Unknown):
-        return answer
-    told = {topic.name: topic.authorized_operations for topic in answer.topics}
-    if any(operations is None for operations in told.values()):
-        return Unknown(Why.UNSUPPORTED, "the broker tells no rights (needs Kafka 2.3: KIP-430)")
-    denied = {name for name, operations in told.items() if _READ not in operations}
+    denied = unreadable(wire, chosen)
+    if isinstance(denied, Unknown):
+        return denied
     found: dict[Pattern, None] = {}
     for glob in globs:
         meant = [name for name in chosen if fnmatchcase(name, glob)]
