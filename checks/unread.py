@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
 from checks.check import Seen
 from checks.facts import Lag, Progress, Unknown
-from checks.facts.kafka import Rows
+from checks.facts.kafka import NEVER, Rows
 from checks.facts.lag import waits_of
 from checks.wording import span
 
@@ -28,8 +29,8 @@ def unread(lag: Lag, row: int, older: timedelta | None = None) -> Iterator[Seen]
     yield Seen(f"end[{partition}]", int(lag.end[row]), "offset", ("topics", topic))
     if older is None:
         return
-    for age in sorted(a for a in lag.answers if a >= older.total_seconds())[:1]:
-        first = int(lag.answers[age][row])
+    told = ((age, int(offsets[row])) for age, offsets in sorted(lag.answers.items()) if age >= older.total_seconds())
+    for age, first in islice((one for one in told if one[1] >= NEVER), 1):
         unit = f"offset of the first record younger than {age:.12g} s, -1: there is none"
         yield Seen(f"lookups[{partition}@{age:.12g}]", first, unit, ("topics", topic))
 

@@ -13,11 +13,11 @@ from checks.facts.kafka import NEVER, Codes, Committed, Floats, Ints, LogEnds, R
 from checks.facts.logs import ONE_POLL, Flags, Logs
 from checks.facts.unknown import Lazy, Unknown, Why
 
-FAILED = -2
-"""In a column of answers: the look-up was refused or not answered."""
-
-NOT_ASKED = -3
+NOT_ASKED = -2
 """In a column of answers: nobody put that question."""
+
+REFUSED = -100_000
+"""In a column of answers, less Kafka's error code: the look-up was refused or not answered. Codes of 16 bits keep clear of the rest."""
 
 NOT_SEEN = -2
 """In a column of earlier offsets: not observed then."""
@@ -160,8 +160,9 @@ class Lag:
                 Why.UNSUPPORTED,
                 f"{topic} has remote storage: a look-up by time can hold up its brokers (KIP-1075), so none is made",
             )
-        if any(offsets[rows[0]] == FAILED for offsets in self.answers.values()):
-            return Unknown(Why.UNREACHABLE, f"the look-up by time of {topic}/{partition} was not answered")
+        told = (int(offsets[rows[0]]) for offsets in self.answers.values())
+        if (failed := next((answer for answer in told if answer < NOT_ASKED), None)) is not None:
+            return refused(REFUSED - failed, f"the look-up by time of {topic}/{partition}")
         return Unknown(
             Why.OFF,
             f"nobody asked whether {topic}/{partition} holds unread records older than {age:g} s",

@@ -18,7 +18,7 @@ from checks.facts.kafka import (
     TopicConfig,
     Waits,
 )
-from checks.facts.lag import FAILED, NOT_ASKED, Lag
+from checks.facts.lag import NOT_ASKED, REFUSED, Lag
 from checks.facts.unknown import Unknown, Why
 
 _UNKNOWN_TOPIC_OR_PARTITION = 3
@@ -199,7 +199,7 @@ _NONE: Rows = np.zeros(0, dtype=np.intp)
 
 
 def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
-    """Look-ups by age as columns over the rows of `ends`: offset, NEVER, FAILED or NOT_ASKED."""
+    """Look-ups by age as columns over the rows of `ends`: offset, NEVER, NOT_ASKED, or REFUSED less an error code."""
     answers: dict[float, Ints] = {}
     first = np.array([ends.rows[t].start if t in ends.rows else -1 for t in lookups.topics], dtype=np.int64)
     for age in np.unique(lookups.age).tolist():
@@ -207,6 +207,7 @@ def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
         chosen = chosen[first[lookups.topic[chosen]] >= 0]
         column = np.full(ends.end.size, NOT_ASKED, dtype=np.int64)
         rows = first[lookups.topic[chosen]] + lookups.partition[chosen]
-        column[rows] = np.where(lookups.error[chosen] == 0, lookups.offset[chosen], FAILED)
+        error = lookups.error[chosen].astype(np.int64)
+        column[rows] = np.where(error == 0, lookups.offset[chosen], REFUSED - error)
         answers[age] = column
     return answers

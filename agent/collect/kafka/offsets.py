@@ -16,7 +16,8 @@ from checks.facts.kafka import Codes, Ints
 
 _LATEST, _EARLIEST = -1, -2
 _NETWORK_EXCEPTION = 13
-_DEADLINE = 7
+_LOST = {Why.DEADLINE: 7, Why.DENIED: 58, Why.UNSUPPORTED: 35}
+"""Kafka's own code for why nothing was answered, where it has one: REQUEST_TIMED_OUT, SASL_AUTHENTICATION_FAILED, UNSUPPORTED_VERSION."""
 _BATCH = 5000
 _FLEXIBLE = 6
 
@@ -154,7 +155,7 @@ def ask(wire: Wire, places: Places, rows: Ints, moment: int | Ints, *, committed
 
 def _fill(answers: Answers, places: Places, rows: Ints, told: Offsets | Unknown) -> None:
     if isinstance(told, Unknown):
-        answers.error[rows] = _DEADLINE if told.why is Why.DEADLINE else _NETWORK_EXCEPTION
+        answers.error[rows] = _LOST.get(told.why, _NETWORK_EXCEPTION)
         return
     at = places.rows(told.topics, told.counts, told.partition)
     known = at >= 0  # a broker may say what nobody asked for

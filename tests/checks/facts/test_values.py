@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.facts import (
+    NEVER,
     Absence,
     Address,
     Group,
@@ -22,6 +23,7 @@ from checks.facts import (
     unseen_sqs,
 )
 from checks.facts.codes import code_name
+from checks.facts.lags import answers_of, lags_of
 from tests.checks.examples import AT, arn, group, kafka, member, queue, sqs, topic
 
 NAME = st.text(st.characters(), min_size=1, max_size=20)
@@ -98,6 +100,33 @@ def test_rows_are_committed_and_assigned_partitions_together() -> None:
     assert np.array_equal(lag.older_than(9.0, np.array([0])).rows, [])
     hidden = group("app", [Member("m", "c", "h", None, Unknown(Why.DENIED, "no"), ())])
     assert isinstance(hidden.assigned_topics(), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (7, Why.DEADLINE),
+        (29, Why.DENIED),
+        (58, Why.DENIED),
+        (35, Why.UNSUPPORTED),
+        (-1, Why.UNREACHABLE),
+        (32_767, Why.UNREACHABLE),
+        (-32_768, Why.UNREACHABLE),
+    ],
+)
+def test_a_look_up_by_time_that_failed_says_why_and_proves_nothing(code: int, why: Why) -> None:
+    app = group("app", [member("m", {"orders": (0, 1)})])
+    committed = {"app": {("orders", 0): 40, ("orders", 1): 40}}
+    looked = {("orders", 0, 60.0): 30, ("orders", 1, 60.0): 30}
+    seen = kafka([topic("orders", 2)], [app], committed=committed, lookups=looked)
+    assert not isinstance(seen.lookups, Unknown)
+    assert not isinstance(seen.ends, Unknown)
+    seen.lookups.error[0], seen.lookups.offset[0] = code, NEVER
+    lag = lags_of(seen, [app], answers_of(seen.ends, seen.lookups))["app"]
+    assert isinstance(lag, Lag)
+    late = lag.older_than(60.0, np.arange(2))
+    assert not late.rows.size
+    assert late.unknown == Unknown(why, f"the look-up by time of orders/0: {code_name(code)}")
 
 
 def test_settings_that_are_not_told_are_unknown() -> None:
