@@ -33,19 +33,24 @@ def build(
     *,
     deadline: float = DEFAULT_DEADLINE,
     platform: bool = True,
+    keep: bool = False,
     sampling: "Callable[[KafkaTarget], Sampling | None]" = lambda _: None,
 ) -> Iterator[Watched]:
-    """`platform`: leave out what the platform itself makes, unless it is named. `sampling`: what to sample of a cluster."""
+    """`platform`: leave out what the platform itself makes, unless it is named. `keep`: connections from look to look.
+    `sampling`: what to sample of a cluster.
+    """
     for cluster in kafka:
         length = cluster.deadline.total_seconds() if cluster.deadline else deadline
         sampled = sampling(cluster)
-        yield Watched(_kafka(cluster, questions, platform, sampled), length, sampled)
+        yield Watched(_kafka(cluster, questions, platform, sampled, keep=keep), length, sampled)
     for region in sqs:
         length = region.deadline.total_seconds() if region.deadline else deadline
         yield Watched(_sqs(region), length)
 
 
-def _kafka(target: KafkaTarget, questions: Questions, platform: bool, sampling: "Sampling | None") -> Collector:
+def _kafka(
+    target: KafkaTarget, questions: Questions, platform: bool, sampling: "Sampling | None", *, keep: bool
+) -> Collector:
     from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings  # noqa: PLC0415 - loads kafka-python
 
     def choice(names: NameChoice, made: tuple[str, ...]) -> Choice:
@@ -60,7 +65,7 @@ def _kafka(target: KafkaTarget, questions: Questions, platform: bool, sampling: 
         target.scope,
         sampling,
     )
-    return KafkaCollector(settings, questions)
+    return KafkaCollector(settings, questions, keep=keep)
 
 
 def _sqs(target: SqsTarget) -> Collector:

@@ -42,6 +42,10 @@ class Collector(Protocol):
     def collect(self, previous: Any, deadline: float) -> Snapshot: ...
     def unseen(self, unknown: Unknown) -> Snapshot: ...
 
+    def close(self) -> None:
+        """No look comes any more."""
+        ...
+
 
 def observe(
     collectors: Sequence[Collector],

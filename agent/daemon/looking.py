@@ -105,6 +105,12 @@ class Looker:
         self._rung.set()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._watched.collector.close()
+
+    def _work(self) -> None:
         while True:
             self._rung.wait()
             if self._stopped.is_set():
@@ -174,6 +180,7 @@ class Looker:
         self.stats.misses += 1
         self._hanging.append(thread)
         self._before = self._before + collector.calls.counts()
+        collector.close()
         self._watched = self._make()  # client and all: what hangs may hold a lock
         return collector.unseen(Unknown(Why.DEADLINE, f"{collector.place} was not observed within {deadline:g} s"))
 

@@ -251,7 +251,7 @@ class Daemon:
 
     def _build(self, config: Config, questions: Questions) -> list[Watched]:
         sampling = lambda target: sampling_of(target, self._options.state, self._salt)  # noqa: E731 - as an argument
-        return list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE, sampling=sampling))
+        return list(build(config.kafka, config.sqs, questions, deadline=DEFAULT_DEADLINE, keep=True, sampling=sampling))
 
     def _maker(self, config: Config, questions: Questions, number: int) -> Callable[[], Watched]:
         """Builds the collector of one target of a configuration, as often as it has to be built anew."""

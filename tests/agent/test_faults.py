@@ -202,6 +202,14 @@ def test_a_group_that_two_brokers_list_is_one(cluster: Cluster) -> None:
     whole(look(cluster))
 
 
+def test_of_a_group_that_two_brokers_list_its_coordinator_alone_is_asked(cluster: Cluster) -> None:
+    """One that was frozen tells what it knew before, until it hears that it was taken for dead."""
+    cluster.model.groups["g2"].listed_by = {1, 2, 3}
+    whole(look(cluster))
+    for api in (15, 9):
+        assert {request.broker for request in cluster.requests if asks(api, "g2")(request)} == {2}
+
+
 def test_a_group_that_no_broker_lists_any_more_is_asked_for_by_name(cluster: Cluster) -> None:
     good = look(cluster)
     cluster.model.groups["g2"].listed_by = set()

@@ -78,6 +78,10 @@ class SqsCollector:
     def unseen(self, unknown: Unknown) -> SqsSnapshot:
         return unseen_sqs(self.place, self._clock(), unknown)
 
+    def close(self) -> None:
+        """No look comes any more; one that runs ends by itself."""
+        self._kept = None
+
     def collect(self, previous: SqsSnapshot | None, deadline: float) -> SqsSnapshot:
         """Never raises for what is outside; `deadline` in seconds."""
         try:

@@ -22,6 +22,7 @@ from agent.collect.kafka.groups import (
     find_coordinators,
     list_groups,
 )
+from agent.collect.kafka.idle import Idle
 from agent.collect.kafka.lockout import Lockout
 from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
@@ -113,13 +114,22 @@ class KafkaSettings:
 class KafkaCollector:
     """Asks all brokers at once. `questions` says what the checks need to have asked."""
 
-    def __init__(self, settings: KafkaSettings, questions: Questions, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        questions: Questions,
+        clock: Callable[[], float] = time.time,
+        *,
+        keep: bool = False,
+    ) -> None:
+        """`keep`: connections from look to look, until it is closed."""
         self.calls = Calls()
         self._settings = settings
         self._questions = questions
         self._clock = clock
         self._missing = _Missing()
         self._memos = Memos()
+        self._idle = Idle(settings.security.secrets) if keep else None
         self._configs = Configs()
         self._log_dirs = LogDirs()
         self._waiting = Waiting(clock)
@@ -151,12 +161,18 @@ class KafkaCollector:
             return self.unseen(closed)
         try:
             self._memos.turn()
-            with wired(self._settings.bootstrap, self._settings.security, deadline, self.calls, self._memos) as wire:
+            to, security = self._settings.bootstrap, self._settings.security
+            with wired(to, security, deadline, self.calls, self._memos, self._idle) as wire:
                 self._lockout.entered()
                 return self._look(wire, previous)
         except UnreachableError as error:
             self._lockout.refused(error.unknown)
             return self.unseen(error.unknown)
+
+    def close(self) -> None:
+        """No look comes any more; one that runs ends by itself."""
+        if self._idle is not None:
+            self._idle.close()
 
     def _look(self, wire: Wire, previous: KafkaSnapshot | None) -> KafkaSnapshot:
         at = self._clock()

@@ -164,11 +164,16 @@ class Exchange:
 
     def __init__(self, sock: socket.socket, left: Left, client_id: str) -> None:
         self.sock = sock
-        self._left = left
+        self.left = left
         self._client_id = client_id
         self._buffer = bytearray()
         self._serial = 0
         self._answered = 0
+
+    @property
+    def settled(self) -> bool:
+        """All that was asked is answered."""
+        return self._answered == self._serial and not self._buffer
 
     def ask(self, request: Any) -> Any:
         """The decoded answer to one of kafka-python's requests, whose version is set."""
@@ -179,7 +184,7 @@ class Exchange:
         asked = self.numbered(request)
         self._send(asked)
         while (body := self.answered()) is None:
-            self.sock.settimeout(self._left())  # anew for each piece, or one byte a second would never be late
+            self.sock.settimeout(self.left())  # anew for each piece, or one byte a second would never be late
             self.receive()
         return asked, body
 
@@ -225,7 +230,7 @@ class Exchange:
         return len(chunk)
 
     def _send(self, data: bytes) -> None:
-        self.sock.settimeout(self._left())
+        self.sock.settimeout(self.left())
         try:
             self.sock.sendall(data)
         except TimeoutError:

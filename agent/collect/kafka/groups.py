@@ -19,6 +19,8 @@ CONSUMER_GROUP_DESCRIBE = 69
 _BATCH = 100
 _MOVED = {NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE}
 _GONE = "gone"
+_NOT_HERE = {"", "Dead", "Unknown"}
+"""States of a group that a broker lists and does not coordinate."""
 _NO_ASSIGNMENT = Unknown(Why.UNSUPPORTED, "a classic group shows its assignments only while it is Stable")
 
 
@@ -44,6 +46,7 @@ def list_groups(wire: Wire, brokers: Iterable[int]) -> GroupList:
 
     groups: dict[str, Listed] = {}
     holes: list[Unknown] = []
+    both: set[str] = set()
     asked = list(brokers)
     answers = wire.put_all(
         [
@@ -62,9 +65,25 @@ def list_groups(wire: Wire, brokers: Iterable[int]) -> GroupList:
             continue
         for listed in told:
             known = groups.get(listed.name)
-            if known is None or known.state in ("", "Dead", "Unknown"):
+            if known is not None and not {known.state, listed.state} & _NOT_HERE:
+                both.add(listed.name)
+            if known is None or known.state in _NOT_HERE:
                 groups[listed.name] = listed
+    if both:
+        groups |= _decided(wire, {name: groups[name] for name in both}, answers)
     return GroupList(groups, tuple(holes))
+
+
+def _decided(wire: Wire, doubtful: Mapping[str, Listed], answers: Sequence[Any]) -> dict[str, Listed]:
+    """Groups that two brokers list as theirs. One of them was frozen, perhaps, and tells what was true before that, until it
+    hears that it was taken for dead: then the coordinator is who the others say it is.
+    """
+    told = {(one.name, one.broker): one for told in answers if not isinstance(told, Unknown) for one in told}
+    found = find_coordinators(wire, sorted(doubtful)).items()
+    return {
+        name: doubtful[name] if isinstance(node, Unknown) else told.get((name, node), doubtful[name])
+        for name, node in found
+    }
 
 
 def _listed(broker: int, answer: Any) -> list[Listed] | Unknown:

@@ -1,4 +1,4 @@
-"""Connections to the brokers of one cluster, for one cycle: all brokers at once, and each request with its own deadline.
+"""Connections to the brokers of one cluster, for one cycle or kept for the next: all brokers at once, and each request with its own deadline.
 
 It stands on kafka-python's message and SASL classes and on sockets of our own: its connection manager loses an answer
 that is followed at once by end of file, and can't be told a deadline that covers TLS handshakes.
@@ -25,6 +25,7 @@ from agent.collect.kafka.exchange import (
     made,
 )
 from agent.collect.kafka.fanout import Line, Prepared, converse
+from agent.collect.kafka.idle import Idle
 from agent.collect.kafka.probe import Visit
 from agent.collect.kafka.security import Security
 from agent.collect.targets import Calls
@@ -100,6 +101,8 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, security: Security, patience: Patience) -> None:
         self.endpoint = endpoint
+        self.kept = False
+        """From a look before, and it has not answered in this one: the broker may have ended it meanwhile."""
         self._stack = ExitStack()
         patience.begin()
         visit = Visit(*endpoint, security, patience, round(patience(), 1))
@@ -117,6 +120,9 @@ class Connection:
         except BaseException:
             self.close()
             raise
+
+    def resume(self, patience: Patience) -> None:
+        self.kept, self.exchange.left = True, patience
 
     def prepared(self, question: Question, node: int | None) -> Prepared:
         """The request, in the highest version that both sides speak, and what becomes of its answer."""
@@ -166,9 +172,11 @@ class Wire:
         patience: Patience,
         calls: Calls | None = None,
         memos: Memos | None = None,
+        idle: Idle | None = None,
     ) -> None:
         self._calls = calls or Calls()
         self.memos = memos or Memos()
+        self._idle = idle
         self._security = security
         self.patience = patience
         self._links: dict[Endpoint, Connection | Unknown] = {}
@@ -240,7 +248,20 @@ class Wire:
                 answers[i] = Unknown(Why.UNREACHABLE, f"broker {node} is down")
             else:
                 places.setdefault(endpoint, []).append(i)
-        self._reach(places)
+        while places:
+            self._reach(places)
+            places = self._spoken(places, asks, answers)
+        return [answers[i] for i in range(len(asks))]
+
+    def _spoken(
+        self,
+        places: Mapping[Endpoint, list[int]],
+        asks: Sequence[tuple[Endpoint | None, int | None, Question]],
+        answers: dict[int, Any],
+    ) -> dict[Endpoint, list[int]]:
+        """Puts those questions to these brokers at once. What is left is to be put again, on new connections: a broker ends
+        one that was kept when it likes, and that says nothing of it.
+        """
         lines: list[tuple[Connection, list[int], Line]] = []
         for endpoint, mine in places.items():
             link = self._link(endpoint)
@@ -252,7 +273,14 @@ class Wire:
             questions = (partial(link.prepared, asks[i][2], asks[i][1]) for i in able)
             lines.append((link, able, Line(link.exchange, questions, self.patience.each)))
         converse([line for _, _, line in lines], self.patience.end)
+        again: dict[Endpoint, list[int]] = {}
         for link, able, line in lines:
+            if link.kept and not line.answers and isinstance(line.failure, ClosedError):
+                link.close()
+                del self._links[link.endpoint]
+                again[link.endpoint] = able
+                continue
+            link.kept = link.kept and not line.answers
             answers |= zip(able, line.answers, strict=False)
             for i in able[: len(line.answers)]:
                 self._calls.add(_name(asks[i][2]), "ok")
@@ -260,7 +288,7 @@ class Wire:
                 left = able[len(line.answers) :]  # none, if it went on after its last answer
                 lost = self._lost(link, asks[(left or able)[0]][2], line.failure)
                 answers |= dict.fromkeys(left, lost)
-        return [answers[i] for i in range(len(asks))]
+        return again
 
     def reach(self, nodes: Iterable[int]) -> None:
         """Connects to several brokers at once: one that does not answer must not take the others' time."""
@@ -313,15 +341,25 @@ class Wire:
 
     def _link(self, endpoint: Endpoint) -> Connection | Unknown:
         if endpoint not in self._links:
-            made = self._connected(endpoint)
-            self._calls.add("Connect", made.why if isinstance(made, Unknown) else "ok")
+            made = self._kept(endpoint) or self._connected(endpoint)
             with self._lock:
                 kept = self._links.setdefault(endpoint, _ENDED if self._over else made)
             if kept is not made and isinstance(made, Connection):
                 made.close()  # somebody else was faster, or the look was over by then
         return self._links[endpoint]
 
+    def _kept(self, endpoint: Endpoint) -> Connection | None:
+        link = self._idle.take(endpoint) if self._idle is not None else None
+        if link is not None:
+            link.resume(self.patience.another())
+        return link
+
     def _connected(self, endpoint: Endpoint) -> Connection | Unknown:
+        made = self._tried(endpoint)
+        self._calls.add("Connect", made.why if isinstance(made, Unknown) else "ok")
+        return made
+
+    def _tried(self, endpoint: Endpoint) -> Connection | Unknown:
         place = f"{endpoint[0]}:{endpoint[1]}"
         try:
             return Connection(endpoint, self._security, self.patience.another())
@@ -338,9 +376,12 @@ class Wire:
         with self._lock:
             self._over = True
             links, self._links = self._links, dict.fromkeys(self._links, _ENDED)
-        for link in links.values():
-            if isinstance(link, Connection):
-                link.close()
+        open_ = [link for link in links.values() if isinstance(link, Connection)]
+        if self._idle is not None:
+            self._idle.leave(open_)
+            return
+        for link in open_:
+            link.close()
 
 
 _ENDED = Unknown(Why.DEADLINE, "the look is over")
@@ -372,13 +413,14 @@ def wired(
     seconds: float,
     calls: Calls | None = None,
     memos: Memos | None = None,
+    idle: Idle | None = None,
 ) -> Iterator[Wire]:
-    """Connections for one cycle of at most `seconds`; a request may take a third of it.
+    """Connections for one cycle of at most `seconds`; a request may take a third of it. With `idle` they outlive it.
 
     Raises:
         UnreachableError: no bootstrap broker can be used.
     """
-    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3), calls, memos)
+    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3), calls, memos, idle)
     try:
         yield wire
     finally:

@@ -16,6 +16,7 @@ from agent.daemon.looking import ABANDONED, REASONS, Looker
 from checks.facts import KafkaSnapshot, Snapshot, Unknown, Why, facts_of, unseen_kafka
 from checks.facts.history import History
 from tests.checks.examples import AT, kafka, topic
+from tests.live.process import until
 
 Act = Callable[[object], Snapshot]
 
@@ -28,6 +29,7 @@ class Fake:
     previous: list[object] = field(default_factory=list)
     calls: Calls = field(default_factory=Calls)
     place: str = "prod"
+    closed: bool = False
 
     def collect(self, previous: object, deadline: float) -> Snapshot:
         self.previous.append(previous)
@@ -36,6 +38,9 @@ class Fake:
 
     def unseen(self, unknown: Unknown) -> Snapshot:
         return unseen_kafka("prod", AT, unknown)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @dataclass
@@ -121,7 +126,9 @@ def test_a_look_that_hangs_is_given_up_and_the_next_has_a_collector_of_its_own(
     assert late is not None
     assert (late.why, late.detail) == (Why.DEADLINE, "prod was not observed within 0.05 s")
     assert why(watch.look()) is None
-    assert len(watch.made) == 2
+    assert [one.closed for one in watch.made] == [True, False]
+    watch.looker.stop()
+    until(lambda: watch.made[1].closed, "what it looks with is closed at the end")
     stats = watch.looker.stats
     assert (stats.looks, stats.misses, stats.failures) == (2, 1, 1)
     assert watch.looker.calls() == {("Metadata", "ok"): 2}, "what the lost one asked still counts"
