@@ -318,6 +318,7 @@ class Days(Cluster):
                 f"broker {broker} is set otherwise"
             )
         assert not isinstance(seen.storage, Unknown)
+        assert not [told for told in seen.storage.values() if isinstance(told, Unknown)]
         for name, lag in self.lags(seen).items():
             assert isinstance(lag, Lag), name
             places = {lag.place(row): int(n) for row, n in enumerate(lag.lag) if int(lag.committed[row]) != NEVER}

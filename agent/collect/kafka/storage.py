@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,14 +29,21 @@ def denied(cluster: Cluster) -> Unknown | None:
     return _DENIED
 
 
+class _Told(NamedTuple):
+    asked: float
+    """When; minus infinity of one that did not come to this question, whatever kept it."""
+    said: Storage | Unknown
+    late: int = 0
+    """How often in a row this very answer was too long in coming, of a broker that was there until then."""
+
+
 class LogDirs:
     """Asks each broker about itself, and again when what it told is old."""
 
     def __init__(self, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
         self._every = every
         self._clock = clock
-        self._told: dict[str, tuple[float, Storage | Unknown]] = {}
-        """By broker: when it was asked, and what it said."""
+        self._told: dict[str, _Told] = {}
         self._last: Mapping[str, Storage | Unknown] = {}
 
     def forget(self) -> None:
@@ -53,19 +61,31 @@ class LogDirs:
         holding = {b for topic in topics.values() if not isinstance(topic, Unknown) for p in topic.replicas for b in p}
         brokers = sorted(up | holding)
         asked = [b for b in brokers if (before := self._told.get(str(b))) is None or not self._fresh(before, now)]
-        answers = wire.put_all([(broker, _question(wire, broker, at)) for broker in asked])
-        fresh = {str(broker): (now, answer) for broker, answer in zip(asked, answers, strict=True)}
+        questions = [(broker, _question(wire, broker, at)) for broker in asked]
+        in_time = not wire.patience.over
+        there = {broker for broker in asked if in_time and wire.version(broker, DESCRIBE_LOG_DIRS) >= 0}
+        fresh = {
+            str(broker): _Told(now, answer, self._lates(broker, answer)) if broker in there else _Told(-inf, answer)
+            for broker, answer in zip(asked, wire.put_all(questions), strict=True)
+        }
         told = {str(broker): fresh.get(str(broker)) or self._told[str(broker)] for broker in brokers}
         self._told = told
-        storage = {broker: said for broker, (_, said) in told.items()}
+        storage = {broker: one.said for broker, one in told.items()}
         if storage.keys() != self._last.keys() or any(said is not self._last[b] for b, said in storage.items()):
             self._last = storage
         return self._last
 
-    def _fresh(self, before: tuple[float, Storage | Unknown], now: float) -> bool:
-        """Whether it need not be asked yet. One that could not be reached costs nothing to try."""
-        asked, said = before
-        return now - asked < self._every and not (isinstance(said, Unknown) and said.why is Why.UNREACHABLE)
+    def _lates(self, broker: int, answer: Storage | Unknown) -> int:
+        before = self._told.get(str(broker))
+        late = isinstance(answer, Unknown) and answer.why is Why.DEADLINE
+        return (before.late if before else 0) + 1 if late else 0
+
+    def _fresh(self, before: _Told, now: float) -> bool:
+        """Whether it need not be asked yet. One that was lost before it came to this question costs nothing to try; one that
+        is always late with this answer would cost each look the time of an answer.
+        """
+        lost = isinstance(before.said, Unknown) and before.said.why in {Why.UNREACHABLE, Why.DEADLINE}
+        return now - before.asked < self._every and (not lost or before.late > 1)
 
 
 def _question(wire: Wire, broker: int, at: float) -> Question:

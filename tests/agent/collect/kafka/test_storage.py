@@ -1,20 +1,23 @@
 """Log directories and reassignments, as brokers tell them: to whom, how often, and how far."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agent import snapshot as files
 from agent.collect.kafka.collector import SCOPED, KafkaCollector, KafkaSettings
-from agent.collect.kafka.storage import _storage
+from agent.collect.kafka.storage import LogDirs, _storage
 from agent.demo.cluster import SimulatedCluster, brokers
 from agent.demo.cluster.model import ANONYMOUS, Rights
 from checks import all_checks
+from checks.facts import Cluster as ClusterFacts
 from checks.facts import KafkaSnapshot, LogDir, Reassignment, Storage, Unknown, Why
 from checks.limits import Limits
 from checks.questions import Questions
+from tests.checks.examples import kafka
 
 LOG_DIRS, REASSIGNMENTS = 35, 46
 
@@ -90,6 +93,67 @@ def test_a_broker_that_is_away_and_holds_replicas_is_not_known(
     assert isinstance(back, dict)
     assert isinstance(back["2"], Storage), "one that was away is asked at once"
     assert back["1"] is away["1"]
+
+
+class Slow:
+    """Two brokers that answer as they are told to: in mid-look, since what counts is how often a look waits for them."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self.up = {1, 2}
+        self.late: set[int] = set()
+        self.asked: list[int] = []
+
+    @property
+    def patience(self) -> "Slow":
+        return self
+
+    def version(self, broker: int, _: int) -> int:
+        return 4 if broker in self.up else -1
+
+    def put_all(self, asks: list[tuple[int, object]]) -> list[object]:
+        self.asked = [broker for broker, _ in asks]
+        return [LATE if broker in self.late or broker not in self.up else STORED for broker in self.asked]
+
+
+LATE = Unknown(Why.DEADLINE, "did not answer in time")
+STORED = Storage((), (), *(np.zeros(0, dtype=np.int64) for _ in range(5)), 0.0)
+
+
+def test_a_broker_that_was_late_is_asked_at_once_and_one_that_is_always_late_with_this_now_and_then() -> None:
+    now, wire = 0.0, Slow()
+    dirs = LogDirs(clock=lambda: now)
+    cluster = kafka([]).cluster
+    assert isinstance(cluster, ClusterFacts)
+    cluster = replace(cluster, brokers=cluster.brokers[:2])
+
+    def asked(at: float, *, up: Collection[int] = (1, 2), late: Collection[int] = ()) -> list[int]:
+        nonlocal now
+        now, wire.up, wire.late = at, set(up), set(late)
+        told = dirs.read(wire, cluster, {}, at)  # type: ignore[arg-type]
+        assert isinstance(told, dict)
+        assert all(
+            told[str(broker)] is STORED for broker in wire.asked if broker not in wire.late and broker in wire.up
+        )
+        return wire.asked
+
+    assert asked(0, late=[2]) == [1, 2]
+    assert asked(1) == [2], "late once, and at once known"
+    assert asked(2) == []
+    # Lost before its turn: it costs a look nothing to ask, however often.
+    assert asked(70, up=[1]) == [1, 2]
+    assert [asked(at, up=[1]) for at in range(71, 75)] == [[2]] * 4
+    assert asked(75, late=[2]) == [2]
+    assert asked(76, late=[2]) == [2]
+    assert asked(77) == [], "twice in a row it was this answer alone that took too long"
+    assert asked(129) == []
+    assert asked(137, late=[2]) == [1, 2]
+    assert asked(138) == []
+    # A look that is over before it comes to this says nothing of a broker.
+    wire.over = True
+    assert asked(200, late=[1, 2]) == [1, 2]
+    assert asked(201, late=[1, 2]) == [1, 2]
+    assert asked(202) == [1, 2]
 
 
 def test_without_the_right_nobody_is_asked(cluster: SimulatedCluster, look: Callable[..., KafkaSnapshot]) -> None:
