@@ -21,7 +21,9 @@ from agent.collect.kafka.storage import LogDirs
 from agent.daemon.memory import pruned, same
 from agent.demo.cluster import ANONYMOUS, Config, Member, Rights, all_but, brokers
 from agent.demo.cluster.connection import Connection
-from checks.facts import NEVER, Group, KafkaSnapshot, Lag, Listing, Unknown
+from agent.demo.cluster.records import timestamp_at
+from checks.facts import NEVER, Group, KafkaSnapshot, Lag, Listing, Unknown, Waits
+from checks.facts.lag import waits_of
 from checks.facts.lags import lags_of
 from tests.agent.test_faults import (
     CONFIGS,
@@ -60,9 +62,8 @@ class Days(Cluster):
         super().__init__(made)
         self.gone = threading.Condition()
         self.populate()
-        self.watch = collector_of(self)
         clock = lambda: self.now  # noqa: E731
-        self.watch._clock, self.watch._waiting._clock = clock, clock
+        self.watch = collector_of(self, clock)
         self.watch._configs, self.watch._log_dirs = Configs(clock=clock), LogDirs(clock=clock)
         self.previous: KafkaSnapshot | None = None
         self.dirty = False
@@ -323,10 +324,24 @@ class Days(Cluster):
             assert isinstance(lag, Lag), name
             places = {lag.place(row): int(n) for row, n in enumerate(lag.lag) if int(lag.committed[row]) != NEVER}
             assert places == self.truth(name), (name, model.groups[name].kind)
+            if not lag.shared and isinstance(seen.waits, Waits):
+                self.waited(lag)
 
     def truth(self, name: str) -> Places:
         committed = self.model.groups[name].committed
         return {place: self.model.topics[place[0]].partitions[place[1]].log_end - at for place, at in committed.items()}
+
+    def waited(self, lag: Lag) -> None:
+        """Its seconds hold the true ones, to the millisecond of a timestamp."""
+        assert lag.at == self.now
+        told, _ = waits_of(lag)
+        for row, (least, most) in enumerate(zip(*lag.waited(), strict=True)):
+            (topic, number), committed = lag.place(row), int(lag.committed[row])
+            partition = self.model.topics[topic].partitions[number]
+            behind = 0 <= committed < partition.log_end
+            truth = self.now - timestamp_at(partition.points, committed) / 1000 if behind else 0.0
+            assert committed == NEVER or least - 0.002 <= truth <= most + 0.002, (topic, number, least, truth, most)
+            self.told["seconds" if told[row] >= 0 else "at least"] += behind
 
     def size(self) -> dict[str, int]:
         """Whatever could grow, when nothing is under way any more."""

@@ -198,7 +198,8 @@ class KafkaCollector:
         described, gone = describe(wire, chosen.values())
         described |= unfound | lost
         there = [(listed, described[name]) for name, listed in chosen.items() if name in described]
-        committed = fetch_committed(wire, [replace(g, kind=d.kind) if isinstance(d, Group) else g for g, d in there])
+        asked = [replace(g, kind=d.kind) if isinstance(d, Group) else g for g, d in there]
+        committed = fetch_committed(wire, asked, self._clock)
         groups = Listing(
             items={name: described[name] for name in sorted(described)},
             blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
@@ -216,13 +217,13 @@ class KafkaCollector:
         read = {t for c in committed.values() if not isinstance(c, Unknown) for t in c.topics}
         judged = {name: topic for name, topic in metadata.topics.items() if self._settings.topics.has(name)}
         wanted = {name: topic for name, topic in known.items() if name in judged or name in read}
-        ends = read_ends(wire, wanted)
+        ends = read_ends(wire, wanted, self._clock())
         if moved(ends):
             fresh = read_metadata(wire, sorted(wanted))
             if not isinstance(fresh, Unknown):
                 wire.know({b.id: (b.host, b.port) for b in fresh.cluster.brokers})
                 wanted |= {n: t for n, t in fresh.topics.items() if not isinstance(t, Unknown)}
-                ends = read_ends(wire, wanted)
+                ends = read_ends(wire, wanted, self._clock())
         configs = self._configs.of_topics(wire, wanted)
         snapshot = KafkaSnapshot(
             target=target,
@@ -378,7 +379,7 @@ class KafkaCollector:
             elif not lag.shared:
                 wanted.add(lag, topics, self._questions.asked(snapshot.address.under("groups", group.name)))
         self._read = read
-        lookups = read_lookups(wire, topics, wanted.ages, wanted.unread)
+        lookups = read_lookups(wire, topics, wanted.ages, wanted.unread, self._clock())
         last = None if previous is None or isinstance(previous.ends, Unknown) else previous.ends
         held = standing(ends, last, remote_topics(snapshot.topic_configs))
         waits = self._waiting.read(wire, topics, ends, wanted.all(ends).beside(held))

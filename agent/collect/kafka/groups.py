@@ -1,6 +1,5 @@
 """Consumer groups: which there are, who is in them, and what they have committed."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -128,11 +127,13 @@ def _perhaps(wire: Wire, group: Listed, told: Mapping[str, Any], api: int, least
     return not group.state and told.get(group.name) is _GONE and wire.version(group.broker, api) >= least
 
 
-def fetch_committed(wire: Wire, listed: Iterable[Listed]) -> dict[str, Committed | Unknown]:
+def fetch_committed(wire: Wire, listed: Iterable[Listed], clock: Callable[[], float]) -> dict[str, Committed | Unknown]:
     """The committed offsets of each group, and where share groups stand. Read them before the log ends, or lag goes below zero."""
     groups = list(listed)
-    told = _at_coordinators(wire, [group for group in groups if group.kind != "share"], _offset_questions)
-    return told | _at_coordinators(wire, [group for group in groups if group.kind == "share"], _share_offset_questions)
+    sharing = [group for group in groups if group.kind == "share"]
+    others = [group for group in groups if group.kind != "share"]
+    told = _at_coordinators(wire, others, partial(_offset_questions, clock))
+    return told | _at_coordinators(wire, sharing, partial(_share_offset_questions, clock))
 
 
 def find_coordinators(wire: Wire, names: Sequence[str]) -> dict[str, int | Unknown]:
@@ -324,16 +325,19 @@ def _streams_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterat
     yield Question(StreamsGroupDescribeRequest, 0, lambda: fields, make), partial(_of_each, names)
 
 
-def _share_offset_questions(wire: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
+def _share_offset_questions(
+    clock: Callable[[], float], wire: Wire, broker: int, listed: Sequence[Listed]
+) -> Iterator[Part]:
     names = [group.name for group in listed]
-    yield share.offsets_question(names, wire.version(broker, share.OFFSETS), _failed), partial(_of_each, names)
+    question = share.offsets_question(names, wire.version(broker, share.OFFSETS), _failed, clock())
+    yield question, partial(_of_each, names)
 
 
-def _offset_questions(wire: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
+def _offset_questions(clock: Callable[[], float], wire: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
     from kafka.protocol.consumer import OffsetFetchRequest  # noqa: PLC0415 - as above
 
     names = [group.name for group in listed]
-    at = time.time()
+    at = clock()
     # Version 10 names topics by id: 9 is as much as is needed. Below 8 there is one group in a request.
     if wire.version(broker, OffsetFetchRequest.API_KEY) >= 8:
         yield _all_at_once(wire, names, at)

@@ -1,6 +1,5 @@
 """ListOffsets: where each log begins and ends, and which record was the first after a point in time."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -56,11 +55,10 @@ class Answers(NamedTuple):
     timestamp: Ints
 
 
-def read_ends(wire: Wire, topics: Mapping[str, Topic]) -> LogEnds:
-    """Log start, end and last stable offset of every partition of `topics`."""
+def read_ends(wire: Wire, topics: Mapping[str, Topic], at: float) -> LogEnds:
+    """Log start, end and last stable offset of every partition of `topics`; `at`: now."""
     places = Places(topics)
     rows: Ints = np.arange(places.leader.size, dtype=np.int64)
-    at = time.time()
     end = ask(wire, places, rows, _LATEST)
     start = ask(wire, places, rows, _EARLIEST)
     stable = ask(wire, places, rows, _LATEST, committed=True)
@@ -76,14 +74,17 @@ def read_ends(wire: Wire, topics: Mapping[str, Topic]) -> LogEnds:
 
 
 def read_lookups(
-    wire: Wire, topics: Mapping[str, Topic], ages: Mapping[float, Iterable[Place]], unread: Mapping[Place, int]
+    wire: Wire,
+    topics: Mapping[str, Topic],
+    ages: Mapping[float, Iterable[Place]],
+    unread: Mapping[Place, int],
+    at: float,
 ) -> Lookups:
-    """For each age in seconds and each place: the first record younger than it.
+    """For each age in seconds and each place: the first record that is younger than it at `at`, which is now.
 
     `unread` has for each place the first offset that anybody has not read. Where none of what is unread is older than one
     age, none is older than a longer one: that is not asked any more.
     """
-    at = time.time()
     places = Places({name: topics[name] for name in {topic for some in ages.values() for topic, _ in some}})
     wanted = np.full(places.leader.size, NEVER, dtype=np.int64)
     known = _rows(places, unread)

@@ -2,7 +2,6 @@
 finished, and behind it some that are. How many are left the broker alone knows, and tells from Kafka 4.2 on (KIP-1226).
 """
 
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -16,12 +15,12 @@ DESCRIBE, OFFSETS = 77, 90
 LAG_SINCE = 1
 
 
-def offsets_question(names: list[str], version: int, failed: Any) -> Question:
-    """Its answer is for each name where the group stands; what the broker's `version` does not tell is NEVER."""
+def offsets_question(names: list[str], version: int, failed: Any, at: float) -> Question:
+    """Its answer is for each name where the group stands, as of `at`; what the broker's `version` does not tell is NEVER."""
     from agent.collect.kafka.messages import DescribeShareGroupOffsetsRequest  # noqa: PLC0415 - the import costs 0.4 s
 
     kind = DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup
-    read = partial(_offsets, at=time.time(), told=version >= LAG_SINCE, failed=failed)
+    read = partial(_offsets, at=at, told=version >= LAG_SINCE, failed=failed)
     groups = [kind(group_id=name, topics=None) for name in names]
     return Question(DescribeShareGroupOffsetsRequest, 1, lambda: {"groups": groups}, read)
 

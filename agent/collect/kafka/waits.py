@@ -113,7 +113,9 @@ class _Search:
         self.low_offset = np.full(size, NEVER, dtype=np.int64)
         self.high = np.full(size, now + 1, dtype=np.int64)
         self.high_offset = end.copy()
-        """Of the first record that is not older than `high`."""
+        """Of the first record that is not older than `asked`; where none had come, that one lies here or behind."""
+        self.asked = self.high.copy()
+        """The moment that was last found to lie behind the one sought; `high` is that, or right behind its own time."""
         self.after = np.full(size, NEVER, dtype=np.int64)
         """The time of that one; NEVER: it had not come yet."""
         self.error: Codes = np.zeros(size, dtype=np.int16)
@@ -176,7 +178,8 @@ class _Search:
         behind = good & ((offset > self.offset) | nothing)
         closer = behind & (moment < self.high)
         self.high = np.where(closer, moment, self.high)
-        self.high_offset = np.where(closer & ~nothing, np.minimum(offset, self.high_offset), self.high_offset)
+        self.asked = np.where(closer, moment, self.asked)
+        self.high_offset = np.where(closer & ~nothing, offset, self.high_offset)
         self.after = np.where(closer, at, self.after)
         ahead = good & ~nothing & (offset <= self.offset) & (at >= 0) & (at > self.low)
         # A record before the place sought that is younger than it: time does not run one way here.
@@ -208,7 +211,7 @@ class _Points:
         row = np.concatenate([search.row[low], search.row[high]])
         self._topic = places.topics(row)
         self._partition = row - places.first[self._topic]
-        self._moment = np.concatenate([search.low[low], search.high[high]])
+        self._moment = np.concatenate([search.low[low], search.asked[high]])
         self._offset = np.concatenate([search.low_offset[low], search.high_offset[high]])
         self._at = np.concatenate([search.low[low], search.after[high]])
 

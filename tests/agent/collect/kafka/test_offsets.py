@@ -42,7 +42,7 @@ def topics_of(wire: Wire) -> dict[str, Topic]:
 
 
 def test_every_log_is_read_from_whoever_leads_it(wire: Wire) -> None:
-    ends = read_ends(wire, topics_of(wire))
+    ends = read_ends(wire, topics_of(wire), NOW)
     assert ends.topics == ("orders", "payments", "x" * 200)
     assert ends.end.tolist() == [10, 11, 12, 10, 11, 10]
     assert ends.start.tolist() == [0] * 6
@@ -55,7 +55,7 @@ def test_what_nobody_leads_has_an_error_and_nothing_else_has(cluster: SimulatedC
         leader = cluster.model.topics["orders"].partitions[1].leader
         cluster.model.topics["orders"].partitions[1].leader = -1
     assert leader >= 0
-    ends = read_ends(wire, topics_of(wire))
+    ends = read_ends(wire, topics_of(wire), NOW)
     assert ends.error.tolist() == [0, 5, 0, 0, 0, 0]
     assert ends.end.tolist() == [10, -1, 12, 10, 11, 10]
 
@@ -67,12 +67,11 @@ def test_only_what_was_asked_for_is_answered(wire: Wire) -> None:
     assert answers.offset[[1, 4]].tolist() == [11, 11]
 
 
-def test_look_ups_know_whose_they_are(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.collect.kafka.offsets.time.time", lambda: NOW)
+def test_look_ups_know_whose_they_are(wire: Wire) -> None:
     ages = {120.0: {("payments", 1), ("orders", 2)}, 300.0: {("orders", 2), ("orders", 9), ("payments", 1)}}
     # Nobody asks about the age of what is unread elsewhere; what comes last is read up to its last minutes.
     unread = {("x" * 200, 0): 0, ("orders", 2): 2, ("payments", 1): 9}
-    told = read_lookups(wire, topics_of(wire), ages, unread)
+    told = read_lookups(wire, topics_of(wire), ages, unread, NOW)
     rows = zip(told.age.tolist(), told.topic.tolist(), told.partition.tolist(), told.offset.tolist(), strict=True)
     assert {(age, told.topics[topic], partition): offset for age, topic, partition, offset in rows} == {
         (120.0, "orders", 2): 8,

@@ -116,6 +116,24 @@ def test_few_questions_do_for_most(ask: Any) -> None:
     assert sum(rows.size for rows in logs.asked) < 2000
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_what_one_look_learned_is_true_in_the_next_ones(data: st.DataObject) -> None:
+    """A group goes on, and records arrive, some of them minutes behind their timestamps: as from a mirror."""
+    times = np.cumsum(data.draw(st.lists(st.integers(0, 90_000), min_size=8, max_size=40))) + NOW - 3_600_000
+    now, waiting = [NOW / 1000], Waiting(lambda: now[0])
+    offset, size = 0, 4
+    with pytest.MonkeyPatch.context() as patch:
+        for _ in range(4):
+            logs = Logs(times[:size])
+            patch.setattr(module, "ask", logs.answer)
+            found = look(logs, [0], [offset], waiting)
+            assert found.since[0] <= times[offset] <= found.until[0]
+            offset = data.draw(st.integers(offset, size - 1))
+            size = data.draw(st.integers(size, times.size))
+            now[0] += 30
+
+
 def test_what_was_deleted_unread_waits_no_more(ask: Any) -> None:
     logs = ask(Logs([NOW - 9_000_000, NOW - 8_000_000, NOW - 70_000, NOW - 60_000], start=2))
     found = look(logs, [0, 0], [0, 3])
@@ -192,7 +210,7 @@ def test_groups_learn_it_from_a_cluster_and_remote_storage_is_not_asked() -> Non
     def waits(group: str) -> dict[tuple[str, int], tuple[float, float]]:
         lag = facts.get(Lag, snapshot.address.under("groups", group))
         assert isinstance(lag, Lag)
-        least, most = (bound - np.where(bound > 0, lag.at - now, 0) for bound in lag.waited())
+        least, most = lag.waited()
         return {lag.place(row): (round(least[row], 1), round(most[row], 1)) for row in range(lag.topic.size)}
 
     early = waits("early")
