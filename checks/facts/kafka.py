@@ -347,6 +347,33 @@ class Reassignment:
     removing: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """A controller of the quorum, as the one that leads it saw it last."""
+
+    id: int
+    host: str
+    """Empty before Kafka 3.9 (KIP-853)."""
+    fetched: int
+    """When it last asked for what is new, ms since the epoch by the leader's clock; NEVER: not since that one leads."""
+    caught_up: int
+    """When it last had all that the leader has, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """The controllers that keep the cluster's metadata (KRaft)."""
+
+    leader: int
+    voters: tuple[Voter, ...]
+    """By id."""
+
+    @property
+    def now(self) -> int:
+        """The time that it is for the leader, ms since the epoch: it has always just caught up with itself."""
+        return max((max(voter.fetched, voter.caught_up) for voter in self.voters), default=NEVER)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """What the newest record batches of one topic show. Neither a key nor a body: counts and salted hashes.
@@ -429,6 +456,8 @@ class KafkaSnapshot:
     storage: Mapping[str, Storage | Unknown] | Unknown = _NOT_ASKED
     """By id of the broker, as text: of each that is up, and of each that is away and still holds replicas."""
     reassignments: tuple[Reassignment, ...] | Unknown = _NOT_ASKED
+    quorum: Quorum | Unknown | None = _NOT_ASKED
+    """None: there is none, as with ZooKeeper."""
     waits: Waits | Unknown = _NOT_ASKED
     transactions: OpenTransactions | Unknown = _NOT_ASKED
     samples: Mapping[str, Sample | Unknown] | Unknown = NOT_SAMPLED
@@ -454,6 +483,7 @@ def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
         lookups=unknown,
         storage=unknown,
         reassignments=unknown,
+        quorum=unknown,
         waits=unknown,
         transactions=unknown,
         samples=unknown,

@@ -49,6 +49,14 @@ class Platform(StrEnum):
         return self in {Platform.MSK_SERVERLESS, Platform.CONFLUENT_CLOUD}
 
     @property
+    def keeps_controllers(self) -> bool:
+        """Its maker alone sees to the controllers.
+
+        Sources: as for brokers; MSK developer guide, "Metadata management": KRaft controllers need no setup or management.
+        """
+        return self.keeps_brokers or self is Platform.MSK
+
+    @property
     def fixes_durability(self) -> bool:
         """How many copies a record needs, who may lead and when a disk is flushed is nothing that its user sets.
 

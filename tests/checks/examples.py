@@ -28,6 +28,7 @@ from checks.facts import (
     Member,
     OpenTransactions,
     Queue,
+    Quorum,
     Reassignment,
     RedrivePolicy,
     Sample,
@@ -38,6 +39,7 @@ from checks.facts import (
     Topic,
     TopicConfig,
     Unknown,
+    Voter,
     Waits,
     Why,
     facts_of,
@@ -194,6 +196,7 @@ def kafka(
     broker_configs: Mapping[int, Mapping[str, str]] | None = None,
     storage: Mapping[str, Storage | Unknown] | None = None,
     moves: Mapping[tuple[str, int], tuple[Sequence[int], Sequence[int]]] | None = None,
+    quorum: Quorum | None = None,
     at: float = AT,
 ) -> KafkaSnapshot:
     """`moves` gives, by partition, the replicas that are added and removed; `storage` is by broker, empty where left out;
@@ -246,6 +249,7 @@ def kafka(
         storage=dict(storage or {}),
         waits=_waits(waits, at) if waits else Unknown(Why.OFF, "it was not asked for"),
         transactions=_transactions(transactions or {}, at),
+        quorum=quorum,
         reassignments=tuple(
             Reassignment(t, p, tuple(adding), tuple(removing)) for (t, p), (adding, removing) in (moves or {}).items()
         ),
@@ -270,6 +274,13 @@ def _transactions(some: Mapping[tuple[str, int], Transaction], at: float) -> Ope
     topic, partition, offset, since, last, producer = (np.array(column, dtype=np.int64) for column in columns)
     owner, error = tuple(one.owner for _, one in rows), np.zeros(len(rows), dtype=np.int16)
     return OpenTransactions(tuple(names), topic, partition, offset, since, last, producer, owner, error, at)
+
+
+def quorum_of(*voters: tuple[float | None, float | None], host: str = "c{}") -> Quorum:
+    """Led by its first controller; of each other one, how many seconds ago it fetched, and had all: None where not yet."""
+    ages = ((0.0, 0.0), *voters)
+    times = [[NEVER if age is None else round((AT - age) * 1000) for age in one] for one in ages]
+    return Quorum(1, tuple(Voter(i, host.format(i), *two) for i, two in enumerate(times, 1)))
 
 
 def disk(
@@ -416,6 +427,8 @@ def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a fiel
         for row, (t, p) in enumerate(zip(rows["topic"], rows["partition"], strict=True)):
             if (rows["topics"][t], p) == (address.name, int(index)):
                 rows[column][row] = round(float(str(value)) * 1000) if column == "until" else value
+    elif name == "quorum.voters":
+        part["quorum"]["voters"][int(index)][rest.removeprefix(".")] = value
     elif name == "storage":
         told = part["storage"][index]
         what, _, row = rest.removeprefix(".").partition("[")

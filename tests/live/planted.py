@@ -312,7 +312,13 @@ ROWS = (
         {"bad-records-large": keyed(8, size=2000, by="singles")},
         {"fine-records-small": keyed(8, size=200, by="singles")},
     ),
-    # ── a broker is dead ──
+    # ── a broker is dead, and with it the controller that it is too ──
+    Row(
+        "kafka/controller-quorum-lagging",
+        {CLUSTER: Told("one of three controllers is dead in the last audit")},
+        {DEV: Told("the only controller leads, and nobody may be lost")},
+        limits={"behind": "2s"},
+    ),
     Row(
         "kafka/offline-partition",
         {"hurt-lone": Topic(replicas=(DEAD,))},

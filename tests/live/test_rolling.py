@@ -21,7 +21,7 @@ from tests.live.member import Member
 from tests.live.process import until
 
 Place = tuple[str, str, int]
-TRUE_OF_A_BROKER_THAT_IS_DOWN = {"kafka/under-replicated"}
+TRUE_OF_A_BROKER_THAT_IS_DOWN = {"kafka/under-replicated", "kafka/controller-quorum-lagging"}
 PARTITIONS = 6
 
 

@@ -26,6 +26,7 @@ from agent.collect.kafka.idle import Idle
 from agent.collect.kafka.lockout import Lockout
 from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
+from agent.collect.kafka.quorum import read_quorum
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.sampling import Sampler, Sampling
 from agent.collect.kafka.security import Security
@@ -239,12 +240,12 @@ class KafkaCollector:
         )
         snapshot = self._by_time(wire, snapshot, ends, wanted, previous)
         if scope:
-            snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED)
+            snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED, quorum=SCOPED)
         else:
-            # Late, since nothing else waits for them.
-            moves = read_reassignments(wire, cluster)
+            # Late, since nothing else waits for them; the controllers last: without a majority they answer nothing.
             dirs = self._log_dirs.read(wire, cluster, metadata.topics, at)
-            snapshot = replace(snapshot, storage=dirs, reassignments=moves)
+            moves = read_reassignments(wire, cluster)
+            snapshot = replace(snapshot, storage=dirs, reassignments=moves, quorum=read_quorum(wire, cluster))
         if self._sampler is None:
             return snapshot
         # Last of all: what it costs must not be missing anywhere else.

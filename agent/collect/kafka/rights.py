@@ -77,9 +77,9 @@ DESCRIBE_GROUP = Right(
 DESCRIBE_CLUSTER = Right(
     "Describe",
     "cluster",
-    ("ListGroups", "DescribeLogDirs", "ListPartitionReassignments"),
-    ("storage", "reassignments"),
-    "the list of groups may be incomplete, and neither disks nor reassignments are seen",
+    ("ListGroups", "DescribeLogDirs", "ListPartitionReassignments", "DescribeQuorum"),
+    ("storage", "reassignments", "quorum"),
+    "the list of groups may be incomplete, and neither disks nor reassignments nor the quorum of controllers are seen",
     "DescribeCluster",
 )
 DESCRIBE_CONFIGS_CLUSTER = Right(

@@ -17,13 +17,15 @@ EVERY = 60.0
 """Seconds after which a broker is asked again: the answer has a row for each replica, and disks fill slowly."""
 
 GRANT = f"{DESCRIBE_CLUSTER.close()}: {command('User:NAME', [DESCRIBE_CLUSTER])}"
-_DENIED = Unknown(Why.DENIED, "log directories and reassignments are told only with DESCRIBE on the cluster", GRANT)
+_DENIED = Unknown(
+    Why.DENIED, "log directories, reassignments and the quorum are told only with DESCRIBE on the cluster", GRANT
+)
 _NO_TOTALS = Unknown(Why.UNSUPPORTED, "the broker does not tell how big its volumes are (needs Kafka 3.3: KIP-827)")
 _SILENT = Unknown(Why.UNSUPPORTED, "the broker could not tell how big the volume is")
 
 
 def denied(cluster: Cluster) -> Unknown | None:
-    """Why neither is asked for, if so; a broker that tells no rights is asked all the same."""
+    """Why none of them, nor the quorum, is asked for, if so; a broker that tells no rights is asked all the same."""
     if isinstance(cluster.operations, Unknown) or "DESCRIBE" in cluster.operations:
         return None
     return _DENIED

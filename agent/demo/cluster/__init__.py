@@ -27,6 +27,7 @@ from agent.demo.cluster.model import (
     Rights,
     Source,
     Topic,
+    Voter,
     all_but,
 )
 from agent.demo.cluster.records import Point
@@ -50,6 +51,7 @@ __all__ = [
     "SimulatedCluster",
     "Source",
     "Topic",
+    "Voter",
     "Writing",
     "all_but",
     "brokers",

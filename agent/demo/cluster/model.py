@@ -66,6 +66,17 @@ class Broker:
 
 
 @dataclass(slots=True)
+class Voter:
+    """A controller of the quorum, which is no broker; the first one leads. None: never, since that one leads."""
+
+    id: int
+    silent: float | None = 0.0
+    """Seconds since it last fetched."""
+    behind: float | None = 0.0
+    """Seconds since it last had all."""
+
+
+@dataclass(slots=True)
 class Partition:
     """Offsets are those of the next record: `log_end` of the log, `last_stable` (None: the same) of the committed part."""
 
@@ -245,6 +256,7 @@ class Model:
     clock: Callable[[], float] = lambda: 0.0
     cluster_id: str = "simulated-cluster-0001"
     controller: int = 0
+    voters: list[Voter] = field(default_factory=lambda: [Voter(101), Voter(102), Voter(103)])
     topic_defaults: dict[str, Config] = field(default_factory=dict)
     auto_create_topics: bool = True
     rights: dict[str, Rights] = field(default_factory=dict)

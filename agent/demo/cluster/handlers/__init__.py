@@ -8,6 +8,7 @@ from kafka.protocol.admin import (
     DescribeConfigsRequest,
     DescribeGroupsRequest,
     DescribeLogDirsRequest,
+    DescribeQuorumRequest,
     ListGroupsRequest,
     ListPartitionReassignmentsRequest,
 )
@@ -25,6 +26,7 @@ from agent.demo.cluster.handlers.brokers import (
     api_versions,
     describe_cluster,
     describe_log_dirs,
+    describe_quorum,
     find_coordinator,
     list_reassignments,
     metadata,
@@ -68,6 +70,7 @@ APIS: Mapping[int, Api] = {
     35: Api(DescribeLogDirsRequest, 1, 5, describe_log_dirs),
     46: Api(ListPartitionReassignmentsRequest, 0, 0, list_reassignments),
     SASL_AUTHENTICATE: Api(SaslAuthenticateRequest, 0, 2, None),
+    55: Api(DescribeQuorumRequest, 0, 2, describe_quorum),
     60: Api(DescribeClusterRequest, 0, 2, describe_cluster),
     69: Api(ConsumerGroupDescribeRequest, 0, 1, describe_consumer_groups),
     77: Api(ShareGroupDescribeRequest, 1, 1, describe_share_groups),

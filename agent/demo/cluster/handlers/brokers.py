@@ -4,7 +4,12 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from kafka.protocol.admin import DescribeClusterResponse, DescribeLogDirsResponse, ListPartitionReassignmentsResponse
+from kafka.protocol.admin import (
+    DescribeClusterResponse,
+    DescribeLogDirsResponse,
+    DescribeQuorumResponse,
+    ListPartitionReassignmentsResponse,
+)
 from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse
 
 from agent.demo.cluster.handlers.call import (
@@ -203,3 +208,38 @@ def list_reassignments(call: Call, request: Any) -> Any:
         if rows:
             topics.append((topic.name, rows))
     return ListPartitionReassignmentsResponse(error_code=call.errors.everything, topics=topics)
+
+
+def describe_quorum(call: Call, _request: Any) -> Any:
+    if not call.rights.cluster:
+        return DescribeQuorumResponse(error_code=CLUSTER_AUTHORIZATION_FAILED, topics=[])
+    topic = DescribeQuorumResponse.TopicData
+    log, now = topic.PartitionData, call.model.clock()
+    voters = []
+    for voter in call.model.voters:
+        fetched, caught_up = (-1 if age is None else round((now - age) * 1000) for age in (voter.silent, voter.behind))
+        voters.append(
+            log.ReplicaState(
+                replica_id=voter.id,
+                log_end_offset=-1 if voter.behind is None else 1000,
+                last_fetch_timestamp=fetched,
+                last_caught_up_timestamp=caught_up,
+            )
+        )
+    leader = call.model.voters[0].id
+    told = log(
+        partition_index=0,
+        error_code=NONE,
+        leader_id=leader,
+        leader_epoch=1,
+        high_watermark=1000,
+        current_voters=voters,
+        observers=[],
+    )
+    node = DescribeQuorumResponse.Node
+    nodes = [
+        node(node_id=v.id, listeners=[node.Listener(name="CONTROLLER", host=f"controller-{v.id}", port=9093)])
+        for v in call.model.voters
+    ]
+    rows = [topic(topic_name="__cluster_metadata", partitions=[told])]
+    return DescribeQuorumResponse(error_code=call.errors.everything, topics=rows, nodes=nodes)

@@ -42,6 +42,7 @@ def test_api_versions(ask: Ask, version: int) -> None:
         35,
         36,
         46,
+        55,
         60,
         69,
         77,
