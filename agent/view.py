@@ -58,6 +58,10 @@ class View:
     """`mode: observe`: nothing is delivered."""
     calls: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """Target, operation and result ("ok" or a cause) to the number of API calls so far."""
+    requests: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Target and broker (host and port) to the number of requests so far."""
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    """Target to the requests that each of its brokers may be asked in one look, where that is limited."""
     delivered: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Sink and outcome (delivered, later, refused, unclear) to how often so far."""
     config_ok: bool = True

@@ -64,6 +64,7 @@ def _kafka(
         choice(target.groups, GROUPS),
         target.scope,
         sampling,
+        target.requests,
     )
     return KafkaCollector(settings, questions, keep=keep)
 

@@ -15,13 +15,26 @@ GRACE = 2.0
 class Calls:
     """How often a target was called so far, by operation and result: "ok", or why there is none. For any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: int | None = None) -> None:
+        """`budget`: requests that each server may be asked in one look."""
+        self.budget = budget
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._servers: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def add(self, operation: str, result: str) -> None:
         with self._lock:
             self._counts[operation, result] += 1
+
+    def sent(self, server: str, requests: int) -> None:
+        """So many requests went to one of several servers."""
+        with self._lock:
+            self._servers[server] += requests
+
+    def servers(self) -> Counter[str]:
+        """Requests so far, by server."""
+        with self._lock:
+            return Counter(self._servers)
 
     def counts(self) -> Counter[tuple[str, str]]:
         with self._lock:

@@ -229,7 +229,16 @@ def _kafka(sections: Iterable[KafkaSection], document: Document, problems: list[
             except ConfigError as error:
                 problems.append(document.problem(("kafka", i, "properties"), str(error)))
         choices = section.topics, section.groups
-        yield KafkaTarget(bootstrap, section.name, security, *choices, section.deadline, ignored, section.sample)
+        yield KafkaTarget(
+            bootstrap,
+            section.name,
+            security,
+            *choices,
+            section.deadline,
+            ignored,
+            section.sample,
+            requests=section.requests,
+        )
 
 
 def endpoints(text: str, key: str) -> tuple[tuple[str, int], ...]:

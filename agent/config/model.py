@@ -29,6 +29,7 @@ from agent.config.section import Resources, Section, url
 from agent.config.values import (
     NAMES_SCHEMA,
     Budget,
+    Count,
     Deadline,
     Duration,
     File,
@@ -280,6 +281,8 @@ class KafkaSection(Section):
     """Of which topics records are read. Not given: of none."""
     deadline: Deadline | None = None
     """How long one look may take. Not given: 30 s."""
+    requests: Count | None = None
+    """How many requests each broker may be asked in one look; what is left is a gap. Not given: as many as it takes."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -440,6 +443,8 @@ class KafkaTarget:
     sample: SampleSection | None = None
     scope: tuple[str, ...] = ()
     """Names or globs of groups that alone are looked at, without listing; empty: all that may be seen."""
+    requests: int | None = None
+    """That a broker may be asked in one look; None: as many as it takes."""
 
 
 @dataclass(frozen=True, slots=True)

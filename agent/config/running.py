@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSc
 
 from agent.config.reading import quoted
 from agent.config.section import Resources, Section, url
-from agent.config.values import DURATION_SCHEMA, Duration, File, Level, SecretText, Text, counted
+from agent.config.values import DURATION_SCHEMA, Count, Duration, File, Level, SecretText, Text
 from agent.config.values import duration as read_duration
 from agent.config.values import path as read_path
 from agent.config.values import text as read_text
@@ -124,7 +124,6 @@ Repeat = Annotated[
 ]
 SecretAddress = Annotated[SecretText, BeforeValidator(_address)]
 Interval = Annotated[timedelta, PlainValidator(_beats), WithJsonSchema(DURATION_SCHEMA)]
-Count = Annotated[int, PlainValidator(counted), WithJsonSchema({"type": "integer", "minimum": 1})]
 StateFolder = Annotated[
     Path | None, PlainValidator(read_path), WithJsonSchema({"type": "string", "minLength": 1, "format": "path"})
 ]

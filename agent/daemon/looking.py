@@ -62,6 +62,7 @@ class Looker:
         """When it was last asked to look."""
         self._previous = remembered
         self._before: Counter[tuple[str, str]] = Counter()
+        self._servers: Counter[str] = Counter()
         self._rung = threading.Event()
         self._stopped = threading.Event()
         self._hanging: list[threading.Thread] = []
@@ -81,7 +82,7 @@ class Looker:
         self.stats = replace(former.stats)
         self._previous = former._previous or self._previous  # noqa: SLF001 - one of its own
         self._hanging = list(former._hanging)  # noqa: SLF001
-        self._before = Counter(former.calls())
+        self._before, self._servers = Counter(former.calls()), Counter(former.servers())
         self._told = set(former._told)  # noqa: SLF001
         self._sampled = set(former._sampled)  # noqa: SLF001
 
@@ -98,6 +99,15 @@ class Looker:
     def calls(self) -> Mapping[tuple[str, str], int]:
         """API calls so far, by operation and result."""
         return self._before + self._watched.collector.calls.counts()
+
+    def servers(self) -> Mapping[str, int]:
+        """Requests so far, by server, where there are several."""
+        return self._servers + self._watched.collector.calls.servers()
+
+    @property
+    def budget(self) -> int | None:
+        """Requests that each of them may be asked in one look."""
+        return self._watched.collector.calls.budget
 
     def stop(self) -> None:
         """No more looks; the one that runs is left to end by itself."""
@@ -180,6 +190,7 @@ class Looker:
         self.stats.misses += 1
         self._hanging.append(thread)
         self._before = self._before + collector.calls.counts()
+        self._servers = self._servers + collector.calls.servers()
         collector.close()
         self._watched = self._make()  # client and all: what hangs may hold a lock
         return collector.unseen(Unknown(Why.DEADLINE, f"{collector.place} was not observed within {deadline:g} s"))

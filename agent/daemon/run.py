@@ -299,6 +299,14 @@ class Daemon:
                     for place, looker in lookers
                     for (operation, result), count in looker.calls().items()
                 },
+                requests={
+                    (self._name(house, place), server): count
+                    for place, looker in lookers
+                    for server, count in looker.servers().items()
+                },
+                budgets={
+                    self._name(house, place): looker.budget for place, looker in lookers if looker.budget is not None
+                },
                 delivered=senders.delivered if senders else {},
                 config_ok=self._config_ok,
                 saved=not self.judge.trouble,

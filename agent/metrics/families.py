@@ -22,6 +22,12 @@ OVERRUNS: Final = Family(
 API_CALLS: Final = Family(
     "mqcanary_api_calls_total", "counter", "Calls to the target by operation and result: ok, or a cause."
 )
+BROKER_REQUESTS: Final = Family("mqcanary_broker_requests_total", "counter", "Requests that a Kafka broker was asked.")
+BROKER_BUDGET: Final = Family(
+    "mqcanary_broker_requests_budget",
+    "gauge",
+    "Requests that each broker of the target may be asked in one look, if limited.",
+)
 
 FINDINGS: Final = Family("mqcanary_findings", "gauge", "Problems found, by check and severity.")
 GAPS: Final = Family("mqcanary_gaps", "gauge", "What could not be judged, by reason.")
@@ -99,6 +105,8 @@ FAMILIES: Final = (
     MISSES,
     OVERRUNS,
     API_CALLS,
+    BROKER_REQUESTS,
+    BROKER_BUDGET,
     FINDINGS,
     GAPS,
     ALERTS,

@@ -7,6 +7,8 @@ from agent import VERSION
 from agent.metrics.families import (
     ALERTS,
     API_CALLS,
+    BROKER_BUDGET,
+    BROKER_REQUESTS,
     BUILD,
     CONFIG_OK,
     DELIVERIES,
@@ -83,6 +85,13 @@ def view_lines(view: View) -> Lines:
     lines[API_CALLS] = [
         series(API_CALLS, count, target=target, operation=operation, result=result)
         for (target, operation, result), count in sorted(view.calls.items())
+    ]
+    lines[BROKER_REQUESTS] = [
+        series(BROKER_REQUESTS, count, target=target, broker=broker)
+        for (target, broker), count in sorted(view.requests.items())
+    ]
+    lines[BROKER_BUDGET] = [
+        series(BROKER_BUDGET, count, target=target) for target, count in sorted(view.budgets.items())
     ]
     lines[CONFIG_OK] = [series(CONFIG_OK, int(view.config_ok))]
     lines[STATE_SAVED] = [series(STATE_SAVED, int(view.saved))]

@@ -1,20 +1,28 @@
 """More that goes wrong on the way: between two answers, at each byte of one, and from one look to the next."""
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from agent.collect.kafka.collector import KafkaCollector
 from agent.demo.cluster import ANONYMOUS, Config, Rights, all_but
 from checks.facts import History, Lag, Unknown, Why, facts_of
+from checks.limits import Limits
+from checks.questions import Questions
 from tests.agent.test_faults import (
+    CHECKS,
     CONFIGS,
     COORDINATOR,
     DEADLINE,
     DESCRIBE,
+    LAGGING,
     LIST,
     LIST_OFFSETS,
     METADATA,
     OFFSET_FETCH,
+    UNSAFE,
     VERSIONS,
     Cluster,
     Look,
@@ -213,3 +221,15 @@ def test_a_restart_of_one_broker_after_the_other(cluster: Cluster) -> None:
             assert not seen.snapshot.topics.absent.keys() & {"t1", "t2", "t3"}
         whole(back)
         before = back.snapshot
+
+
+def test_a_broker_is_asked_no_more_than_its_budget_and_what_is_left_is_a_gap(cluster: Cluster) -> None:
+    collector = KafkaCollector(replace(collector_of(cluster).settings, requests=6), Questions(CHECKS, Limits()))
+    seen = looked(collector)
+    asked = Counter(request.broker for request in cluster.requests)
+    greeting = 2  # which versions it speaks, and whether it lets us in
+    assert sorted(asked.values()) == [6 + greeting] * 3
+    assert sorted(collector.calls.servers().values()) == [6, 6, 6]
+    assert seen.found < LAGGING | UNSAFE
+    assert set(closable(seen).values()) == {Why.DEADLINE}
+    whole(look(cluster, seen.snapshot))

@@ -105,6 +105,8 @@ class KafkaSettings:
     """Names or globs of groups: only these and what they read are looked at, and nothing is listed for a name."""
     sampling: Sampling | None = None
     """None: no record is read."""
+    requests: int | None = None
+    """That each broker may be asked in one look; None: as many as it takes."""
 
     @property
     def place(self) -> str:
@@ -124,7 +126,7 @@ class KafkaCollector:
         keep: bool = False,
     ) -> None:
         """`keep`: connections from look to look, until it is closed."""
-        self.calls = Calls()
+        self.calls = Calls(settings.requests)
         self._settings = settings
         self._questions = questions
         self._clock = clock

@@ -7,6 +7,7 @@ that is followed at once by end of file, and can't be told a deadline that cover
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
@@ -177,6 +178,8 @@ class Wire:
         self._calls = calls or Calls()
         self.memos = memos or Memos()
         self._idle = idle
+        self._spent: Counter[Endpoint] = Counter()
+        """Requests to each broker in this cycle, beside those that greet it."""
         self._security = security
         self.patience = patience
         self._links: dict[Endpoint, Connection | Unknown] = {}
@@ -270,6 +273,8 @@ class Wire:
                 continue
             able = [i for i in mine if link.speaks(asks[i][2])]
             answers |= {i: _too_old(endpoint, asks[i][2]) for i in mine if i not in able}
+            able, over = self._allowed(endpoint, able)
+            answers |= dict.fromkeys(over, _spent(endpoint, self._calls.budget))
             questions = (partial(link.prepared, asks[i][2], asks[i][1]) for i in able)
             lines.append((link, able, Line(link.exchange, questions, self.patience.each)))
         converse([line for _, _, line in lines], self.patience.end)
@@ -289,6 +294,15 @@ class Wire:
                 lost = self._lost(link, asks[(left or able)[0]][2], line.failure)
                 answers |= dict.fromkeys(left, lost)
         return again
+
+    def _allowed(self, endpoint: Endpoint, asked: list[int]) -> tuple[list[int], list[int]]:
+        """Those that the broker's budget allows, and the others."""
+        budget = self._calls.budget
+        most = len(asked) if budget is None else max(0, budget - self._spent[endpoint])
+        able = asked[:most]
+        self._spent[endpoint] += len(able)
+        self._calls.sent(f"{endpoint[0]}:{endpoint[1]}", len(able))
+        return able, asked[most:]
 
     def reach(self, nodes: Iterable[int]) -> None:
         """Connects to several brokers at once: one that does not answer must not take the others' time."""
@@ -396,6 +410,11 @@ def _name(question: Question) -> str:
 
 def _too_old(endpoint: Endpoint, question: Question) -> Unknown:
     return Unknown(Why.UNSUPPORTED, f"{endpoint[0]}:{endpoint[1]} is too old for {_name(question)}")
+
+
+def _spent(endpoint: Endpoint, budget: int | None) -> Unknown:
+    what = f"{endpoint[0]}:{endpoint[1]} was asked the {budget} requests that one look may take"
+    return Unknown(Why.DEADLINE, what, "raise `requests` of the cluster, or look at less of it")
 
 
 class UnreachableError(Exception):

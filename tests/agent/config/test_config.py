@@ -51,6 +51,7 @@ kafka:
     bootstrap: [k1:9092, "k2:9093,[::1]:9094"]
     groups: {exclude: ["test-*"]}
     deadline: 1m
+    requests: 500
     security: {protocol: sasl_ssl, mechanism: SCRAM-SHA-256, username: me, password: {file: pw}, ca: ca.pem}
 sqs:
   - region: eu-west-1
@@ -62,6 +63,7 @@ sqs:
     assert kafka.bootstrap == (("k1", 9092), ("k2", 9093), ("::1", 9094))
     assert kafka.groups.exclude == ("test-*",)
     assert kafka.deadline == timedelta(minutes=1)
+    assert kafka.requests == 500
     assert kafka.security.ca == str(config.path.parent / "ca.pem"), "relative to the file"
     assert kafka.security.password
     assert kafka.security.password.origin == f"file {config.path.parent / 'pw'}"

@@ -87,6 +87,8 @@ def test_alerts_deliveries_and_the_rest() -> None:
     seen = view(
         state=state,
         calls={("kafka://prod", "ListOffsets", "ok"): 12, ("kafka://prod", "ListOffsets", "denied"): 1},
+        requests={("kafka://prod", "k1:9092"): 40, ("kafka://prod", "k2:9092"): 38},
+        budgets={"kafka://prod": 100},
         delivered={("slack", "delivered"): 5},
         config_ok=False,
     )
@@ -99,6 +101,8 @@ def test_alerts_deliveries_and_the_rest() -> None:
         ("ListOffsets", "ok"): 12,
         ("ListOffsets", "denied"): 1,
     }
+    assert of(found, "broker_requests_total", "broker") == {"k1:9092": 40, "k2:9092": 38}
+    assert of(found, "broker_requests_budget", "target") == {"kafka://prod": 100}
     assert of(found, "config_last_reload_successful") == {(): 0}
     assert of(found, "judged_timestamp_seconds") == {(): AT}
     assert set(of(found, "build_info", "version")) == {VERSION}

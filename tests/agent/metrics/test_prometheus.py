@@ -54,6 +54,8 @@ def everything() -> Exposition:
         queues,
         state=State(deliveries={"1": delivery}),
         calls={("kafka://prod", "ListOffsets", "ok"): 1},
+        requests={("kafka://prod", "k1:9092"): 12},
+        budgets={"kafka://prod": 500},
         delivered={("slack", "delivered"): 5},
     )
     return exposition(seen, AT, Options(partitions="all"))
