@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
             handle = APIS[api].handle
             response = None if handle is None else handle(call, request)
         throttle = max((fault.throttle_ms for fault in faults), default=0)
-        if throttle:
+        if throttle and hasattr(response, "throttle_time_ms"):  # controllers tell of no quota
             response.throttle_time_ms = throttle
         return _framed(response, version, correlation)
 
