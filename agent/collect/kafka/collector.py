@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase, translate
 from functools import cache, lru_cache
@@ -11,6 +10,7 @@ from sys import intern
 
 import numpy as np
 
+from agent.collect.kafka.calm import Calm
 from agent.collect.kafka.configs import Configs
 from agent.collect.kafka.exchange import Memos
 from agent.collect.kafka.groups import (
@@ -25,6 +25,7 @@ from agent.collect.kafka.groups import (
 from agent.collect.kafka.idle import Idle
 from agent.collect.kafka.lockout import Lockout
 from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
+from agent.collect.kafka.missing import Missing
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
 from agent.collect.kafka.quorum import read_quorum
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
@@ -60,8 +61,6 @@ from checks.questions import Asked, Questions
 
 SCOPED = Unknown(Why.OFF, "only what --scope names is looked at")
 _GLOB = frozenset("*?[")
-ASK_AGAIN = 300.0
-"""Seconds after which a topic that was not there is asked for again by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +129,13 @@ class KafkaCollector:
         self._settings = settings
         self._questions = questions
         self._clock = clock
-        self._missing = _Missing()
+        self._missing = Missing()
         self._memos = Memos()
         self._idle = Idle(settings.security.secrets) if keep else None
         self._configs = Configs()
         self._log_dirs = LogDirs()
         self._waiting = Waiting(clock)
+        self._calm = Calm(clock)
         self._lockout = Lockout(settings.security.secrets, clock)
         self._asked: dict[Address, tuple[Group, tuple[str, ...]]] = {}
         self._read: _Read | None = None
@@ -194,23 +194,7 @@ class KafkaCollector:
             self._forget()
         broker_ids = [b.id for b in cluster.brokers]
 
-        listed, unfound = self._scoped(wire, scope, broker_ids) if scope else (list_groups(wire, broker_ids), {})
-        chosen = {name: g for name, g in listed.groups.items() if self._settings.groups.has(name)}
-        missed, lost = self._missed(wire, previous, listed.groups)
-        chosen |= missed
-        described, gone = describe(wire, chosen.values())
-        described |= unfound | lost
-        there = [(listed, described[name]) for name, listed in chosen.items() if name in described]
-        asked = [replace(g, kind=d.kind) if isinstance(d, Group) else g for g, d in there]
-        committed = fetch_committed(wire, asked, self._clock)
-        groups = Listing(
-            items={name: described[name] for name in sorted(described)},
-            blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
-            absent=_absences(gone, previous.groups if previous else None, at),
-            excluded=sum(not self._settings.groups.has(name) for name in listed.groups),
-            left_out=self._settings.groups.without(listed.groups),
-        )
-
+        chosen, groups, committed = self._groups(wire, cluster, previous, at)
         if scope:
             read_too = read_metadata(wire, _topics_of(groups, committed))
             metadata = replace(metadata, topics={}) if isinstance(read_too, Unknown) else read_too
@@ -241,6 +225,7 @@ class KafkaCollector:
             lookups=Unknown(Why.OFF, "nothing was asked by time"),
         )
         snapshot = self._by_time(wire, snapshot, ends, wanted, previous)
+        self._calm.keep(chosen, groups.items, committed, self._read.all if self._read else ())
         if scope:
             snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED, quorum=SCOPED)
         else:
@@ -254,10 +239,37 @@ class KafkaCollector:
         topics = {name: topic for name, topic in wanted.items() if name in judged}
         return replace(snapshot, samples=self._sampler.look(wire, topics, ends))
 
+    def _groups(
+        self, wire: Wire, cluster: Cluster, previous: KafkaSnapshot | None, at: float
+    ) -> tuple[Mapping[str, Listed], Listing[Group], dict[str, Committed | Unknown]]:
+        """The groups to judge, as they are listed and as they are, and where they stand."""
+        scope, brokers = self._settings.scope, [b.id for b in cluster.brokers]
+        listed, unfound = self._scoped(wire, scope, brokers) if scope else (list_groups(wire, brokers), {})
+        chosen = {name: g for name, g in listed.groups.items() if self._settings.groups.has(name)}
+        missed, lost = self._missed(wire, previous, listed.groups)
+        chosen |= missed
+        spared = self._calm.spared(chosen)
+        described, gone = describe(wire, [one for name, one in chosen.items() if name not in spared])
+        described |= spared | unfound | lost
+        there = [(listed, described[name]) for name, listed in chosen.items() if name in described]
+        asked = [replace(g, kind=d.kind) if isinstance(d, Group) else g for g, d in there]
+        committed = fetch_committed(wire, asked, self._clock)
+        return (
+            chosen,
+            Listing(
+                items={name: described[name] for name in sorted(described)},
+                blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
+                absent=_absences(gone, previous.groups if previous else None, at),
+                excluded=sum(not self._settings.groups.has(name) for name in listed.groups),
+                left_out=self._settings.groups.without(listed.groups),
+            ),
+            committed,
+        )
+
     def _forget(self) -> None:
-        for known in (self._configs, self._log_dirs, self._waiting):
+        for known in (self._configs, self._log_dirs, self._waiting, self._calm):
             known.forget()
-        self._missing = _Missing()
+        self._missing = Missing()
 
     def _scoped(
         self, wire: Wire, scope: tuple[str, ...], brokers: Sequence[int]
@@ -442,29 +454,6 @@ class _Read:
         return all(np.array_equal(getattr(ends, name), getattr(self.ends, name)) for name in columns)
 
 
-class _Missing:
-    """Topics that were asked for by name and are not there.
-
-    Whoever may hear that a topic is not there also hears of it in the list once it is: so after two answers a name is asked
-    for again only now and then. They are the names that dead-letter topics might have, twenty for each topic that is read.
-    """
-
-    def __init__(self) -> None:
-        self._answers: dict[str, tuple[int, float]] = {}
-        """How often in a row, and when the last time."""
-
-    def of(self, names: AbstractSet[str], listed: AbstractSet[str], now: float) -> frozenset[str]:
-        """Those of `names` that need no question at the moment; what is in `listed` has come."""
-        self._answers = {n: a for n, a in self._answers.items() if n in names and n not in listed}
-        known = {n for n, (times, at) in self._answers.items() if times > 1 and now - at < ASK_AGAIN}
-        return frozenset(known | {name for name in names - known if not _possible(name)})
-
-    def told(self, absent: AbstractSet[str], now: float) -> None:
-        again = cache(lambda times: (times + 1, now))
-        for name in absent:
-            self._answers[name] = again(self._answers.get(name, (0, 0.0))[0])
-
-
 def _kind(wire: Wire, node: int) -> str:
     """How a group of a kind that is not known is asked for: whoever is no KIP-848 group is described as a classic one."""
     return "consumer" if wire.version(node, CONSUMER_GROUP_DESCRIBE) >= 0 else "classic"
@@ -478,14 +467,6 @@ def _topics_of(groups: Listing[Group], committed: Mapping[str, Committed | Unkno
             names |= set(() if isinstance(member.assigned, Unknown) else member.assigned)
             names |= set(() if isinstance(member.subscribed, Unknown) else member.subscribed)
     return sorted(names)
-
-
-def _possible(name: str) -> bool:
-    """Whether a broker takes this for a topic's name at all; it refuses the whole request otherwise."""
-    return _NAME.fullmatch(name) is not None and name not in (".", "..")
-
-
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def _absences(names: frozenset[str], before: Listing[Topic] | Listing[Group] | None, at: float) -> dict[str, Absence]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent.collect.kafka import collector
+from agent.collect.kafka import missing
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.demo.cluster import Member, SimulatedCluster, brokers
 from checks import all_checks
@@ -62,7 +62,7 @@ def test_after_two_answers_only_now_and_then(
         seen = look()
         assert asked(cluster) == (names if polls == 2 else set())
         assert {name: absence.polls for name, absence in seen.topics.absent.items()} == dict.fromkeys(names, polls)
-    monkeypatch.setattr(collector, "ASK_AGAIN", 0.0)
+    monkeypatch.setattr(missing, "ASK_AGAIN", 0.0)
     look()
     assert asked(cluster) == names
 
