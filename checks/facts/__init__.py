@@ -4,6 +4,7 @@ from checks.facts.address import Address
 from checks.facts.attendance import Attendance, Away
 from checks.facts.commits import Before, Commits, Pace, Standing
 from checks.facts.derived import facts_of
+from checks.facts.eligible import Eligible
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import (
     NEVER,
@@ -68,6 +69,7 @@ __all__ = [
     "Depth",
     "Disk",
     "Disks",
+    "Eligible",
     "Extent",
     "Facts",
     "Group",

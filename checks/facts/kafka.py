@@ -57,7 +57,9 @@ class Topic:
     """Broker id, or -1: nobody leads the partition, nothing can be written or read."""
     replicas: tuple[tuple[int, ...], ...]
     isr: tuple[tuple[int, ...], ...]
-    """In-sync replicas. Of a partition without a leader it is the last known set."""
+    """In-sync replicas. Of a partition without a leader it is the last known set; empty from Kafka 4.0 on, where
+    `KafkaSnapshot.eligible` has those that may lead (KIP-966).
+    """
     offline: tuple[tuple[int, ...], ...]
     """Replicas on brokers or disks that are down."""
     error: tuple[int, ...]
@@ -458,6 +460,10 @@ class KafkaSnapshot:
     reassignments: tuple[Reassignment, ...] | Unknown = _NOT_ASKED
     quorum: Quorum | Unknown | None = _NOT_ASKED
     """None: there is none, as with ZooKeeper."""
+    eligible: Mapping[str, tuple[tuple[int, ...], ...] | Unknown] | Unknown = _NOT_ASKED
+    """By topic and partition, the replicas that may lead it without loss of records: only of topics with a partition that has
+    neither a leader nor an in-sync replica.
+    """
     waits: Waits | Unknown = _NOT_ASKED
     transactions: OpenTransactions | Unknown = _NOT_ASKED
     samples: Mapping[str, Sample | Unknown] | Unknown = NOT_SAMPLED
@@ -484,6 +490,7 @@ def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
         storage=unknown,
         reassignments=unknown,
         quorum=unknown,
+        eligible=unknown,
         waits=unknown,
         transactions=unknown,
         samples=unknown,

@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 from checks.facts.address import Address
 from checks.facts.attendance import Attendance
 from checks.facts.commits import Commits
+from checks.facts.eligible import Eligible
 from checks.facts.history import History
 from checks.facts.kafka import (
     NOT_SAMPLED,
@@ -99,6 +100,7 @@ class KafkaFacts(Base):
                 Quorum: snapshot.quorum is old.quorum,
                 TopicConfigs: True,
                 Readers: True,
+                Eligible: True,
                 Moves: not isinstance(snapshot.reassignments, Unknown) and not isinstance(old.reassignments, Unknown),
             }
 
@@ -244,6 +246,10 @@ class KafkaFacts(Base):
         moves = self.snapshot.reassignments
         return moves if isinstance(moves, Unknown) else Moves(moves)
 
+    @cached_property
+    def _eligible(self) -> Eligible:
+        return Eligible(self.snapshot.eligible)
+
     PROVIDERS: Mapping[type, Provider] = {
         Now: Base.now,
         Disks: _disks,
@@ -252,6 +258,7 @@ class KafkaFacts(Base):
         HeldBack: _held,
         Moves: lambda self, _: self._moves,
         Quorum: lambda self, _: self.snapshot.quorum,
+        Eligible: lambda self, _: self._eligible,
         Cluster: lambda self, _: self.snapshot.cluster,
         Platform: lambda self, _: self._platform,
         Topic: lambda self, name: in_snapshot(self.snapshot.topics.items, name, "topic"),

@@ -197,6 +197,7 @@ def kafka(
     storage: Mapping[str, Storage | Unknown] | None = None,
     moves: Mapping[tuple[str, int], tuple[Sequence[int], Sequence[int]]] | None = None,
     quorum: Quorum | None = None,
+    eligible: Mapping[str, tuple[tuple[int, ...], ...] | Unknown] | None = None,
     at: float = AT,
 ) -> KafkaSnapshot:
     """`moves` gives, by partition, the replicas that are added and removed; `storage` is by broker, empty where left out;
@@ -250,6 +251,7 @@ def kafka(
         waits=_waits(waits, at) if waits else Unknown(Why.OFF, "it was not asked for"),
         transactions=_transactions(transactions or {}, at),
         quorum=quorum,
+        eligible=dict(eligible or {}),
         reassignments=tuple(
             Reassignment(t, p, tuple(adding), tuple(removing)) for (t, p), (adding, removing) in (moves or {}).items()
         ),

@@ -123,9 +123,18 @@ def test_a_broker_away_is_an_offline_partition_and_gaps(kafka3: KafkaCluster, fr
     whole = look(kafka3.bootstrap, fresh)
     assert ("kafka/offline-partition", lone) not in found(judged(whole))
     with kafka3.down(3):
-        report = judged(whole, look(kafka3.bootstrap, fresh, previous=whole))
+        thin = look(kafka3.bootstrap, fresh, previous=whole)
+        report = judged(whole, thin)
     assert ("kafka/offline-partition", lone) in found(report)
     assert ("kafka/offline-partition", f"{fresh}-safe") not in found(report)
+    # Kafka 4 leaves it no in-sync replica, and tells apart who may lead.
+    topic, eligible = thin.topics.items[lone], thin.eligible
+    assert not isinstance(topic, Unknown)
+    assert not isinstance(eligible, Unknown)
+    away = topic.leader.index(-1)
+    assert (topic.isr[away], eligible[lone]) == ((), topic.replicas)
+    fixes = {mark.address.name: told.fix.text for mark, told in report.findings.items() if "offline" in mark.check}
+    assert "have all records (broker 3)" in fixes[lone]
 
 
 def test_too_few_rights_are_gaps_and_no_false_finding(kafka_secure: KafkaCluster, fresh: str) -> None:

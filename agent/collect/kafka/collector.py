@@ -12,6 +12,7 @@ import numpy as np
 
 from agent.collect.kafka.calm import Calm
 from agent.collect.kafka.configs import Configs
+from agent.collect.kafka.eligible import read_eligible
 from agent.collect.kafka.exchange import Memos
 from agent.collect.kafka.groups import (
     CONSUMER_GROUP_DESCRIBE,
@@ -226,6 +227,7 @@ class KafkaCollector:
         )
         snapshot = self._by_time(wire, snapshot, ends, wanted, previous)
         self._calm.keep(chosen, groups.items, committed, self._read.all if self._read else ())
+        snapshot = replace(snapshot, eligible=read_eligible(wire, snapshot.topics.items))
         if scope:
             snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED, quorum=SCOPED)
         else:

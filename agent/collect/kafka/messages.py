@@ -8,6 +8,8 @@ from typing import Any
 from kafka.protocol.api_message import ApiMessage
 
 _SCHEMAS = "agent.collect.kafka.schemas"
+_ITS_OWN = "kafka.protocol.schemas.resources"
+"""Of kafka-python, which has the schema of some messages and no class."""
 
 
 class ConsumerGroupDescribeRequest(ApiMessage, load_json=_SCHEMAS):  # type: ignore[call-arg, misc]
@@ -63,11 +65,21 @@ class StreamsGroupDescribeResponse(ApiMessage, load_json=_SCHEMAS):  # type: ign
     """
 
 
+class DescribeTopicPartitionsRequest(ApiMessage, load_json=_ITS_OWN):  # type: ignore[call-arg, misc]
+    """Asks any broker about `topics` (KIP-966), from `cursor` on where that is not None."""
+
+
+class DescribeTopicPartitionsResponse(ApiMessage, load_json=_ITS_OWN):  # type: ignore[call-arg, misc]
+    """One entry in `topics` for each topic asked for, by name; where `next_cursor` is not None, partitions are left."""
+
+
 __all__ = [
     "ConsumerGroupDescribeRequest",
     "ConsumerGroupDescribeResponse",
     "DescribeShareGroupOffsetsRequest",
     "DescribeShareGroupOffsetsResponse",
+    "DescribeTopicPartitionsRequest",
+    "DescribeTopicPartitionsResponse",
     "ShareGroupDescribeRequest",
     "ShareGroupDescribeResponse",
     "StreamsGroupDescribeRequest",

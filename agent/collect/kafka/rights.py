@@ -45,8 +45,8 @@ class Right:
 DESCRIBE_TOPIC = Right(
     "Describe",
     "topic",
-    ("Metadata", "ListOffsets", "OffsetFetch"),
-    ("topics", "ends", "lookups"),
+    ("Metadata", "DescribeTopicPartitions", "ListOffsets", "OffsetFetch"),
+    ("topics", "eligible", "ends", "lookups"),
     "nothing of those topics is seen, and no lag of the groups that read them",
     "DescribeTopic",
 )

@@ -83,6 +83,8 @@ class Partition:
     leader: int
     replicas: tuple[int, ...] = ()
     isr: tuple[int, ...] = ()
+    eligible: tuple[int, ...] | None = ()
+    """Eligible leader replicas (KIP-966); None: not told."""
     offline: tuple[int, ...] = ()
     adding: tuple[int, ...] = ()
     removing: tuple[int, ...] = ()

@@ -19,6 +19,7 @@ from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 from agent.collect.kafka.messages import (
     ConsumerGroupDescribeRequest,
     DescribeShareGroupOffsetsRequest,
+    DescribeTopicPartitionsRequest,
     ShareGroupDescribeRequest,
     StreamsGroupDescribeRequest,
 )
@@ -27,6 +28,7 @@ from agent.demo.cluster.handlers.brokers import (
     describe_cluster,
     describe_log_dirs,
     describe_quorum,
+    describe_topic_partitions,
     find_coordinator,
     list_reassignments,
     metadata,
@@ -73,6 +75,7 @@ APIS: Mapping[int, Api] = {
     55: Api(DescribeQuorumRequest, 0, 2, describe_quorum),
     60: Api(DescribeClusterRequest, 0, 2, describe_cluster),
     69: Api(ConsumerGroupDescribeRequest, 0, 1, describe_consumer_groups),
+    75: Api(DescribeTopicPartitionsRequest, 0, 0, describe_topic_partitions),
     77: Api(ShareGroupDescribeRequest, 1, 1, describe_share_groups),
     89: Api(StreamsGroupDescribeRequest, 0, 0, describe_streams_groups),
     90: Api(DescribeShareGroupOffsetsRequest, 0, 1, share_group_offsets),

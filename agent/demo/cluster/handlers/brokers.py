@@ -12,6 +12,7 @@ from kafka.protocol.admin import (
 )
 from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse
 
+from agent.collect.kafka.messages import DescribeTopicPartitionsResponse
 from agent.demo.cluster.handlers.call import (
     CLUSTER_AUTHORIZATION_FAILED,
     COORDINATOR_NOT_AVAILABLE,
@@ -118,6 +119,50 @@ def _partition_rows(call: Call, topic: Topic) -> list[tuple[Any, ...]]:
         else:
             rows.append((error, index, p.leader, p.replicas, p.isr))
     return rows
+
+
+_MOST_PARTITIONS = 2000
+
+
+def describe_topic_partitions(call: Call, request: Any) -> Any:
+    names = sorted({topic.name for topic in request.topics})
+    start = (request.cursor.topic_name, request.cursor.partition_index) if request.cursor is not None else ("", 0)
+    room = min(request.response_partition_limit, _MOST_PARTITIONS)
+    kind, topics = DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic, []
+    for name in (name for name in names if name >= start[0]):
+        topic = call.model.topics.get(name)
+        error = NONE if topic is not None else UNKNOWN_TOPIC_OR_PARTITION
+        error = TOPIC_AUTHORIZATION_FAILED if name not in call.rights.topics else call.errors.topic(name) or error
+        if error or topic is None:
+            topics.append(kind(error_code=error, name=name, topic_id=uuid.UUID(int=0), partitions=[]))
+            continue
+        first = start[1] if name == start[0] else 0
+        rows = _eligible_rows(call, topic, first, first + room)
+        topics.append(kind(error_code=NONE, name=name, topic_id=topic.id, is_internal=topic.internal, partitions=rows))
+        room -= len(rows)
+        if first + len(rows) < len(topic.partitions):
+            cursor = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=first + len(rows))
+            return DescribeTopicPartitionsResponse(topics=topics, next_cursor=cursor)
+    return DescribeTopicPartitionsResponse(topics=topics, next_cursor=None)
+
+
+def _eligible_rows(call: Call, topic: Topic, first: int, end: int) -> list[Any]:
+    kind = DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic.DescribeTopicPartitionsResponsePartition
+    return [
+        kind(
+            error_code=call.errors.partition(topic.name, index)
+            or (LEADER_NOT_AVAILABLE if p.leader == NOBODY else NONE),
+            partition_index=index,
+            leader_id=p.leader,
+            leader_epoch=p.leader_epoch,
+            replica_nodes=list(p.replicas),
+            isr_nodes=list(p.isr),
+            eligible_leader_replicas=None if p.eligible is None else list(p.eligible),
+            last_known_elr=[],
+            offline_replicas=list(p.offline),
+        )
+        for index, p in enumerate(topic.partitions[first:end], first)
+    ]
 
 
 def describe_cluster(call: Call, request: Any) -> Any:

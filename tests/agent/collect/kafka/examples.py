@@ -186,6 +186,19 @@ EXAMPLES: Mapping[str, tuple[int, Fields, Fields]] = {
             "authorized_operations": {3, 8},
         }]},
     ),
+    "DescribeTopicPartitionsRequest": (
+        75,
+        {
+            "topics": [{"name": "t"}], "response_partition_limit": 2000,
+            "cursor": {"topic_name": "t", "partition_index": 3},
+        },
+        {"throttle_time_ms": 1, "next_cursor": {"topic_name": "t", "partition_index": 4}, "topics": [{
+            "error_code": 5, "name": "t", "topic_id": ID, "is_internal": True, "partitions": [{
+                **_PART, "leader_id": -1, "leader_epoch": 5, "replica_nodes": [2, 3], "isr_nodes": [],
+                "eligible_leader_replicas": [2], "offline_replicas": [3],
+            }],
+        }]},
+    ),
     "ShareGroupDescribeRequest": (
         77,
         _GROUPS,

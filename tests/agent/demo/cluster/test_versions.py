@@ -45,6 +45,7 @@ def test_api_versions(ask: Ask, version: int) -> None:
         55,
         60,
         69,
+        75,
         77,
         89,
         90,
