@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 
 from alerts.commands import Command
 from alerts.dispatch import dispatch
-from alerts.machine import Observed, Tick, Watching, replaced, step
+from alerts.machine import Observed, Tick, Watching, step
 from alerts.model import Delivery, State, Transition
 from alerts.outbox import begin, due, settle
 from alerts.policy import Policy
 from alerts.sinks.sink import Outcome
+from alerts.succession import latest, replaced, succeed
 from alerts.tidy import tidy
 from checks.check import Check
 from checks.evaluate import Report, evaluate
@@ -150,12 +151,13 @@ def _look(house: House, event: Look, now: float) -> Change:
     another = replaced(house.state, snapshot.address, identity)
     history = (house.history.without({snapshot.address}) if another else house.history).plus(snapshot)
     before = None if another else house.watches.get(snapshot.address)
+    state = succeed(house.state, snapshot.address, identity, event.place, now)[0] if another else house.state
     facts = facts_of(snapshot, history, before.facts if before else None)
     report = evaluate(
         facts,
         house.checks,
         house.limits,
-        firing={f for f in house.state.open if f.address.root == facts.address},
+        firing={f for f in state.open if f.address.root == facts.address},
         previous=before.report if before else None,
     )
     watch = Watch(event.place, snapshot, facts, report)
@@ -180,9 +182,8 @@ def _named(state: State, event: Look) -> Snapshot:
     snapshot = event.snapshot
     if facts_of(snapshot, History()).unseen is None:
         return snapshot
-    known = (a for a, t in state.targets.items() if t.place == event.place and a.scheme == snapshot.address.scheme)
-    met = [address for address in known if state.targets[address].polls]
-    return replace(snapshot, target=met[-1].target) if met else snapshot
+    known = latest(state, event.place)
+    return replace(snapshot, target=known.address.target) if known is not None and known.polls else snapshot
 
 
 def _owners(facts: Facts, report: Report) -> Mapping[Address, str]:

@@ -311,7 +311,7 @@ class _Desk:
                 self.threads[thread.id] = replace(
                     thread,
                     alerts=thread.alerts + alerts,
-                    targets=(*thread.targets, target),
+                    targets=tuple(dict.fromkeys((*thread.targets, target))),
                     digest=_together(thread.digest or Digest(), digest),
                 )
                 return

@@ -30,6 +30,7 @@ from alerts.model import (
 from alerts.policy import Policy
 from alerts.route import owner_of, route
 from alerts.silence import silenced_by
+from alerts.succession import Left, leave, succeed, successor
 from checks.check import Evidence, Fix, Severity
 from checks.check import Kind as CheckKind
 from checks.evaluate import Finding, Fingerprint, Report, Verdict
@@ -66,6 +67,7 @@ Event = Observed | Watching | Command | Tick
 
 _VERDICT_KIND = {Verdict.CLEAR: Kind.RESOLVED, Verdict.GONE: Kind.GONE, Verdict.OFF: Kind.OFF}
 _PHASE = {Kind.RESOLVED: Phase.RESOLVED, Kind.GONE: Phase.GONE, Kind.OFF: Phase.OFF}
+_NOTHING = Report(Address("", ""), 0.0, {}, {}, frozenset(), frozenset(), {}, frozenset())
 
 
 def step(state: State, event: Event, now: float, policy: Policy) -> tuple[State, tuple[Transition, ...]]:
@@ -74,25 +76,36 @@ def step(state: State, event: Event, now: float, policy: Policy) -> tuple[State,
         return _tick(state, now, policy)
     if isinstance(event, Watching):
         left = {address for address, target in state.targets.items() if target.place not in event.places}
-        return _leave(state, left, now, "its target is no longer watched")
+        return leave(state, left, now, "its target is no longer watched")
     if isinstance(event, Observed):
         report = event.report
-        others = {a for a, t in state.targets.items() if t.place == event.place and a != report.target}
-        another = replaced(state, report.target, event.identity)
-        if report.unseen is not None or not (others or another):
+        if report.unseen is not None:
             return _Look(state, event, now, policy).result()
-        # The same way leads to another cluster than before, or to one that could not tell its name until now.
-        why = f"{event.place} is {report.target} now" if others else f"{report.target} is {event.identity} now"
-        state, left_behind = _leave(state, others | ({report.target} if another else set()), now, why, answers=True)
+        state, told = succeed(state, report.target, event.identity, event.place, now)
         state, transitions = _Look(state, event, now, policy).result()
-        return state, (*left_behind, *transitions)
+        told += transitions
+        for former in [a for a, t in state.targets.items() if t.place == event.place and a != report.target]:
+            state, transitions = _wait(state, event, former, now, policy)
+            told += transitions
+        return state, told
     return obey(state, event, now)
 
 
-def replaced(state: State, target: Address, identity: str) -> bool:
-    """Whether another cluster or account than before answers under the same name."""
-    known = state.targets.get(target)
-    return known is not None and bool(known.identity and identity) and known.identity != identity
+def _wait(state: State, event: Observed, former: Address, now: float, policy: Policy) -> Left:
+    """Nothing can be seen of a target while another one answers in its place; told again where it was thought to be down."""
+    why = successor(event.report.target, event.identity, event.place)
+    close = "If it took its place for good, nothing needs to be done: in 12 h from the last sight nobody waits for this one."
+    report = replace(_NOTHING, target=former, at=event.report.at, unseen=Unknown(Why.UNREACHABLE, why, close))
+    blind = state.open.get(Fingerprint(TARGET_BLIND, former), "")
+    before = state.alerts[blind] if blind else None
+    state, transitions = _Look(state, Observed(report, place=event.place), now, policy).result()
+    if before is None or before.phase is not Phase.FIRING or before.acknowledged is not None:
+        return state, transitions
+    alert = state.alerts[blind]
+    if alert.finding.summary == before.finding.summary or silenced_by(state.silences, alert, now) is not None:
+        return state, transitions
+    state = replace(state, alerts={**state.alerts, blind: replace(alert, repeated=now)})
+    return state, (*transitions, Transition(Kind.REPEATED, now, blind, former))
 
 
 class _Look:
@@ -385,35 +398,6 @@ def _short(fingerprint: Fingerprint, at: float, taken: Mapping[str, Alert]) -> s
     """Six letters and digits, the same for the same episode: a replay gives the same ids."""
     digest = blake2s(f"{fingerprint} {at!r}".encode("utf-8", "surrogatepass")).hexdigest()
     return next(digest[i : i + 6] for i in range(len(digest)) if digest[i : i + 6] not in taken)
-
-
-def _leave(
-    state: State, left: AbstractSet[Address], now: float, why: str, *, answers: bool = False
-) -> tuple[State, tuple[Transition, ...]]:
-    """Nothing more will be heard of these targets."""
-    if not left:
-        return state, ()
-    alerts, transitions = dict(state.alerts), []
-    for id_ in state.open.values():
-        alert = alerts[id_]
-        if alert.target not in left:
-            continue
-        if alert.phase is Phase.PENDING:
-            del alerts[id_]
-            continue
-        kind = Kind.RESOLVED if answers and alert.fingerprint.check == TARGET_BLIND else Kind.OFF
-        alerts[id_] = replace(alert, phase=_PHASE[kind], ended=now, frozen=None, frozen_why="")
-        transitions.append(Transition(kind, now, id_, alert.target, why))
-    return (
-        replace(
-            state,
-            alerts=alerts,
-            open={f: id_ for f, id_ in state.open.items() if f.address.root not in left},
-            settings={f: s for f, s in state.settings.items() if f.address.root not in left},
-            targets={a: t for a, t in state.targets.items() if a not in left},
-        ),
-        tuple(transitions),
-    )
 
 
 # ── time ──

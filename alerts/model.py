@@ -25,7 +25,7 @@ class Phase(StrEnum):
     GONE = "gone"
     """Its resource was deleted: asked for by name and not found."""
     OFF = "off"
-    """Its check was switched off for this resource."""
+    """Its check was switched off for this resource, or nobody looks at its target any more."""
 
     @property
     def closed(self) -> bool:
@@ -75,6 +75,8 @@ class Alert:
     frozen: float | None = None
     """Since when it can't be observed; None while it can."""
     frozen_why: str = ""
+    left: str = ""
+    """Why nobody looks at its target any more, where it is over for that."""
     unseen: float = 0.0
     """Seconds of its patience that do not count: it could not be observed."""
     held: float | None = None

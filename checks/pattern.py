@@ -7,6 +7,7 @@ from glob import escape
 from urllib.parse import unquote
 
 from checks.facts import Address
+from checks.facts.address import WAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,11 @@ class Pattern:
         return root if (kind, name) == ("*", "*") else f"{root}/{kind.replace('/', '%2F')}/{name}"
 
     def matches(self, address: Address) -> bool:
-        return all(fnmatchcase(part, glob) for part, glob in zip(address, self._globs(), strict=True))
+        if all(fnmatchcase(part, glob) for part, glob in zip(address, self._globs(), strict=True)):
+            return True
+        # Whoever cares for a target cares for the one that had its name before, too.
+        named, was, _ = address.target.partition(WAS)
+        return bool(was) and self.matches(address._replace(target=named))
 
     def _globs(self) -> tuple[str, str, str, str]:
         return (self.scheme, self.target, self.kind, self.name)

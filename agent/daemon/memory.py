@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from alerts.model import State
+from alerts.succession import latest
 from checks.evaluate import GONE_AFTER
 from checks.facts import (
     Address,
@@ -32,18 +33,19 @@ def spoken(state: State) -> frozenset[Address]:
 
 def remembered(state: State, place: str) -> Snapshot | None:
     """After a restart, the names that alerts of a target speak of: those that are not listed any more are asked for."""
-    known = [address for address, target in state.targets.items() if target.place == place]
-    if not known:
+    known = latest(state, place)
+    if known is None:
         return None
+    address = known.address
     about = spoken(state)
     unknown = Unknown(Why.YOUNG, "not looked at since the start")
 
     def listed(kind: str) -> Listing[Any]:
-        return Listing({a.name: unknown for a in about if a.root == known[-1] and a.kind == kind}, (unknown,))
+        return Listing({a.name: unknown for a in about if a.root == address and a.kind == kind}, (unknown,))
 
-    if known[-1].scheme == "sqs":
-        return replace(unseen_sqs(known[-1].target, 0.0, unknown), queues=listed("queues"))
-    return replace(unseen_kafka(known[-1].target, 0.0, unknown), topics=listed("topics"), groups=listed("groups"))
+    if address.scheme == "sqs":
+        return replace(unseen_sqs(address.target, 0.0, unknown), queues=listed("queues"))
+    return replace(unseen_kafka(address.target, 0.0, unknown), topics=listed("topics"), groups=listed("groups"))
 
 
 def pruned(snapshot: Snapshot, about: AbstractSet[Address]) -> Snapshot:

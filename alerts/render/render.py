@@ -1,6 +1,7 @@
 """Deliveries to messages, made when they are sent: what is told is how things are then."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -79,7 +80,7 @@ class _Words:
         """What has become of it."""
         if alert.phase.closed and alert.ended is not None:
             lasted = span(alert.ended - alert.since)
-            return f"After {lasted}, at {self.clock(alert.ended)}: {_ENDED[alert.phase]}."
+            return f"After {lasted}, at {self.clock(alert.ended)}: {alert.left or _ENDED[alert.phase]}."
         parts = []
         if alert.frozen is not None:
             why = f": {alert.frozen_why}" if alert.frozen_why else ""
@@ -152,9 +153,9 @@ class _Words:
         total = len(alerts) + self.thread.closed
         if not firing:
             return Message(
-                f"Over: {(not self.thread.closed and _shared(alerts)) or count(total, 'alert')}",
-                Mark.RESOLVED,
-                f"Began at {self.clock(self.thread.created)}.",
+                f"{_over(alerts)}: {(not self.thread.closed and _shared(alerts)) or count(total, 'alert')}",
+                _mark_over(alerts),
+                " ".join((f"Began at {self.clock(self.thread.created)}.", *_left(alerts))),
                 table=self.table(alerts),
             )
         worst = max(firing, key=lambda a: a.severity)
@@ -179,7 +180,8 @@ class _Words:
         about = [state.alerts[id_] for id_ in delivery.alerts if id_ in state.alerts]
         firing = [a for a in about if not a.phase.closed]
         if not firing:
-            return Message(f"Over: all {len(alerts) + self.thread.closed:,} of these alerts have ended", Mark.RESOLVED)
+            title = f"{_over(alerts)}: all {len(alerts) + self.thread.closed:,} of these alerts have ended"
+            return Message(title, _mark_over(alerts), " ".join(_left(alerts)))
         kinds = set(delivery.kinds)
         joined = set(delivery.alerts)
         before = {a.fingerprint.check for a in alerts if a.id not in joined}
@@ -192,10 +194,12 @@ class _Words:
         return Message(title, mark, table=self.table(firing), command="mqcanary alerts", notes=(_ACK,))
 
     def ended(self, alerts: Sequence[Alert]) -> Message:
-        ways = {phase: sum(a.phase is phase for a in alerts) for phase in _ENDED}
+        ways = {phase: sum(a.phase is phase and not a.left for a in alerts) for phase in _ENDED}
+        left = sum(bool(a.left) for a in alerts)
         parts = [f"{n:,} {_ENDED[phase].replace('its resource was ', '')}" for phase, n in ways.items() if n]
+        parts += [f"{left:,} no longer watched"] if left else []
         title = f"{count(len(alerts) + self.thread.closed, 'alert')} ended: {', '.join(parts)}"
-        return Message(title, Mark.RESOLVED, table=self.table(alerts))
+        return Message(title, _mark_over(alerts), " ".join(_left(alerts)), table=self.table(alerts))
 
     def split(self, alerts: Sequence[Alert]) -> str:
         counts = ((s, sum(a.severity is s for a in alerts)) for s in reversed(Severity))
@@ -225,7 +229,7 @@ class _Words:
 
     def word(self, alert: Alert) -> str:
         if alert.phase.closed:
-            return alert.phase.value
+            return "unwatched" if alert.left else alert.phase.value
         return "unseen" if alert.frozen is not None else str(alert.severity)
 
     # ── the rest ──
@@ -289,15 +293,31 @@ class _Words:
 
 def _mark(alert: Alert) -> Mark:
     if alert.phase.closed:
-        return Mark.RESOLVED
+        return _mark_over((alert,))
     return Mark.UNKNOWN if alert.frozen is not None else _MARKS[alert.severity]
+
+
+def _mark_over(alerts: Sequence[Alert]) -> Mark:
+    """Of what is over nothing is green that may be wrong still, where nobody looks."""
+    return Mark.NEUTRAL if any(alert.left for alert in alerts) else Mark.RESOLVED
+
+
+def _over(alerts: Sequence[Alert]) -> str:
+    return "No longer watched" if alerts and all(alert.left for alert in alerts) else "Over"
+
+
+def _left(alerts: Sequence[Alert]) -> list[str]:
+    """Why nobody looks any more, each reason once."""
+    counted = Counter(alert.left for alert in alerts if alert.left)
+    return [f"{n:,} no longer watched: {why}." for why, n in counted.most_common(3)]
 
 
 def _ended(alert: Alert) -> str:
     """What ended, without the clauses after the first: they told how it was then."""
     summary, name = alert.finding.summary, shown(alert.fingerprint.address.name)
     end = re.compile("[:;] ").search(summary, max(0, summary.find(name)) + len(name))
-    return f"{_ENDS[alert.phase]}: {summary[: end.start()] if end else summary}"
+    head = "No longer watched" if alert.left else _ENDS[alert.phase]
+    return f"{head}: {summary[: end.start()] if end else summary}"
 
 
 def _place(address: Address) -> str:

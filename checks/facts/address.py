@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote
 _SAFE = ":@"  # not separators here, and nicer to read unescaped in `127.0.0.1:9092`
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:@-]*")
 """Nothing to escape; a tenth of the time that `quote` takes to find out."""
+WAS = "~was~"
+"""In the name of a target between what it was called and which one it was."""
 
 
 class Address(NamedTuple):
@@ -46,6 +48,10 @@ class Address(NamedTuple):
     def under(self, kind: str, name: str) -> Self:
         """The address of one resource of this target."""
         return type(self)(self.scheme, self.target, kind, name)
+
+    def former(self, identity: str) -> Self:
+        """What a target is called while another cluster or account than `identity` has its name."""
+        return self._replace(target=f"{self.target}{WAS}{identity.removeprefix('account ')}")
 
 
 def _escape(part: str) -> str:

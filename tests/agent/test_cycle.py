@@ -10,13 +10,23 @@ from alerts.model import TARGET_BLIND, Kind, Ref, Transition
 from alerts.outbox import sending
 from alerts.policy import Policy, Route
 from alerts.sinks.sink import Delivered
-from checks.facts import Address, Cluster, KafkaSnapshot, Snapshot
+from checks.facts import Address, Cluster, KafkaSnapshot
 from checks.limits import Limits, Override
 from checks.pattern import Pattern
 from tests.agent.world import PROD, Kafka, Sqs, checks
 
 START = 1_800_000_000.0
+FORMER = Address("kafka", "prod~was~c1")
 AT_ONCE = Limits([Override(Pattern(), "*", after=timedelta(0))])
+
+
+class Moved(Kafka):
+    """Another cluster under the same name."""
+
+    def snapshot(self) -> KafkaSnapshot:
+        snapshot = super().snapshot()
+        assert isinstance(snapshot.cluster, Cluster)
+        return replace(snapshot, cluster=replace(snapshot.cluster, id="c2"))
 
 
 @dataclass
@@ -116,22 +126,28 @@ def test_another_cluster_under_the_same_name_begins_anew() -> None:
     assert desk.house.state.open
     told, frames = len(desk.told), len(desk.house.history.kafka("prod"))
 
-    def moved(snapshot: Snapshot) -> Snapshot:
-        assert isinstance(snapshot, KafkaSnapshot)
-        assert isinstance(snapshot.cluster, Cluster)
-        return replace(snapshot, cluster=replace(snapshot.cluster, id="c2"))
-
-    other = Kafka(("orders",), at=desk.now)
+    other = Moved(("orders",), at=desk.now)
     desk.now += 30
     other.pass_time(desk.now)
-    change = cycle(desk.house, Look(moved(other.snapshot()), "kafka:prod"), desk.now)
+    change = cycle(desk.house, Look(other.snapshot(), "kafka:prod"), desk.now)
     assert change.replaced
     assert frames > len(change.house.history.kafka("prod")) == 1
-    assert not change.house.state.open
-    assert {t.detail for t in change.transitions if t.kind is Kind.OFF} == {"kafka://prod is c2 now"}
-    assert [t.kind for t in change.transitions if not t.alert] == [Kind.CONTACT]
-    desk.happen(Look(moved(other.snapshot()), "kafka:prod"))
+    assert {a.target for a in change.house.state.firing()} == {FORMER}
+    assert {t.kind for t in change.transitions} == {Kind.CONTACT, Kind.FROZEN}
+    desk.happen(Look(other.snapshot(), "kafka:prod"))
     for _ in range(4):
         desk.now += 2
         desk.happen(Send())
-    assert any("group orders" in title for title in desk.told[told:])
+    told = len(desk.told)
+    desk.watch(Moved(("orders",), at=desk.now), 10, "kafka:prod")
+    assert [t for t in desk.told[told:] if "blind" in t or "observed" in t] == [
+        "nothing of kafka://prod~was~c1 can be observed: another cluster, c2, answers as kafka://prod"
+    ]
+    threads, firing = set(desk.house.state.threads), {a.id for a in desk.house.state.firing(FORMER)}
+    desk.watch(kafka, 10, "kafka:prod")
+    assert set(desk.house.state.threads) == threads, "nothing is told twice"
+    again = desk.house.state.firing()
+    assert len(again) == 2
+    assert {a.target for a in again} == {PROD}
+    assert {a.id for a in again} < firing, "nothing is lost"
+    assert set(desk.house.state.targets) == {PROD}

@@ -467,6 +467,14 @@ def test_targets_that_are_met_together_are_one_message() -> None:
     assert town.channel.texts() == ["Already wrong when I arrived at kafka://prod, sqs://west: 4"]
 
 
+def test_a_target_that_is_met_twice_in_one_message_is_named_once() -> None:
+    town = Town()
+    for identity in ("c1", "c2"):
+        town.look(replace(report(town.now + 1, LATE), place="kafka:prod", identity=identity))
+    town.pass_time(180)
+    assert town.channel.texts() == ["Already wrong when I arrived at kafka://prod: 2"]
+
+
 def test_ends_that_follow_each_other_are_one_message() -> None:
     town = Town(policy=replace(POLICY, many=2))
     each = groups(9)

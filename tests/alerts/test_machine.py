@@ -10,6 +10,7 @@ from alerts.machine import Observed, Tick, Watching, digest_due, step
 from alerts.model import TARGET_BLIND, Growth, Kind, Phase, Progress, State
 from alerts.policy import Owner, Policy, Route
 from alerts.route import owner_of, route
+from alerts.succession import WAIT
 from checks.check import Evidence, Severity
 from checks.check import Kind as CheckKind
 from checks.evaluate import Finding
@@ -349,6 +350,10 @@ def test_routes_and_owners() -> None:
     assert len(route(policy, check, GROUP, Severity.WARNING, "x").path) == 3
     assert route(policy, check, PROD.under("topics", "t"), Severity.INFO, "").destinations == ("slack:#ops",)
     assert (owner_of(policy, GROUP), owner_of(policy, PROD)) == ("payments", "all")
+    former = PROD.former("Zck5").under("groups", "payments")
+    assert owner_of(policy, former) == "payments", "whose the one of now is, theirs is the former one"
+    assert not Pattern.parse("kafka://pro").matches(former)
+    assert Pattern.parse(str(PROD.former("Zck5"))).matches(former)
     assert owner_of(Policy(), GROUP, "tagged") == "tagged"
 
 
@@ -381,8 +386,31 @@ def test_the_same_way_leads_to_another_cluster() -> None:
     assert told == [], "a target that can't be seen can't tell its name"
     assert PROD in blind.targets
     moved, told = play((40, at_place(report(40), "kafka:b1:9092", other)), state=state)
-    assert told == ["off", "contact"]
-    assert set(moved.targets) == {other}
+    assert told == ["contact", "frozen"], "that another one answers proves nothing about the former"
+    assert set(moved.targets) == {PROD, other}
+    (alert,) = moved.firing()
+    assert alert.frozen_why == "another cluster, kafka://other, answers at b1:9092"
+    moved, told = play((400, at_place(report(400), "kafka:b1:9092", other)), state=moved)
+    assert told == ["fired"], "it is blind"
+    back, told = play(*((t, at_place(report(t, late), "kafka:b1:9092")) for t in (7200, 7400, 7600)), state=moved)
+    assert told == ["thawed", "resolved"], "nothing is met or told again"
+    assert set(back.targets) == {PROD}
+    gone, told = play((340 + WAIT, at_place(report(340 + WAIT), "kafka:b1:9092", other)), state=moved)
+    assert told == ["off", "off"], "nobody waits for ever"
+    assert {a.left for a in gone.alerts.values()} == {
+        "another cluster, kafka://other, answers at b1:9092 now: what was wrong with the former one is not watched any more"
+    }
+    assert play((500, Watching(frozenset())), state=moved)[1] == ["off", "off"]
+
+
+def test_another_cluster_where_one_was_thought_to_be_down_is_told_once() -> None:
+    away, place = Unknown(Why.UNREACHABLE, "refused"), "kafka:b1:9092"
+    other = Address("kafka", "other")
+    events = (report(0), *(report(t, unseen=away) for t in (30, 400)))
+    state, _ = play(*((one.report.at, at_place(one, place)) for one in events))
+    state = replace(state, alerts={i: replace(a, told=400.0) for i, a in state.alerts.items()})
+    _, told = play(*((t, at_place(report(t), place, other)) for t in (430, 460, 490)), state=state)
+    assert told == ["contact", "repeated"]
 
 
 def test_what_was_blind_and_tells_another_name_is_no_longer_blind() -> None:

@@ -85,6 +85,19 @@ def test_many_that_cannot_be_observed_say_so() -> None:
     assert told(one, COPIES[1]).mark is Mark.WARNING
 
 
+def test_what_nobody_looks_at_any_more_is_neither_green_nor_switched_off() -> None:
+    why = "another cluster, c2, answers as kafka://prod now"
+    one = alert("a1", PROD.under("groups", "billing"), "kafka/group-stopped", "group billing has no members")
+    one = replace(one, phase=Phase.OFF, ended=3600.0, left=why)
+    two = replace(one, id="a2")
+    for message in (told(one, two), told(one, two, subject=Subject.ENDED), told(one, subject=Subject.ALERT)):
+        assert message.mark is Mark.NEUTRAL
+        assert "switched off" not in f"{message}"
+        assert "o longer watched" in message.title
+        assert why in message.lead
+    assert told(one, two, subject=Subject.ENDED).title == "2 alerts ended: 2 no longer watched"
+
+
 def test_what_ended_is_told_without_how_it_was_then() -> None:
     group = PROD.under("groups", "a: b")
     late = Evidence(group, "committed[orders/2]", 12, AT, "offset")

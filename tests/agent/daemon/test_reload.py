@@ -45,7 +45,7 @@ def test_a_target_that_is_not_watched_any_more_ends_its_alerts_and_one_that_is_n
         (root,) = roots(slack, "alerts", "orders")
         assert slack.wait_for(lambda _: replies(slack, root))
         (end,) = replies(slack, root)
-        assert "switched off" in as_text(end)
+        assert "its target is no longer watched" in as_text(end)
         assert "Resolved" not in as_text(root) + as_text(end)
         assert [line["detail"] for line in agent.said("off")] == ["its target is no longer watched"]
         assert slack.wait_for(lambda _: roots(slack, "alerts", "Already wrong when I arrived", "kafka://second"))
