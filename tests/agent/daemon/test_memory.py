@@ -39,6 +39,14 @@ def test_of_a_cluster() -> None:
     assert isinstance(found.cluster, Unknown)
 
 
+def test_of_the_cluster_that_answers_not_of_the_one_that_is_waited_for() -> None:
+    kept = state()
+    targets = {OTHER: TargetState(OTHER, 9.0, "kafka:b1:9092"), PROD: TargetState(PROD, 0.0, "kafka:b1:9092")}
+    found = remembered(replace(kept, targets=targets), "kafka:b1:9092")
+    assert isinstance(found, KafkaSnapshot)
+    assert (found.target, set(found.topics.items)) == ("other", {"clicks"})
+
+
 def test_of_queues() -> None:
     found = remembered(state(), "sqs:queues")
     assert isinstance(found, SqsSnapshot)
