@@ -63,6 +63,7 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     for line in (*missed, *hidden):
         click.echo(f"mqcanary: {line}", err=True)
     rows = merged(rows, by)
-    click.echo(json.dumps(rows, indent=1) + "\n" if form == "json" else table(rows, by, len(snapshots)), nl=False)
+    if rows or not missed or form == "json":  # who saw nothing says so, and not that there is nothing
+        click.echo(json.dumps(rows, indent=1) + "\n" if form == "json" else table(rows, by, len(snapshots)), nl=False)
     if missed:
         sys.exit(3)

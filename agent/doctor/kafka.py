@@ -66,7 +66,7 @@ def examine(collector: KafkaCollector, deadline: float, every: float) -> Subject
     except UnreachableError as error:
         return Subject(name, (_unreachable(error.unknown),))
     each = sum(made.values())
-    text = f"{count(each, 'request')} in one look, {round(each * _MONTH / every):,} a month at one each {span(every)}"
+    text = f"{count(each, 'request')} in a first look; at most {round(each * _MONTH / every):,} a month at one each {span(every)}"
     return Subject(name, (*items, Item("calls", State.OK, text)))
 
 

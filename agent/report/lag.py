@@ -1,21 +1,21 @@
 """The lag table: how far every consumer group is behind."""
 
 from collections.abc import Callable, Iterator, Sequence
-from math import isfinite, isnan
+from math import isfinite
 from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
 from checks.facts import NEVER, Group, History, KafkaSnapshot, Lag, Unknown, facts_of
 from checks.facts.codes import refused
-from checks.facts.lag import waits_of
+from checks.facts.lag import near
 from checks.wording import shown, span
 
 Row = dict[str, Any]
 """cluster, group, topic, partition, committed_offset, log_end_offset, lag, lag_seconds, members, error; null where unknown.
 
-`lag_seconds` is how long the oldest record that is not read has been waiting, and `lag_seconds_at_most` the other end of what
-is possible where that is not known to a second or a hundredth; both are by the timestamps of records. `error` says why something in the row is not known; it is null where nothing was committed, for then nothing is amiss.
+`lag_seconds` is how long the oldest record that is not read has been waiting at least, and `lag_seconds_at_most` at most: the same
+where that is known exactly; both by the timestamps of records. `error` says why something in the row is not known; it is null where nothing was committed, for then nothing is amiss.
 """
 
 _COLUMNS: Final = ("group", "topic", "partition", "committed_offset", "log_end_offset", "lag", "waiting", "members")
@@ -35,7 +35,7 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
             continue
         members = None if isinstance(group.members, Unknown) else len(group.members)
         places = sorted(range(lag.topic.size), key=lag.place)
-        (waits, least), (_, most) = waits_of(lag), lag.waited()
+        least, most = lag.waited()
         for row in places:
             topic, partition = lag.place(row)
             yield {
@@ -46,8 +46,8 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
                 "committed_offset": _offset(lag.committed[row]),
                 "log_end_offset": _offset(lag.end[row]),
                 "lag": _offset(lag.lag[row]),
-                "lag_seconds": _seconds(least[row] if isnan(waits[row]) else waits[row]),
-                "lag_seconds_at_most": _seconds(most[row] if isnan(waits[row]) else waits[row]),
+                "lag_seconds": _seconds(least[row]),
+                "lag_seconds_at_most": _seconds(most[row]),
                 "members": members,
                 "error": _error(lag, row),
             }
@@ -135,4 +135,4 @@ def _waiting(row: Row) -> str:
         return "?"
     if most is None:
         return f">= {span(least)}"
-    return span(least) if least == most else f"{span(least)} to {span(most)}"
+    return span((least + most) / 2) if near(least, most) else f"{span(least)} to {span(most)}"

@@ -303,6 +303,8 @@ class OpenTransactions:
     """Id of the producer that wrote it, NEVER where it is not known."""
     owner: tuple[str, ...]
     """Transactional id of that producer, a text for each row; empty where no coordinator shows it."""
+    started: Ints
+    """When that transaction began, as its coordinator has it, ms since the epoch; NEVER where none tells."""
     error: Codes
     """Kafka's error code of the question for the producer: READ on the topic shows it; 7 where it was not put or answered."""
     at: float

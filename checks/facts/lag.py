@@ -263,6 +263,11 @@ class Progress(Lazy):
         return _ages(self._lag.committed, self._ends, self._times)
 
 
+def near(least: float, most: float) -> bool:
+    """Whether two ends of what is possible, in seconds, are one number for people: to a second, or two hundredths."""
+    return most - least <= max(1.0, least / 50)
+
+
 def waits_of(lag: Lag, progress: Progress | Unknown = ONE_POLL) -> tuple[Floats, Floats]:
     """For each row how many seconds its first unread record is there: as one number, NaN where that is not known; and at least."""
     least, most = lag.waited()

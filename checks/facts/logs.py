@@ -168,6 +168,17 @@ class TopicLogs(Lazy):
         self.asked += 1
         return self._logs.arrivals(topic)
 
+    def standing(self, topic: str) -> Floats | Unknown:
+        """For each partition, for how many seconds of history its last stable offset has been where it is."""
+        self.asked += 1
+        rows = self._logs.rows(topic)
+        if isinstance(rows, Unknown):
+            return rows
+        table, times = self._logs.readable[:, rows], self._logs.times
+        moved = table != table[-1]
+        last = np.where(moved.any(axis=0), len(moved) - np.argmax(moved[::-1], axis=0), 0)
+        return np.where(table[-1] >= 0, times[-1] - times[last], 0.0)
+
     def extent(self, topic: str) -> Extent | Unknown:
         """From where to where its partitions reach now."""
         self.asked += 1

@@ -23,11 +23,15 @@ class HeldBack:
     """Its first record is not younger, ms since the epoch; NEVER where that is not known."""
     producer: Ints
     owner: tuple[str, ...]
+    started: Ints
+    """When it began by its coordinator, ms since the epoch; NEVER where none tells."""
     at: float
 
     @property
     def age(self) -> Floats:
-        """Seconds since the first record of each at least, by its timestamp; NaN where it has none."""
+        """Seconds since the first record of each at least, by its timestamp, which is the producer's: it may be copied from an
+        older record. NaN where it has none.
+        """
         return np.where(self.until >= 0, np.maximum(0.0, self.at - self.until / 1000), np.nan)
 
 
@@ -46,6 +50,7 @@ def held_back(open_: OpenTransactions | Unknown, ends: LogEnds | Unknown) -> Map
             end=end[rows],
             until=open_.until[rows],
             producer=open_.producer[rows],
+            started=open_.started[rows],
             owner=tuple(open_.owner[row] for row in rows.tolist()),
             at=open_.at,
         )
@@ -53,5 +58,5 @@ def held_back(open_: OpenTransactions | Unknown, ends: LogEnds | Unknown) -> Map
 
 
 _NONE: Ints = np.zeros(0, dtype=np.int64)
-NOTHING_HELD = HeldBack("", _NONE, _NONE, _NONE, _NONE, _NONE, (), 0.0)
+NOTHING_HELD = HeldBack("", _NONE, _NONE, _NONE, _NONE, _NONE, (), _NONE, 0.0)
 """Of a topic without one."""

@@ -71,7 +71,7 @@ def _problem(
     return Problem(
         summary=f"group {shown(group.name)} is {wait} behind on {listed(topics)}: "
         f"{count(records, 'unread record')} in {count(rows.size, 'partition')}{trend}",
-        evidence=(*(seen for row in _worst(lag, rows) for seen in unread(lag, row, slo)), *wait.seen),
+        evidence=(*wait.seen, *(seen for row in _worst(lag, rows) for seen in unread(lag, row, slo))),
         severity=Severity.INFO if draining else None,
         fix=Fix(
             "No member is running: start the consumers of this group."

@@ -63,7 +63,7 @@ def _problem(group: Group, lag: Lag, rows: Rows, age: timedelta, wait: Wait, awa
     return Problem(
         summary=f"group {shown(group.name)} has no members{seen}: {count(int(lag.lag[rows].sum()), 'unread record')} in "
         f"{count(rows.size, 'partition')} of {listed(topics)}, the oldest {wait} old",
-        evidence=(*(one for row in rows[:2].tolist() for one in unread(lag, row, age)), *wait.seen),
+        evidence=(*wait.seen, *(one for row in rows[:2].tolist() for one in unread(lag, row, age))),
         fix=Fix(
             "Start the consumers of this group, and see in their last logs, or those of what runs them, why they ended.",
             f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --state --group {shell(group.name)}",

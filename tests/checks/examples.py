@@ -175,6 +175,8 @@ class Transaction(NamedTuple):
     age: float | None
     producer: int = NEVER
     owner: str = ""
+    open_for: float | None = None
+    """Seconds, where its coordinator says so."""
 
 
 def kafka(
@@ -275,7 +277,9 @@ def _transactions(some: Mapping[tuple[str, int], Transaction], at: float) -> Ope
     columns += [[one.offset for _, one in rows], until, until, [one.producer for _, one in rows]]
     topic, partition, offset, since, last, producer = (np.array(column, dtype=np.int64) for column in columns)
     owner, error = tuple(one.owner for _, one in rows), np.zeros(len(rows), dtype=np.int16)
-    return OpenTransactions(tuple(names), topic, partition, offset, since, last, producer, owner, error, at)
+    begun = [NEVER if one.open_for is None else round((at - one.open_for) * 1000) for _, one in rows]
+    started = np.array(begun, dtype=np.int64)
+    return OpenTransactions(tuple(names), topic, partition, offset, since, last, producer, owner, started, error, at)
 
 
 def quorum_of(*voters: tuple[float | None, float | None], host: str = "c{}") -> Quorum:
@@ -428,7 +432,7 @@ def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a fiel
         column = rest.removeprefix(".")
         for row, (t, p) in enumerate(zip(rows["topic"], rows["partition"], strict=True)):
             if (rows["topics"][t], p) == (address.name, int(index)):
-                rows[column][row] = round(float(str(value)) * 1000) if column == "until" else value
+                rows[column][row] = round(float(str(value)) * 1000) if column in {"until", "started"} else value
     elif name == "quorum.voters":
         part["quorum"]["voters"][int(index)][rest.removeprefix(".")] = value
     elif name == "storage":

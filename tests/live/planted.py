@@ -239,7 +239,9 @@ ROWS = (
     Row(
         "kafka/hanging-transaction",
         {"bad-open": Topic(undecided=Records(9, age=3600))},
-        {"fine-open": Topic(undecided=Records(9))},
+        {"fine-open": Topic(undecided=Records(9, age=3600))},
+        limits={"limit": "1s"},
+        declared={"limit": "1h"},
     ),
     Row(
         "kafka/offset-rewound",

@@ -239,7 +239,7 @@ class Estate:
 
     def _begin(self, records: Mapping[str, Records]) -> None:
         for name, one in records.items():
-            self._open.enter_context(transaction(self._clusters[False].bootstrap, name, one.n, one.age))
+            self._open.enter_context(transaction(self._clusters[False].bootstrap, name, one.n, one.age, 1000))
 
     def _producer(self, dev: bool, by: str) -> Producer:
         if (dev, by) not in self._producers:
@@ -303,10 +303,12 @@ class Estate:
 
 
 @contextmanager
-def transaction(bootstrap: str, name: str, records: int = 1, age: float = 0.0) -> Iterator[None]:
+def transaction(
+    bootstrap: str, name: str, records: int = 1, age: float = 0.0, timeout: int = 900_000
+) -> Iterator[None]:
     """One that is open in the block, with records on partition 0 of a topic; its transactional id is the topic's name."""
     servers = {"bootstrap.servers": bootstrap, "transactional.id": name, "log_level": 0}
-    producer = Producer(servers | {"transaction.timeout.ms": 900_000})
+    producer = Producer(servers | {"transaction.timeout.ms": timeout})
     producer.init_transactions(30)
     producer.begin_transaction()
     for _ in range(records):

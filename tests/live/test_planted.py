@@ -35,6 +35,11 @@ from tests.live.sqs import REGION, SqsServer
 
 SOON = {"leader.imbalance.check.interval.seconds": "1"}
 """After which a broker that came back leads again what it led."""
+HANGING = {
+    "transaction.max.timeout.ms": "1000",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "600000",
+}
+"""A transaction may take a second, and nobody ends one that takes longer."""
 
 Found = set[tuple[str, str]]
 """Check, and the name of what it speaks of."""
@@ -88,7 +93,7 @@ def audits(
     off, on = ({"auto.create.topics.enable": value} for value in ("false", "true"))
     with (
         pytest.MonkeyPatch.context() as patch,
-        KafkaCluster(3, racks=("a", "a", "b"), properties=off | SOON) as cluster,
+        KafkaCluster(3, racks=("a", "a", "b"), properties=off | SOON | HANGING) as cluster,
         Estate(cluster, kafka, sqs_server) as estate,
     ):
         patch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -142,9 +142,11 @@ def test_read_adds_the_producer_of_an_open_transaction_and_describe_on_its_id_wh
         case.allow(ResourceType.TOPIC, AclOperation.READ)
         known = held()
         assert known.producer[0] >= 0
-        assert (known.owner, known.error.tolist()) == (("",), [0])
+        assert (known.owner, known.error.tolist(), known.started.tolist()) == (("",), [0], [NEVER])
         case.allow(ResourceType.TRANSACTIONAL_ID, AclOperation.DESCRIBE)
-        assert held().owner == (case.name,)
+        owned = held()
+        assert owned.owner == (case.name,)
+        assert abs(owned.at - owned.started[0] / 1000) < 60, "when it began, and not the time of its record"
 
     def over() -> bool:
         told = case.look().transactions

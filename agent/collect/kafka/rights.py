@@ -102,9 +102,9 @@ READ_TOPIC = Right(
 DESCRIBE_TRANSACTIONAL_ID = Right(
     "Describe",
     "transactional-id",
-    ("ListTransactions",),
+    ("ListTransactions", "DescribeTransactions"),
     (),
-    "the transactional id of that producer is not told",
+    "the transactional id of that producer is not told, nor when its transaction began",
     "DescribeTransactionalId",
     extra=True,
 )

@@ -6,6 +6,7 @@ DESCRIBE on topics shows where and since when; READ also which producer, and DES
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,7 @@ def read_open(
         until=until,
         producer=np.full(size, NEVER, dtype=np.int64),
         owner=("",) * size,
+        started=np.full(size, NEVER, dtype=np.int64),
         error=np.full(size, _NOT_ASKED, dtype=np.int16),
         at=waits.at,
     )
@@ -101,12 +103,18 @@ def _owned(
                 producer[row] = active.get(int(found.offset[row]), NEVER)
     ids = sorted(set(producer[producer >= 0].tolist()))
     owners = _owners(wire, brokers, ids) if ids else {}
-    owner = tuple(owners.get(one, "") for one in producer.tolist())
+    owner, begun = zip(*(owners.get(one, ("", NEVER)) for one in producer.tolist()), strict=True)
+    started = np.array(begun, dtype=np.int64)
     # One that nobody holds open any more was decided meanwhile, and the offset is about to move.
     left = np.flatnonzero((error != 0) | (producer >= 0))
     columns = {name: getattr(found, name)[left] for name in ("topic", "partition", "offset", "since", "until")}
     return replace(
-        found, **columns, producer=producer[left], owner=tuple(owner[i] for i in left.tolist()), error=error[left]
+        found,
+        **columns,
+        producer=producer[left],
+        owner=tuple(owner[i] for i in left.tolist()),
+        started=started[left],
+        error=error[left],
     )
 
 
@@ -133,16 +141,29 @@ def _producers(answer: Any) -> dict[tuple[str, int], tuple[int, dict[int, int]]]
     }
 
 
-def _owners(wire: Wire, brokers: Sequence[int], ids: list[int]) -> dict[int, str]:
-    """Transactional ids by producer, as far as their coordinators, which may be any broker, show them."""
-    from kafka.protocol.admin import ListTransactionsRequest  # noqa: PLC0415 - as above
+def _owners(wire: Wire, brokers: Sequence[int], ids: list[int]) -> dict[int, tuple[str, int]]:
+    """By producer its transactional id, and when its transaction began (ms, NEVER if that is not told), as far as their
+    coordinators, which may be any broker, show them.
+    """
+    from kafka.protocol.admin import DescribeTransactionsRequest, ListTransactionsRequest  # noqa: PLC0415 - as above
 
     fields = {"state_filters": [], "producer_id_filters": ids}
     question = Question(ListTransactionsRequest, 0, lambda: fields)
-    answers = wire.put_all([(broker, question) for broker in brokers])
-    return {
-        one.producer_id: one.transactional_id
-        for answer in answers
-        if not isinstance(answer, Unknown) and not answer.error_code
-        for one in answer.transaction_states
+    listed = wire.put_all([(broker, question) for broker in brokers])
+    owned = {
+        broker: {one.producer_id: str(one.transactional_id) for one in told.transaction_states}
+        for broker, told in zip(brokers, listed, strict=True)
+        if not isinstance(told, Unknown) and not told.error_code and told.transaction_states
     }
+    asked = {broker: {"transactional_ids": list(mine.values())} for broker, mine in owned.items()}
+    answers = wire.put_all(
+        [(broker, Question(DescribeTransactionsRequest, 0, partial(dict, one))) for broker, one in asked.items()]
+    )
+    begun = {
+        one.transactional_id: one.transaction_start_time_ms
+        for told in answers
+        if not isinstance(told, Unknown)
+        for one in told.transaction_states
+        if not one.error_code and one.transaction_start_time_ms > 0
+    }
+    return {producer: (name, begun.get(name, NEVER)) for mine in owned.values() for producer, name in mine.items()}

@@ -90,7 +90,7 @@ def test_the_first_poll_says_how_long_by_the_time_of_the_first_unread_record() -
     exact, between = (only(judge(check, example)) for example in FIRING[:2])
     assert exact.summary == "group app is 12 min 35 s behind on orders: 60 unread records in 1 partition"
     assert between.summary.startswith("group app is more than 1 h behind on orders")
-    assert [e.field for e in exact.evidence] == ["committed[orders/0]", "end[0]", "lookups[0@180]", "waits[0@40]"]
+    assert [e.field for e in exact.evidence] == ["waits[0@40]", "committed[orders/0]", "end[0]", "lookups[0@180]"]
 
 
 def test_what_was_seen_to_arrive_is_not_older_for_its_timestamp() -> None:

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from checks.facts import KafkaSnapshot, Unknown, Why
 from checks.kafka.hanging_transaction import hanging_transaction as check
 from checks.limits import Limits, Override
@@ -11,10 +13,17 @@ HOUR = 3600.0
 
 
 def look(
-    seconds: float, age: float | None = HOUR, *, end: int = 100, owner: str = "billing-1", timeout: int = 900_000
+    seconds: float = 0.0,
+    open_for: float | None = HOUR,
+    *,
+    age: float | None = HOUR,
+    end: int = 100,
+    owner: str = "billing-1",
+    timeout: int = 900_000,
 ) -> KafkaSnapshot:
-    """`age` is of the first look; the second is so many seconds later."""
-    open_ = Transaction(60, None if age is None else age + seconds, 4711, owner)
+    """`open_for` and `age` are of the first look; this one is so many seconds later."""
+    then = [None if one is None else one + seconds for one in (age, open_for)]
+    open_ = Transaction(60, then[0], 4711, owner, then[1])
     return kafka(
         [topic("orders", 2)],
         ends={("orders", 0): end},
@@ -25,20 +34,22 @@ def look(
     )
 
 
+def untold(seconds: float, age: float | None = HOUR) -> KafkaSnapshot:
+    """Nobody tells whose it is and since when it is open."""
+    return look(seconds, None, age=age, owner="")
+
+
+TEN = Limits([Override(Pattern(), "*", {"limit": timedelta(minutes=10)})])
 FIRING = (
-    Example("an hour old", (look(0), look(30))),
-    Example("nobody's", (look(0, owner=""), look(30, owner=""))),
-    Example(
-        "by its own limit",
-        (look(0, 700, timeout=300_000), look(30, 700, timeout=300_000)),
-        Limits([Override(Pattern(), "*", {"limit": timedelta(minutes=10)})]),
-    ),
+    Example("its coordinator says for how long", (look(),)),
+    Example("it stands still in history", tuple(untold(60.0 * i) for i in range(17))),
+    Example("by its own limit", (look(open_for=700, timeout=300_000),), TEN),
 )
 SILENT = (
-    Example("young", (look(0, 60), look(30, 60))),
-    Example("nothing is open", (look(0, end=50), look(30, end=60))),
-    Example("brokers allow two hours", (look(0, timeout=7_200_000), look(30, timeout=7_200_000))),
-    Example("it came just now, with an old timestamp", (look(0, end=60), look(30))),
+    Example("young", (look(open_for=60),)),
+    Example("nothing is open", (look(end=50), look(30, end=60))),
+    Example("brokers allow two hours", (look(timeout=7_200_000),)),
+    Example("a young record that nobody tells more of", (untold(0, 60), untold(30, 60))),
 )
 
 
@@ -52,24 +63,20 @@ def test_it_says_whose_it_is_for_how_long_and_how_much_waits() -> None:
     assert "abort --topic orders --partition 0 --start-offset 60" in finding.fix.text
 
 
-def test_without_an_owner_it_names_the_producer() -> None:
-    assert "a transaction of producer 4711 is open" in only(judge(check, FIRING[1])).summary
+def test_without_an_owner_it_names_the_producer_and_how_long_was_seen() -> None:
+    assert "a transaction of producer 4711 is open for at least 16 min" in only(judge(check, FIRING[1])).summary
 
 
-def test_one_look_is_not_enough() -> None:
-    report = judge(check, Example("once", (look(0),)))
+@pytest.mark.parametrize("age", [HOUR, None], ids=["copied from an older record", "without a time"])
+def test_the_time_of_its_record_proves_nothing(age: float | None) -> None:
+    report = judge(check, Example("old", (untold(0, age), untold(30, age))))
     assert not report.findings
     assert [gap.unknown.why for gap in report.gaps.values() if gap.check] == [Why.YOUNG]
-
-
-def test_without_a_time_nobody_knows() -> None:
-    report = judge(check, Example("timeless", (look(0, None), look(30, None))))
-    assert not report.findings
-    assert [gap.unknown.why for gap in report.gaps.values() if gap.check] == [Why.UNSUPPORTED]
+    assert not judge(check, Example("told", (look(open_for=30, age=age),))).findings
 
 
 def test_where_a_broker_does_not_say_how_long_one_may_take_that_is_said_beside() -> None:
-    looks = [replace(one, broker_configs={"1": Unknown(Why.DENIED, "no")}) for one in (look(0), look(30))]
+    looks = [replace(one, broker_configs={"1": Unknown(Why.DENIED, "no")}) for one in (look(),)]
     report = judge(check, Example("denied", tuple(looks)))
     assert only(report)
     assert [gap.unknown.why for gap in report.gaps.values() if gap.check] == [Why.DENIED]

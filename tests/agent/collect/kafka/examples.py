@@ -178,6 +178,15 @@ EXAMPLES: Mapping[str, tuple[int, Fields, Fields]] = {
             {"transactional_id": "x", "producer_id": 9, "transaction_state": "Ongoing"}
         ]},
     ),
+    "DescribeTransactionsRequest": (
+        65,
+        {"transactional_ids": ["x"]},
+        {"throttle_time_ms": 1, "transaction_states": [{
+            "error_code": 7, "transactional_id": "x", "transaction_state": "Ongoing", "transaction_timeout_ms": 60,
+            "transaction_start_time_ms": 99, "producer_id": 9, "producer_epoch": 5,
+            "topics": [{"topic": "t", "partitions": [0, 1]}],
+        }]},
+    ),
     "ConsumerGroupDescribeRequest": (
         69,
         _GROUPS,
