@@ -22,6 +22,24 @@ def surely(lag: Lag) -> Rows:
     return np.flatnonzero((lag.lag > 1) | ((lag.lag == 1) & (lag.committed == 0)))
 
 
+def late(lag: Lag, age: timedelta, among: Rows, progress: Progress | Unknown) -> tuple[Rows, Unknown | None]:
+    """Which of the rows `among` hold an unread record older than `age`, and why that is not known of some, if so.
+
+    By look-ups by time, and by history: what came later than its timestamp says is not late, and where look-ups say nothing
+    what was seen to be there for so long is.
+    """
+    asked = lag.older_than(age.total_seconds(), among)
+    if isinstance(progress, Unknown):
+        return asked.rows, asked.unknown
+    rows = asked.rows[progress.bound[asked.rows] >= age.total_seconds()]
+    if asked.unknown is None or lag.shared:
+        return rows, asked.unknown
+    there = progress.least[asked.open] >= age.total_seconds()
+    left = asked.open[~there & (progress.bound[asked.open] >= age.total_seconds())]
+    found: Rows = np.sort(np.append(rows, asked.open[there]))
+    return found, lag.why_open(left, age.total_seconds()) if left.size else None
+
+
 def unread(lag: Lag, row: int, older: timedelta | None = None) -> Iterator[Seen]:
     """Where the group stands in a row of its Lag, where the log ends, and what was answered about its age."""
     topic, partition = lag.place(row)

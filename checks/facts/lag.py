@@ -19,6 +19,9 @@ NOT_ASKED = -2
 REFUSED = -100_000
 """In a column of answers, less Kafka's error code: the look-up was refused or not answered. Codes of 16 bits keep clear of the rest."""
 
+AHEAD = -3
+"""In a column of answers: the first record that young has a time that is not yet. It hides how old those behind it are."""
+
 NOT_SEEN = -2
 """In a column of earlier offsets: not observed then."""
 
@@ -33,6 +36,8 @@ class Late:
     rows: Rows
     unknown: Unknown | None
     """Set where some lagging row could not be judged."""
+    open: Rows
+    """Those rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,9 +140,9 @@ class Lag:
         """
         lagging = among[(self.lag[among] > 0)]
         if not lagging.size:
-            return Late(lagging, None)
+            return Late(lagging, None, lagging)
         if self.shared:
-            return Late(lagging[:0], OUT_OF_ORDER)
+            return Late(lagging[:0], OUT_OF_ORDER, lagging)
         first = np.maximum(self.committed, self.start)[lagging]  # what was deleted before it was read waits no more
         left = self.end[lagging] > first
         late = np.zeros(lagging.size, dtype=bool)
@@ -151,17 +156,24 @@ class Lag:
             if asked <= age:
                 timely |= answered & ~older
         open_rows = lagging[~late & ~timely]
-        return Late(lagging[late], self._why_open(open_rows, age) if open_rows.size else None)
+        return Late(lagging[late], self.why_open(open_rows, age) if open_rows.size else None, open_rows)
 
-    def _why_open(self, rows: Rows, age: float) -> Unknown:
+    def why_open(self, rows: Rows, age: float) -> Unknown:
+        """Why look-ups by time don't tell of the first of these rows whether it holds a record older than `age` seconds."""
         topic, partition = self.place(int(rows[0]))
         if np.isin(rows[0], self.remote):
             return Unknown(
                 Why.UNSUPPORTED,
                 f"{topic} has remote storage: a look-up by time can hold up its brokers (KIP-1075), so none is made",
             )
-        told = (int(offsets[rows[0]]) for offsets in self.answers.values())
-        if (failed := next((answer for answer in told if answer < NOT_ASKED), None)) is not None:
+        told = [int(offsets[rows[0]]) for offsets in self.answers.values()]
+        if AHEAD in told:
+            return Unknown(
+                Why.UNSUPPORTED,
+                f"{topic}/{partition} has records from the future: look-ups by time do not tell how old those behind them are",
+                "history of log ends (another poll), and a look at the producers' clocks",
+            )
+        if (failed := next((answer for answer in told if answer < AHEAD), None)) is not None:
             return refused(REFUSED - failed, f"the look-up by time of {topic}/{partition}")
         return Unknown(
             Why.OFF,
@@ -217,6 +229,12 @@ class Progress(Lazy):
         return self._ages[1]
 
     @property
+    def least(self) -> Floats:
+        """For each row: the oldest unread record was there so many seconds ago already; 0 where that is not seen."""
+        self.asked += 1
+        return self._ages[2]
+
+    @property
     def shrinking(self) -> bool:
         """The lag fell between the first poll and the last."""
         self.asked += 1
@@ -259,7 +277,7 @@ class Progress(Lazy):
         return rated
 
     @cached_property
-    def _ages(self) -> tuple[Floats, Floats]:
+    def _ages(self) -> tuple[Floats, Floats, Floats]:
         return _ages(self._lag.committed, self._ends, self._times)
 
 
@@ -310,8 +328,8 @@ def offsets_at(lag: Lag, committed: Committed) -> Ints:
     return np.array([then.get(lag.place(row), NEVER) for row in range(lag.topic.size)], dtype=np.int64)
 
 
-def _ages(committed: Ints, ends: Ints, times: Floats) -> tuple[Floats, Floats]:
-    """Seconds since the record at `committed` arrived, between the polls around it, and the upper bound."""
+def _ages(committed: Ints, ends: Ints, times: Floats) -> tuple[Floats, Floats, Floats]:
+    """Seconds since the record at `committed` arrived, between the polls around it, and the upper and the lower bound."""
     low, high = ends[:-1], ends[1:]
     inside = (low >= 0) & (committed >= low) & (committed < high)
     again = (high >= 0) & (high < low)  # another log: what came before says nothing of it
@@ -321,4 +339,7 @@ def _ages(committed: Ints, ends: Ints, times: Floats) -> tuple[Floats, Floats]:
     found = inside[at]
     share = np.divide(committed - low[at], high[at] - low[at], out=np.zeros(committed.size), where=found)
     arrived = times[last] + share * (times[last + 1] - times[last])
-    return np.where(found, times[-1] - arrived, np.nan), np.where(found, times[-1] - times[last], np.inf)
+    bound = np.where(found, times[-1] - times[last], np.inf)
+    before = ~event.any(axis=0) & (committed >= 0) & (committed < ends[0])
+    least = np.where(found, times[-1] - times[last + 1], np.where(before, times[-1] - times[0], 0.0))
+    return np.where(found, times[-1] - arrived, np.nan), bound, least

@@ -18,7 +18,7 @@ from checks.facts.kafka import (
     TopicConfig,
     Waits,
 )
-from checks.facts.lag import NOT_ASKED, REFUSED, Lag
+from checks.facts.lag import AHEAD, NOT_ASKED, REFUSED, Lag
 from checks.facts.unknown import Unknown, Why
 
 _UNKNOWN_TOPIC_OR_PARTITION = 3
@@ -198,8 +198,12 @@ def _rows_on(remote: frozenset[str], topics: tuple[str, ...], topic: Ints) -> Ro
 _NONE: Rows = np.zeros(0, dtype=np.intp)
 
 
+_SKEW = 60.0
+"""Seconds by which clocks of producers may be ahead of ours."""
+
+
 def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
-    """Look-ups by age as columns over the rows of `ends`: offset, NEVER, NOT_ASKED, or REFUSED less an error code."""
+    """Look-ups by age as columns over the rows of `ends`: offset, NEVER, NOT_ASKED, AHEAD, or REFUSED less an error code."""
     answers: dict[float, Ints] = {}
     first = np.array([ends.rows[t].start if t in ends.rows else -1 for t in lookups.topics], dtype=np.int64)
     for age in np.unique(lookups.age).tolist():
@@ -208,6 +212,7 @@ def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
         column = np.full(ends.end.size, NOT_ASKED, dtype=np.int64)
         rows = first[lookups.topic[chosen]] + lookups.partition[chosen]
         error = lookups.error[chosen].astype(np.int64)
-        column[rows] = np.where(error == 0, lookups.offset[chosen], REFUSED - error)
+        ahead = lookups.timestamp[chosen] > (lookups.at + _SKEW) * 1000
+        column[rows] = np.where(error != 0, REFUSED - error, np.where(ahead, AHEAD, lookups.offset[chosen]))
         answers[age] = column
     return answers

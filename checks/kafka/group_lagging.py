@@ -6,7 +6,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Group, Lag, Progress, Unknown, known
 from checks.facts.kafka import Rows
-from checks.unread import Wait, oldest, surely, unread
+from checks.unread import Wait, late, oldest, surely, unread
 from checks.wording import count, listed, rate, shell, shown, span
 
 
@@ -35,16 +35,13 @@ def group_lagging(
     if lagging.size and group.state == "Stable":
         owned = known(group.assigned_topics())
         lagging = lag.on(owned, lagging)
-    late = lag.older_than(slo.total_seconds(), lagging)
-    rows = late.rows
-    if rows.size and not isinstance(progress, Unknown):
-        rows = rows[progress.bound[rows] >= slo.total_seconds()]
+    rows, untold = late(lag, slo, lagging, progress)
     if rows.size:
         wait = oldest(lag, rows, slo, progress)
         yield _problem(group, lag, rows, slo, wait)
         draining = known(known(progress).draining())
         yield _problem(group, lag, rows, slo, wait, draining, known(progress))
-    for hole in (late.unknown, lag.unknown()):
+    for hole in (untold, lag.unknown()):
         if hole is not None:
             known(hole)
 

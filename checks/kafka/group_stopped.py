@@ -6,7 +6,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Attendance, Away, Group, Lag, Progress, Unknown, known
 from checks.facts.kafka import Rows
-from checks.unread import Wait, oldest, surely, unread
+from checks.unread import Wait, late, oldest, surely, unread
 from checks.wording import count, listed, shell, shown, span
 
 
@@ -38,16 +38,13 @@ def group_stopped(
     if group.state != "Empty" or not group.joined or lag.read:
         return
     age = max(slo, grace)
-    late = lag.older_than(age.total_seconds(), surely(lag))
-    rows = late.rows
-    if rows.size and not isinstance(progress, Unknown):
-        rows = rows[progress.bound[rows] >= age.total_seconds()]
+    rows, untold = late(lag, age, surely(lag), progress)
     if rows.size:
         away = known(attendance.twice())
         gone = away.open or away.seconds >= age.total_seconds()
         if gone and not away.moved and (away.usual == 0.0 or away.seconds > away.usual + _two_polls(away)):
             yield _problem(group, lag, rows, age, oldest(lag, rows, age, progress), away)
-    for hole in (late.unknown, lag.unknown()):
+    for hole in (untold, lag.unknown()):
         if hole is not None:
             known(hole)
 

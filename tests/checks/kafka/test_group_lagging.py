@@ -1,9 +1,12 @@
 import re
+from dataclasses import replace
 from datetime import timedelta
+
+import numpy as np
 
 from checks.check import Severity
 from checks.evaluate import Fingerprint, Verdict, evaluate
-from checks.facts import NEVER, Address, History, Why, facts_of
+from checks.facts import NEVER, Address, History, KafkaSnapshot, Lookups, Why, facts_of
 from checks.kafka.group_lagging import group_lagging as check
 from checks.limits import Limits, Override
 from checks.pattern import Pattern
@@ -162,3 +165,24 @@ def test_the_age_asked_is_the_limit_in_force() -> None:
     questions = Questions([check], limits)
     assert questions.asked(Address("kafka", "prod", "groups", "batch-1")).ages == {1800.0}
     assert questions.asked(Address("kafka", "prod", "groups", "app")).ages == {180.0}
+
+
+def ahead(seconds: float, end: int = 100) -> KafkaSnapshot:
+    """The log's first record, which is read, has a time an hour from now: it answers every look-up by time."""
+    one = kafka(T, [APP], committed=LATE, ends={("orders", 0): end}, lookups={("orders", 0, 180.0): 0}, at=AT + seconds)
+    assert isinstance(one.lookups, Lookups)
+    return replace(one, lookups=replace(one.lookups, timestamp=np.array([round((AT + 3600) * 1000)])))
+
+
+def test_a_record_from_the_future_hides_nothing() -> None:
+    report = judge(check, Example("one look", (ahead(0),)))
+    assert not report.findings
+    assert any("from the future" in gap.unknown.detail for gap in report.gaps.values())
+    finding = only(judge(check, Example("history", (ahead(0), ahead(100), ahead(200)))))
+    assert finding.summary.startswith("group app is more than 3 min behind"), finding.summary
+
+
+def test_where_history_shows_that_all_came_just_now_the_future_is_no_matter() -> None:
+    report = judge(check, Example("young", (ahead(0, 40), ahead(30), ahead(60))))
+    assert not report.findings
+    assert not [gap for gap in report.gaps.values() if gap.check]

@@ -40,7 +40,7 @@ FIRING = (
     ),
     Example(
         "by its own limit",
-        (*STOPPED[:5],),
+        (look(0, 30, who=APP, age=120.0), look(1, who=APP, age=120.0), *(look(i, age=120.0) for i in range(2, 5))),
         Limits([Override(Pattern(), "*", {"grace": timedelta(minutes=2), "slo": timedelta(minutes=1)})]),
     ),
 )
