@@ -157,7 +157,8 @@ def test_each_right_unlocks_what_the_readme_says(
         seed.allow(kafka_secure.bootstrap, newcomer, kind, name, operations)
 
     list_is_short = (None, "", "denied")
-    cluster = {list_is_short, ("kafka/disk-filling", kafka_secure.cluster_id, "denied")}
+    of_cluster = ("controller-quorum-lagging", "disk-filling")
+    cluster = {list_is_short, *((f"kafka/{check}", kafka_secure.cluster_id, "denied") for check in of_cluster)}
     assert look() == ({"topics": 0, "groups": 0}, set(), cluster)
 
     may(ResourceType.GROUP, group, AclOperation.DESCRIBE)
