@@ -281,16 +281,17 @@ class Progress(Lazy):
         return _ages(self._lag.committed, self._ends, self._times)
 
 
-def near(least: float, most: float) -> bool:
+def near(least: Floats, most: Floats) -> Flags:
     """Whether two ends of what is possible, in seconds, are one number for people: to a second, or two hundredths."""
-    return most - least <= max(1.0, least / 50)
+    close: Flags = most - least <= np.maximum(1.0, least / 50)
+    return close
 
 
-def waits_of(lag: Lag, progress: Progress | Unknown = ONE_POLL) -> tuple[Floats, Floats]:
+def waits_of(lag: Lag, progress: Progress | Unknown) -> tuple[Floats, Floats]:
     """For each row how many seconds its first unread record is there: as one number, NaN where that is not known; and at least."""
     least, most = lag.waited()
-    near = most - least <= np.maximum(1.0, least / 50)
-    told = np.where(near, (least + np.where(near, most, least)) / 2, np.nan)
+    settled = near(least, most)
+    told = np.where(settled, (least + np.where(settled, most, least)) / 2, np.nan)
     if isinstance(progress, Unknown) or not (lag.lag > 0).any():
         return told, least
     # A timestamp is the producer's, and may tell of an event long before its record was written: what was seen to

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings
-from checks.facts import Group, History, KafkaSnapshot, Lag, facts_of
-from checks.limits import Limits
-from checks.questions import Questions
+from checks.facts import Group, Lag
 from tests.live import jars, referee, seed
 from tests.live.broker import JVM, KafkaCluster
 from tests.live.process import Process, until
+from tests.live.test_share import seen
 
 SOURCE = Path(__file__).parent / "kafka" / "StreamsApp.java"
 KEYS = (b"first", b"one")
@@ -27,16 +25,6 @@ def streams(java: None) -> str:
         return jars.streams()
     except jars.MissingToolError as missing:
         pytest.skip(str(missing))
-
-
-def seen(kafka: KafkaCluster, name: str) -> tuple[Group | None, Lag | None]:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka.bootstrap.split(",")))
-    settings = KafkaSettings(bootstrap, groups=Choice(include=(name,)))
-    snapshot = KafkaCollector(settings, Questions((), Limits())).collect(None, 30)
-    assert isinstance(snapshot, KafkaSnapshot)
-    facts, address = facts_of(snapshot, History()), snapshot.address.under("groups", name)
-    group, lag = facts.get(Group, address), facts.get(Lag, address)
-    return group if isinstance(group, Group) else None, lag if isinstance(lag, Lag) else None
 
 
 def lags(lag: Lag) -> dict[tuple[str, int], int]:

@@ -49,6 +49,11 @@ class Idle:
         self._with = b""
         self._over = False
 
+    def begin(self) -> None:
+        """A look begins: with another secret nothing of the one before is used."""
+        if self._waiting and self._secrets() != self._with:
+            self.empty()
+
     def take(self, endpoint: "Endpoint") -> "Connection | None":
         """One that was left to be used again, if there is one and the broker has not ended it."""
         with self._lock:
@@ -56,7 +61,7 @@ class Idle:
         if link is None:
             return None
         _ROOM.leave()
-        if self._clock() - since <= LONGEST and self._secrets() == self._with and _silent(link):
+        if self._clock() - since <= LONGEST and _silent(link):
             return link
         link.close()
         return None

@@ -187,6 +187,8 @@ class Wire:
         self._bootstrap = tuple(bootstrap)
         self._lock = threading.Lock()
         self._over = False
+        if idle is not None:
+            idle.begin()
         self._seed = self._first(bootstrap)
 
     def _first(self, bootstrap: Sequence[Endpoint]) -> Endpoint:

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.demo.cluster import Member, Model, SimulatedCluster, brokers
 from checks import all_checks
 from checks.evaluate import evaluate
 from checks.facts import Group, History, KafkaSnapshot, Lag, Unknown, Why, facts_of
 from checks.limits import Limits
-from checks.questions import Questions
+from tests.agent.collect.kafka.test_share import look
 
 DESCRIBE = 89
 READS = ("app-join-repartition", "few", "many")
@@ -35,12 +34,6 @@ def model() -> Model:
 def cluster(model: Model) -> Iterator[SimulatedCluster]:
     with SimulatedCluster(model) as running:
         yield running
-
-
-def look(cluster: SimulatedCluster, *scope: str, previous: KafkaSnapshot | None = None) -> KafkaSnapshot:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-    questions = Questions(all_checks(), Limits())
-    return KafkaCollector(KafkaSettings(bootstrap, "c", scope=scope), questions).collect(previous, 30)
 
 
 def app(snapshot: KafkaSnapshot) -> Group:
