@@ -25,6 +25,7 @@ from agent.demo.cluster.records import timestamp_at
 from checks.facts import NEVER, Group, KafkaSnapshot, Lag, Listing, Unknown, Waits
 from checks.facts.lag import waits_of
 from checks.facts.lags import lags_of
+from checks.facts.logs import ONE_POLL
 from tests.agent.test_faults import (
     CONFIGS,
     COORDINATOR,
@@ -334,7 +335,7 @@ class Days(Cluster):
     def waited(self, lag: Lag) -> None:
         """Its seconds hold the true ones, to the millisecond of a timestamp."""
         assert lag.at == self.now
-        told, _ = waits_of(lag)
+        told, _ = waits_of(lag, ONE_POLL)
         for row, (least, most) in enumerate(zip(*lag.waited(), strict=True)):
             (topic, number), committed = lag.place(row), int(lag.committed[row])
             partition = self.model.topics[topic].partitions[number]
