@@ -266,7 +266,7 @@ def _waits(waits: Mapping[tuple[str, int, int], tuple[float, float]], at: float)
         (names.index(name), partition, offset, (at - most) * 1000, (at - least) * 1000, 0)
         for (name, partition, offset), (least, most) in sorted(waits.items())
     ]
-    return Waits(tuple(names), *np.array(rows).astype(np.int64).T, at)
+    return Waits(tuple(names), *np.array(rows).astype(np.int64).T, at=at)
 
 
 def _transactions(some: Mapping[tuple[str, int], Transaction], at: float) -> OpenTransactions:

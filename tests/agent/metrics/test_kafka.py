@@ -65,8 +65,8 @@ def test_a_lookup_by_time_proves_the_least() -> None:
 def waiting(look: KafkaSnapshot, since: float, until: float) -> KafkaSnapshot:
     """The first unread record of orders/0 was written between these times, seconds since the epoch."""
     one, offset = np.zeros(1, dtype=np.int64), look.committed["app"].offset[:1]  # type: ignore[union-attr]
-    ends = (np.array([int(at * 1000)]) for at in (since, until))
-    return replace(look, waits=Waits(("orders",), one, one, offset, *ends, one.astype(np.int16), look.at))
+    begins, ends = (np.array([int(at * 1000)]) for at in (since, until))
+    return replace(look, waits=Waits(("orders",), one, one, offset, begins, ends, one.astype(np.int16), look.at))
 
 
 def test_one_poll_knows_it_where_brokers_were_asked() -> None:

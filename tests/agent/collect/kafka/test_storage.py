@@ -117,7 +117,7 @@ class Slow:
 
 
 LATE = Unknown(Why.DEADLINE, "did not answer in time")
-STORED = Storage((), (), *(np.zeros(0, dtype=np.int64) for _ in range(5)), 0.0)
+STORED = Storage((), (), *(np.zeros(0, dtype=np.int64) for _ in range(5)), at=0.0)
 
 
 def test_a_broker_that_was_late_is_asked_at_once_and_one_that_is_always_late_with_this_now_and_then() -> None:
