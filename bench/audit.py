@@ -77,8 +77,9 @@ def judging() -> None:
         model = estate(topics=3000, partitions=12_000, groups=2000, lag=lag)
         model.clock = time.time
         with SimulatedCluster(model) as cluster:
-            bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-            snapshot = KafkaCollector(KafkaSettings(bootstrap, "big"), Questions(checks, limits)).collect(None, 60.0)
+            snapshot = KafkaCollector(KafkaSettings(cluster.endpoints, "big"), Questions(checks, limits)).collect(
+                None, 60.0
+            )
         history, taken = History(), []
         history.append(snapshot)
         for _ in range(5):

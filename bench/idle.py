@@ -95,8 +95,7 @@ def looked(cluster: Sequence[SimulatedCluster], sqs: SqsServer | None) -> list[S
     questions = Questions(all_checks(), Limits())
     seen: list[Snapshot] = []
     for n, one in enumerate(cluster):
-        bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in one.bootstrap.split(",")))
-        seen.append(KafkaCollector(KafkaSettings(bootstrap, f"cluster-{n}"), questions).collect(None, 30))
+        seen.append(KafkaCollector(KafkaSettings(one.endpoints, f"cluster-{n}"), questions).collect(None, 30))
     if sqs is not None:
         settings = (SqsSettings(region=region, name=region, endpoint_url=sqs.url) for region in REGIONS)
         seen += [SqsCollector(one).collect(None, 30) for one in settings]

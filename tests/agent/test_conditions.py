@@ -71,8 +71,7 @@ def test_a_group_that_stands_still_and_one_that_limps(cluster: SimulatedCluster,
 
 
 def test_a_partition_that_takes_most_of_a_topic(cluster: SimulatedCluster) -> None:
-    host, port = cluster.bootstrap.split(",")[0].split(":")
-    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions([], Limits()))
+    collector = KafkaCollector(KafkaSettings(cluster.endpoints[:1]), Questions([], Limits()))
     snapshots: list[KafkaSnapshot] = []
     for minute in range(11):
         with cluster.lock:
@@ -98,8 +97,7 @@ def test_dead_letters_that_arrive_that_nobody_reads_and_that_go_too_soon(cluster
             letters = cluster.model.add_topic(name, 1, 3, min_insync_replicas="2", retention_ms=str(days * 86_400_000))
             letters.partitions[0].append(3, time.time())
         cluster.model.add_group("triage", {("bills-dlt", 0): 0, ("limps.dlq", 0): 0})
-    host, port = cluster.bootstrap.split(",")[0].split(":")
-    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions(all_checks(), Limits()))
+    collector = KafkaCollector(KafkaSettings(cluster.endpoints[:1]), Questions(all_checks(), Limits()))
     snapshots: list[KafkaSnapshot] = []
     for minute in range(0, 50, 10):
         with cluster.lock:
@@ -150,8 +148,7 @@ def test_offsets_that_do_not_fit_their_logs_and_a_partition_that_nobody_owns(
 
 
 def test_a_group_that_is_put_back(cluster: SimulatedCluster) -> None:
-    host, port = cluster.bootstrap.split(",")[0].split(":")
-    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions([], Limits()))
+    collector = KafkaCollector(KafkaSettings(cluster.endpoints[:1]), Questions([], Limits()))
     snapshots: list[KafkaSnapshot] = []
     for minute, offset in enumerate((700, 300, 310)):
         cluster.model.groups["blocked"].committed["orders", 1] = offset
@@ -169,11 +166,10 @@ def test_a_group_that_is_put_back(cluster: SimulatedCluster) -> None:
 
 
 def test_a_group_whose_records_will_soon_be_deleted(cluster: SimulatedCluster) -> None:
-    host, port = cluster.bootstrap.split(",")[0].split(":")
     made = cluster.model
     made.topics["bills"].configs["retention.ms"] = Config("1800000", Source.TOPIC)
     made.topics["bills"].partitions[1].append(1, time.time() - 100)
-    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions(all_checks(), Limits()))
+    collector = KafkaCollector(KafkaSettings(cluster.endpoints[:1]), Questions(all_checks(), Limits()))
     seen = collector.collect(None, 5.0)
     assert not isinstance(seen.lookups, Unknown)
     # What is 100 s old is not asked about again for each longer age.
@@ -194,8 +190,7 @@ def test_leaders_that_did_not_come_back_after_a_restart(cluster: SimulatedCluste
         for n in range(6):
             cluster.model.add_topic(f"more-{n}", 3, 3)
         cluster.model.fence(2)
-    host, port = cluster.bootstrap.split(",")[0].split(":")
-    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions([], Limits()))
+    collector = KafkaCollector(KafkaSettings(cluster.endpoints[:1]), Questions([], Limits()))
     away = collector.collect(None, 5.0)
     with cluster.lock:
         cluster.model.unfence(2)

@@ -79,8 +79,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def collector_of(cluster: SimulatedCluster, clock: Callable[[], float] = time.time) -> KafkaCollector:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-    return KafkaCollector(KafkaSettings(bootstrap), Questions(CHECKS, Limits()), clock)
+    return KafkaCollector(KafkaSettings(cluster.endpoints), Questions(CHECKS, Limits()), clock)
 
 
 def look(cluster: SimulatedCluster, previous: KafkaSnapshot | None = None) -> Look:

@@ -44,15 +44,13 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 
 def look(cluster: SimulatedCluster, *scope: str, previous: KafkaSnapshot | None = None) -> KafkaSnapshot:
-    host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
-    settings = KafkaSettings(((host, int(port)),), name="prod", scope=scope)
+    settings = KafkaSettings(cluster.endpoints[:1], name="prod", scope=scope)
     return KafkaCollector(settings, Questions(all_checks(), Limits())).collect(previous, 10)
 
 
 def test_what_is_left_out_by_choice_is_known_by_name(cluster: SimulatedCluster) -> None:
-    host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
     settings = KafkaSettings(
-        ((host, int(port)),),
+        cluster.endpoints[:1],
         topics=Choice(exclude=("ord*",), platform=("pay*",)),
         groups=Choice(include=("pay-app",), platform=("f*",)),
     )

@@ -22,6 +22,7 @@ from typing import Any, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
+from agent.config.model import read_endpoints
 from tests.live import jars
 from tests.live.certs import Certs
 from tests.live.process import Process, free_port, until
@@ -110,6 +111,11 @@ class KafkaCluster:
     @property
     def bootstrap(self) -> str:
         return self.bootstrap_of("PLAINTEXT")
+
+    @property
+    def endpoints(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each broker, as `bootstrap` has them."""
+        return read_endpoints(self.bootstrap)
 
     def bootstrap_of(self, listener: str) -> str:
         return ",".join(self.address(node, listener) for node in self.brokers)

@@ -6,6 +6,7 @@ import pytest
 
 from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings
 from agent.collect.kafka.security import Mechanism, Protocol, Security
+from agent.config.model import read_endpoints
 from agent.secret import Secret
 from checks import all_checks
 from checks.evaluate import Report, evaluate
@@ -23,9 +24,10 @@ pytestmark = pytest.mark.live
 def look(
     bootstrap: str, prefix: str, security: Security | None = None, previous: KafkaSnapshot | None = None
 ) -> KafkaSnapshot:
-    host, _, port = bootstrap.split(",", maxsplit=1)[0].rpartition(":")
     choice = Choice(include=(f"{prefix}*",))
-    settings = KafkaSettings(((host, int(port)),), security=security or Security(), topics=choice, groups=choice)
+    settings = KafkaSettings(
+        read_endpoints(bootstrap)[:1], security=security or Security(), topics=choice, groups=choice
+    )
     return KafkaCollector(settings, Questions(all_checks(), Limits())).collect(previous, 30.0)
 
 

@@ -40,9 +40,8 @@ class Looks:
     """Ours, one after the other, as the agent takes them."""
 
     def __init__(self, kafka: KafkaCluster, prefix: str) -> None:
-        host, _, port = kafka.bootstrap.rpartition(":")
         choice = Choice(include=(f"*{prefix}*",))  # Connect puts a word before the names of its groups
-        settings = KafkaSettings(((host, int(port)),), topics=choice, groups=choice)
+        settings = KafkaSettings(kafka.endpoints[-1:], topics=choice, groups=choice)
         self._collector = KafkaCollector(settings, Questions(all_checks(), Limits()))
         self.last: KafkaSnapshot | None = None
 

@@ -16,6 +16,7 @@ from agent.collect.kafka.cause import Cause
 from agent.collect.kafka.probe import Probed, probe
 from agent.collect.kafka.security import Mechanism, Protocol, Security
 from agent.collect.kafka.tokens import GivenToken
+from agent.config.model import read_endpoints
 from agent.errors import ConfigError, ConnectError
 from agent.secret import Secret
 from tests.live import seed
@@ -105,8 +106,7 @@ def test_in_by_the_java_client_s_own_configuration(kafka_secure: KafkaCluster, t
         trust = f"ssl.truststore.type=PEM\nssl.truststore.location={certs.ca}\n"
         path.write_text(f"bootstrap.servers={kafka_secure.bootstrap_of(listener)}\n{text}{trust}")
         read = Security.from_properties(path)
-        host, _, port = read.bootstrap[0].rpartition(":")
-        assert probe(host, int(port), read.security, SECONDS).cluster_id == kafka_secure.cluster_id
+        assert probe(*read_endpoints(read.bootstrap)[0], read.security, SECONDS).cluster_id == kafka_secure.cluster_id
         assert read.ignored == ()
 
 

@@ -30,8 +30,7 @@ def older(java: None, request: pytest.FixtureRequest) -> Iterator[KafkaCluster |
 
 
 def look(kafka: KafkaCluster | ZooKeeperKafka) -> KafkaSnapshot:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka.bootstrap.split(",")))
-    return KafkaCollector(KafkaSettings(bootstrap), Questions(all_checks(), Limits())).collect(None, 60)
+    return KafkaCollector(KafkaSettings(kafka.endpoints), Questions(all_checks(), Limits())).collect(None, 60)
 
 
 def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: str) -> None:

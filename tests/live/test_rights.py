@@ -7,6 +7,7 @@ from confluent_kafka.admin import AclOperation, ResourceType
 
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.collect.kafka.security import Mechanism, Protocol, Security
+from agent.config.model import read_endpoints
 from agent.secret import Secret
 from checks.facts import (
     NEVER,
@@ -47,8 +48,7 @@ class Case:
         seed.allow(self.kafka.bootstrap, "alice", kind, name, operations)
 
     def look(self, *scope: str) -> KafkaSnapshot:
-        address = self.kafka.bootstrap_of("SASL_PLAINTEXT")
-        bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in address.split(",")))
+        bootstrap = read_endpoints(self.kafka.bootstrap_of("SASL_PLAINTEXT"))
         security = Security(
             protocol=Protocol.SASL_PLAINTEXT,
             mechanism=Mechanism.PLAIN,

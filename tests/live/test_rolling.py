@@ -29,9 +29,8 @@ class Agent:
     """Looks and judges as the daemon does."""
 
     def __init__(self, kafka: KafkaCluster, prefix: str) -> None:
-        bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka.bootstrap.split(",")))
         choice = Choice(include=(f"{prefix}*",))
-        settings = KafkaSettings(bootstrap, name="live", topics=choice, groups=choice)
+        settings = KafkaSettings(kafka.endpoints, name="live", topics=choice, groups=choice)
         self._collector = KafkaCollector(settings, Questions(all_checks(), Limits()))
         self._house = House(all_checks())
         self.watches: list[Watch] = []

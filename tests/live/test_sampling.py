@@ -6,6 +6,7 @@ from agent import snapshot as files
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.collect.kafka.sampling import Sampling
 from agent.collect.kafka.security import Security
+from agent.config.model import read_endpoints
 from checks import all_checks
 from checks.facts import KafkaSnapshot, Sample, Unknown
 from checks.limits import Limits
@@ -17,8 +18,7 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
 def look(bootstrap: str, glob: str, security: Security | None = None) -> KafkaSnapshot:
-    host, _, port = bootstrap.partition(",")[0].rpartition(":")
-    settings = KafkaSettings(((host, int(port)),), security=security or Security(), sampling=Sampling((glob,)))
+    settings = KafkaSettings(read_endpoints(bootstrap)[:1], security=security or Security(), sampling=Sampling((glob,)))
     return KafkaCollector(settings, Questions(all_checks(), Limits())).collect(None, 20.0)
 
 

@@ -14,8 +14,7 @@ _MEMBER = "org.apache.kafka.tools.consumer.ConsoleShareConsumer"
 
 
 def seen(kafka: KafkaCluster, name: str) -> tuple[Group | None, Lag | None]:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka.bootstrap.split(",")))
-    settings = KafkaSettings(bootstrap, groups=Choice(include=(name,)))
+    settings = KafkaSettings(kafka.endpoints, groups=Choice(include=(name,)))
     snapshot = KafkaCollector(settings, Questions((), Limits())).collect(None, 30)
     assert isinstance(snapshot, KafkaSnapshot)
     facts, address = facts_of(snapshot, History()), snapshot.address.under("groups", name)

@@ -18,8 +18,7 @@ pytestmark = pytest.mark.live
 def test_each_broker_tells_its_volumes_and_what_lies_on_them(kafka3: KafkaCluster, fresh: str) -> None:
     seed.create_topics(kafka3.bootstrap, [fresh])
     seed.produce(kafka3.bootstrap, fresh, 10, partition=0, timestamp=int(time.time() * 1000))
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka3.bootstrap.split(",")))
-    seen = KafkaCollector(KafkaSettings(bootstrap), Questions(all_checks(), Limits())).collect(None, 20)
+    seen = KafkaCollector(KafkaSettings(kafka3.endpoints), Questions(all_checks(), Limits())).collect(None, 20)
     assert seen.reassignments == ()
     assert isinstance(seen.storage, dict)
     assert len(seen.storage) == len(kafka3.brokers)

@@ -53,8 +53,7 @@ def write(bootstrap: str, topic: str, logs: Sequence[Sequence[int]], **options: 
 
 def waited(kafka: KafkaCluster, group: str) -> dict[Partition, tuple[float, float]]:
     """When the first unread record of each partition was written, seconds since the epoch: not before, not after."""
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka.bootstrap.split(",")))
-    settings = KafkaSettings(bootstrap, groups=Choice(include=(group,)))
+    settings = KafkaSettings(kafka.endpoints, groups=Choice(include=(group,)))
     snapshot = KafkaCollector(settings, Questions((), Limits())).collect(None, 60)
     lag = facts_of(snapshot, History()).get(Lag, snapshot.address.under("groups", group))
     assert isinstance(lag, Lag)

@@ -24,6 +24,10 @@ class ZooKeeperKafka:
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def endpoints(self) -> tuple[tuple[str, int], ...]:
+        return (("127.0.0.1", self._port),)
+
     def __enter__(self) -> Self:
         try:
             self._start()

@@ -51,7 +51,12 @@ class SimulatedCluster:
     @property
     def bootstrap(self) -> str:
         """host:port of every broker, joined by commas; where they listen, whatever they advertise."""
-        return ",".join(f"127.0.0.1:{self.port(broker)}" for broker in sorted(self.model.brokers))
+        return ",".join(f"{host}:{port}" for host, port in self.endpoints)
+
+    @property
+    def endpoints(self) -> tuple[tuple[str, int], ...]:
+        """The same as host and port of each."""
+        return tuple(("127.0.0.1", self.port(broker)) for broker in sorted(self.model.brokers))
 
     def port(self, broker: int) -> int:
         """Where the broker listens, or did and will."""

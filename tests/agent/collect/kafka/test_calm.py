@@ -31,8 +31,7 @@ def cluster() -> Iterator[SimulatedCluster]:
 def look(cluster: SimulatedCluster) -> Look:
     """Which groups a look describes; `after`: seconds since the one before."""
     now, snapshots = [time.time()], list[KafkaSnapshot]()
-    host, port = cluster.bootstrap.split(":")
-    collector = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions((), Limits()), lambda: now[0])
+    collector = KafkaCollector(KafkaSettings(cluster.endpoints), Questions((), Limits()), lambda: now[0])
 
     def one(after: float = 30.0) -> list[str]:
         now[0] += after

@@ -33,10 +33,9 @@ def lose(cluster: SimulatedCluster, topic: str, partition: int, eligible: tuple[
 
 @pytest.fixture
 def look(cluster: SimulatedCluster) -> Callable[[], Mapping[str, Any]]:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
 
     def once() -> Mapping[str, Any]:
-        snapshot = KafkaCollector(KafkaSettings(bootstrap), Questions(all_checks(), Limits())).collect(None, 10)
+        snapshot = KafkaCollector(KafkaSettings(cluster.endpoints), Questions(all_checks(), Limits())).collect(None, 10)
         (again,) = files.loads(files.dumps([snapshot]))
         assert isinstance(again, KafkaSnapshot)
         assert again.eligible == snapshot.eligible

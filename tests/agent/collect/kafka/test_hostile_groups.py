@@ -88,8 +88,7 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 
 def look(cluster: SimulatedCluster, previous: KafkaSnapshot | None = None) -> KafkaSnapshot:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-    return KafkaCollector(KafkaSettings(bootstrap), Questions(all_checks(), Limits())).collect(previous, 30)
+    return KafkaCollector(KafkaSettings(cluster.endpoints), Questions(all_checks(), Limits())).collect(previous, 30)
 
 
 def offsets(snapshot: KafkaSnapshot) -> dict[str, tuple[int, int]]:

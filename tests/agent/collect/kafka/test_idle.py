@@ -31,13 +31,9 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 @pytest.fixture
 def collector(cluster: SimulatedCluster) -> Iterator[KafkaCollector]:
-    made = KafkaCollector(KafkaSettings(bootstrap(cluster)), Questions((), Limits()), keep=True)
+    made = KafkaCollector(KafkaSettings(cluster.endpoints), Questions((), Limits()), keep=True)
     yield made
     made.close()
-
-
-def bootstrap(cluster: SimulatedCluster) -> tuple[tuple[str, int], ...]:
-    return tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
 
 
 def whole(snapshot: KafkaSnapshot) -> KafkaSnapshot:
@@ -59,7 +55,7 @@ def test_brokers_are_met_once(cluster: SimulatedCluster, collector: KafkaCollect
 
 
 def test_without_being_asked_to_none_is_kept(cluster: SimulatedCluster) -> None:
-    made = KafkaCollector(KafkaSettings(bootstrap(cluster)), Questions((), Limits()))
+    made = KafkaCollector(KafkaSettings(cluster.endpoints), Questions((), Limits()))
     whole(made.collect(None, 10))
     whole(made.collect(None, 10))
     assert connects(made) == 6
@@ -109,7 +105,7 @@ def test_with_another_secret_none_is_used_again(cluster: SimulatedCluster, tmp_p
     secret = tmp_path / "secret"
     secret.write_text("first")
     security = Security(password=Secret.file(secret))
-    made = KafkaCollector(KafkaSettings(bootstrap(cluster), security=security), Questions((), Limits()), keep=True)
+    made = KafkaCollector(KafkaSettings(cluster.endpoints, security=security), Questions((), Limits()), keep=True)
     try:
         first = whole(made.collect(None, 10))
         second = whole(made.collect(first, 10))

@@ -30,11 +30,10 @@ class Case:
 
     def __init__(self, cluster: SimulatedCluster, file: Path) -> None:
         self.cluster, self.file, self.now = cluster, file, 1000.0
-        host, port = cluster.bootstrap.split(":")
         security = Security(
             protocol=Protocol.SASL_PLAINTEXT, mechanism=Mechanism.PLAIN, username="mq", password=Secret.file(file)
         )
-        settings = KafkaSettings(((host, int(port)),), security=security)
+        settings = KafkaSettings(cluster.endpoints, security=security)
         self.collector = KafkaCollector(settings, Questions((), Limits()), lambda: self.now)
 
     def look(self) -> Unknown | None:

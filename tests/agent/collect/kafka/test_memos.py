@@ -32,8 +32,7 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 @pytest.fixture
 def look(cluster: SimulatedCluster) -> Look:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-    collector = KafkaCollector(KafkaSettings(bootstrap), Questions(all_checks(), Limits()))
+    collector = KafkaCollector(KafkaSettings(cluster.endpoints), Questions(all_checks(), Limits()))
     return lambda: collector.collect(None, 10)
 
 

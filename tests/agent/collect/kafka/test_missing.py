@@ -32,8 +32,7 @@ def cluster() -> Iterator[SimulatedCluster]:
 @pytest.fixture
 def look(cluster: SimulatedCluster) -> Look:
     """Looks with one collector; what it saw before is handed to it, as the agent does."""
-    host, port = cluster.bootstrap.split(":")
-    made = KafkaCollector(KafkaSettings(((host, int(port)),)), Questions(all_checks(), Limits()))
+    made = KafkaCollector(KafkaSettings(cluster.endpoints), Questions(all_checks(), Limits()))
     seen: list[KafkaSnapshot | None] = [None]
 
     def once() -> KafkaSnapshot:

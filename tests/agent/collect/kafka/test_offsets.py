@@ -29,8 +29,7 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 @pytest.fixture
 def wire(cluster: SimulatedCluster) -> Iterator[Wire]:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-    with wired(bootstrap, Security(), 10) as wire:
+    with wired(cluster.endpoints, Security(), 10) as wire:
         yield wire
 
 

@@ -29,10 +29,9 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 @pytest.fixture
 def look(cluster: SimulatedCluster) -> Callable[..., KafkaSnapshot]:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
 
     def once(scope: tuple[str, ...] = ()) -> KafkaSnapshot:
-        settings = replace(KafkaSettings(bootstrap), scope=scope)
+        settings = replace(KafkaSettings(cluster.endpoints), scope=scope)
         return KafkaCollector(settings, Questions(all_checks(), Limits())).collect(None, 10)
 
     return once

@@ -54,8 +54,7 @@ class Hours:
 
 
 def collector(cluster: SimulatedCluster, sampling: Sampling | None, clock: Hours | None = None) -> KafkaCollector:
-    places = [place.rpartition(":") for place in cluster.bootstrap.split(",")]
-    settings = KafkaSettings(tuple((host, int(port)) for host, _, port in places), "prod", sampling=sampling)
+    settings = KafkaSettings(cluster.endpoints, "prod", sampling=sampling)
     return KafkaCollector(settings, Questions(all_checks(), Limits()), clock or Hours())
 
 

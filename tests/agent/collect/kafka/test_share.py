@@ -38,9 +38,8 @@ def cluster(model: Model) -> Iterator[SimulatedCluster]:
 
 
 def look(cluster: SimulatedCluster, *scope: str, previous: KafkaSnapshot | None = None) -> KafkaSnapshot:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
     questions = Questions(all_checks(), Limits())
-    return KafkaCollector(KafkaSettings(bootstrap, "c", scope=scope), questions).collect(previous, 30)
+    return KafkaCollector(KafkaSettings(cluster.endpoints, "c", scope=scope), questions).collect(previous, 30)
 
 
 def lag_of(snapshot: KafkaSnapshot, name: str) -> Lag:

@@ -35,8 +35,7 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 @pytest.fixture
 def look(cluster: SimulatedCluster) -> Callable[..., KafkaSnapshot]:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-    settings = KafkaSettings(bootstrap)
+    settings = KafkaSettings(cluster.endpoints)
     collector = KafkaCollector(settings, Questions(all_checks(), Limits()))
 
     def once(*, later: float = 0.0, scope: tuple[str, ...] = ()) -> KafkaSnapshot:

@@ -208,8 +208,7 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 
 def enter(cluster: SimulatedCluster, security: Security) -> Any:
-    host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
-    return probe(host, int(port), security, 5.0)
+    return probe(*cluster.endpoints[0], security, 5.0)
 
 
 def test_in_by_a_token(cluster: SimulatedCluster, endpoint: Endpoint) -> None:

@@ -202,8 +202,7 @@ def test_groups_learn_it_from_a_cluster_and_remote_storage_is_not_asked() -> Non
     model.add_group("early", {("orders", 0): 2, ("orders", 1): 10, ("tiered", 0): 2})
     model.add_group("late", {("orders", 0): 9})
     with SimulatedCluster(model) as cluster:
-        bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
-        collector = KafkaCollector(KafkaSettings(bootstrap), Questions((), Limits()), lambda: now)
+        collector = KafkaCollector(KafkaSettings(cluster.endpoints), Questions((), Limits()), lambda: now)
         snapshot = collector.collect(None, 30)
     facts = facts_of(snapshot, History())
 

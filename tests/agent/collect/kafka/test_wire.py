@@ -26,11 +26,10 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 @pytest.fixture
 def connect(cluster: SimulatedCluster) -> Iterator[Callable[[float], Wire]]:
-    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(",")))
     open_ones: list[Any] = []
 
     def connected(seconds: float) -> Wire:
-        context = wired(bootstrap, Security(), seconds)
+        context = wired(cluster.endpoints, Security(), seconds)
         open_ones.append(context)
         wire = context.__enter__()
         metadata = read_metadata(wire)
@@ -112,8 +111,7 @@ def test_a_resolver_that_hangs_keeps_one_broker_from_being_seen_and_no_other(
     cluster: SimulatedCluster, connect: Callable[[float], Wire], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire, go_on = connect(1.5), threading.Event()
-    places = [(host, int(port)) for host, port in (b.split(":") for b in cluster.bootstrap.split(","))]
-    wire.know({**dict(enumerate(places, start=1)), 9: ("silent.invalid", 9092)})
+    wire.know({**dict(enumerate(cluster.endpoints, start=1)), 9: ("silent.invalid", 9092)})
     real = socket.getaddrinfo
 
     def resolve(host: Any, *more: Any, **options: Any) -> Any:
