@@ -85,7 +85,11 @@ def _joined(
     unread = np.append(0, np.cumsum(unclear))[rows.bounds]
     told = {age: np.append(offsets, NOT_ASKED)[rows.log] for age, offsets in answers.items()}
     remote = remote_topics(snapshot.topic_configs)
-    since, until = _waits(snapshot.waits, ends, rows.log, np.maximum(rows.committed, start), np.flatnonzero(lag > 0))
+    since, until = (np.full(lag.size, NEVER, dtype=np.int64) for _ in range(2))
+    if not isinstance(snapshot.waits, Unknown):
+        behind = np.flatnonzero(lag > 0)
+        begin = np.maximum(rows.committed, start)[behind]
+        since[behind], until[behind] = waited_from(snapshot.waits, ends, rows.log[behind], begin)
     lags: dict[str, Lag] = {}
     for i, ((group, committed), part) in enumerate(zip(known, parts, strict=True)):
         mine = slice(rows.bounds[i], rows.bounds[i + 1])
@@ -110,24 +114,26 @@ def _joined(
     return lags
 
 
-def _waits(waits: Waits | Unknown, ends: LogEnds, log: Rows, begin: Ints, behind: Rows) -> tuple[Ints, Ints]:
-    """For each row since when its first unread record is there, as `Lag` has it; `behind`: which have one."""
+def waited_from(waits: Waits, ends: LogEnds, log: Rows, begin: Ints) -> tuple[Ints, Ints]:
+    """`since` and `until` of Waits for the first record from each offset on, `log` being the rows of its partitions; NEVER
+    where nobody asked about that very offset.
+    """
     since, until = (np.full(log.size, NEVER, dtype=np.int64) for _ in range(2))
-    if isinstance(waits, Unknown) or not behind.size or not waits.offset.size:
+    if not log.size or not waits.offset.size:
         return since, until
     place: Ints = ends.rows_of(waits.topics, waits.topic, waits.partition)
     order = np.lexsort((waits.offset, place))
     place, offset = place[order], waits.offset[order]
-    low = np.searchsorted(place, log[behind], "left")
-    stop = np.searchsorted(place, log[behind], "right")
-    wanted, last, high = begin[behind], offset.size - 1, stop
+    low = np.searchsorted(place, log, "left")
+    stop = np.searchsorted(place, log, "right")
+    last, high = offset.size - 1, stop
     while (low < high).any():  # a bisection of each row's own stretch
         middle = (low + high) // 2
-        below = (low < high) & (offset[np.minimum(middle, last)] < wanted)
+        below = (low < high) & (offset[np.minimum(middle, last)] < begin)
         low, high = np.where(below, middle + 1, low), np.where(below | (low >= high), high, middle)
-    found = (low < stop) & (offset[np.minimum(low, last)] == wanted)
-    rows, told = behind[found], order[low[found]]
-    since[rows], until[rows] = waits.since[told], waits.until[told]
+    found = (low < stop) & (offset[np.minimum(low, last)] == begin)
+    told = order[low[found]]
+    since[found], until[found] = waits.since[told], waits.until[told]
     return since, until
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from agent.collect.kafka.waits import Unread
 from agent.collect.kafka.wire import Question, Wire
 from checks.facts import NEVER, LogEnds, OpenTransactions, Topic, Unknown, Waits
-from checks.facts.kafka import Ints, Rows
+from checks.facts.kafka import Rows
+from checks.facts.lags import waited_from
 
 OLD = 300.0
 """Seconds after which a transaction is worth asking whose it is: most end within one."""
@@ -49,7 +50,7 @@ def read_open(
     index = np.searchsorted(ends.first, held.row, side="right") - 1
     partition = held.row - ends.first[index]
     used, topic = np.unique(index, return_inverse=True)
-    since, until = _times(held, ends, waits)
+    since, until = waited_from(waits, ends, held.row, held.offset)
     size = held.row.size
     found = OpenTransactions(
         topics=tuple(ends.topics[i] for i in used.tolist()),
@@ -67,22 +68,6 @@ def read_open(
     old = np.flatnonzero((until >= 0) & (waits.at - until / 1000 >= OLD))
     old = old[np.argsort(until[old], kind="stable")][:MOST]
     return _owned(wire, topics, brokers, found, old) if old.size else found
-
-
-def _times(held: Unread, ends: LogEnds, waits: Waits) -> tuple[Ints, Ints]:
-    """Between which two times the first record of each was written."""
-    known = zip(
-        ends.rows_of(waits.topics, waits.topic, waits.partition).tolist(),
-        waits.offset.tolist(),
-        waits.since.tolist(),
-        waits.until.tolist(),
-        strict=True,
-    )
-    wanted = set(held.row.tolist())
-    table = {(row, offset): (since, until) for row, offset, since, until in known if row in wanted}
-    rows = [table.get(place, (NEVER, NEVER)) for place in zip(held.row.tolist(), held.offset.tolist(), strict=True)]
-    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 2)
-    return columns[:, 0].copy(), columns[:, 1].copy()
 
 
 def _owned(
