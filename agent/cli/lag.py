@@ -1,6 +1,7 @@
 """mqcanary lag."""
 
 import json
+import shutil
 import sys
 from typing import Any
 
@@ -31,6 +32,8 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     brokers tell it (ListOffsets by time), so that one look is enough, and DESCRIBE on the topic. Where they can't tell
     it closer it shows both ends; "?" on topics with remote storage, which are not asked.
 
+    In a terminal that is too narrow, long names are cut in the middle; in a pipe and in JSON they are whole.
+
     \b
     mqcanary lag --kafka kafka-1:9092
     mqcanary lag order-processor --kafka kafka-1:9092 --by topic
@@ -38,7 +41,7 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     Exit codes: 0 all was read that is shown to us; 2 wrong usage or configuration; 3 a cluster or a group could not be
     observed, or no cluster shows GROUP.
     """  # noqa: D301 - \b is click's own mark
-    from agent.cli.targets import aim, look, why
+    from agent.cli.targets import aim, look, missed, why
     from agent.report.lag import Row, merged, rows_of, table
     from checks.facts import KafkaSnapshot, Unknown
     from checks.wording import shown
@@ -48,22 +51,24 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
         raise ConfigError(f"lag is of Kafka's groups, and {targets['config']} names no cluster: add one")
     snapshots = [snapshot for snapshot in look(target, 1, 0) if isinstance(snapshot, KafkaSnapshot)]
     rows: list[Row] = []
-    missed: list[str] = []
+    unread: list[str] = []
     hidden: list[str] = []
     for snapshot in snapshots:
         if isinstance(snapshot.cluster, Unknown):
-            missed.append(f"{shown(snapshot.target)}: {why(snapshot.cluster)}")
+            unread.append(missed(snapshot.target, snapshot.cluster))
             continue
-        rows += rows_of(snapshot, missed.append, group)
+        rows += rows_of(snapshot, unread.append, group)
         hidden += [f"{shown(snapshot.target)}: {why(blind)}" for blind in snapshot.groups.blind]
     if group is not None and not any(group in snapshot.groups.items for snapshot in snapshots):
-        missed.append(
+        unread.append(
             f"no group {shown(group)} is shown by {', '.join(shown(snapshot.target) for snapshot in snapshots)}"
         )
-    for line in (*missed, *hidden):
+    for line in (*unread, *hidden):
         click.echo(f"mqcanary: {line}", err=True)
     rows = merged(rows, by)
-    if rows or not missed or form == "json":  # who saw nothing says so, and not that there is nothing
-        click.echo(json.dumps(rows, indent=1) + "\n" if form == "json" else table(rows, by, len(snapshots)), nl=False)
-    if missed:
+    if rows or not unread or form == "json":  # who saw nothing says so, and not that there is nothing
+        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        text = json.dumps(rows, indent=1) + "\n" if form == "json" else table(rows, by, len(snapshots), room)
+        click.echo(text, nl=False)
+    if unread:
         sys.exit(3)

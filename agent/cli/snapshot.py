@@ -24,16 +24,15 @@ def command(*, samples: int, every: float, **targets: Any) -> None:
     is written too.
     """  # noqa: D301 - \b is click's own mark
     from agent import snapshot as files
-    from agent.cli.targets import aim, look, unseen, why
+    from agent.cli.targets import aim, look, missed, unseen
     from checks.facts import Unknown
-    from checks.wording import shown
 
     target = aim(**targets)
     snapshots = look(target, samples, every)
     click.echo(files.dumps(snapshots), nl=False)
     latest = snapshots[-len(target.watched) :]
-    missed = [(snapshot.target, found) for snapshot in latest if isinstance(found := unseen(snapshot), Unknown)]
-    for name, unknown in missed:
-        click.echo(f"mqcanary: {shown(name)}: {why(unknown)}", err=True)
-    if missed:
+    told = [missed(snapshot.target, found) for snapshot in latest if isinstance(found := unseen(snapshot), Unknown)]
+    for line in told:
+        click.echo(f"mqcanary: {line}", err=True)
+    if told:
         sys.exit(3)

@@ -24,7 +24,7 @@ from checks import all_checks
 from checks.facts import Address, History, KafkaSnapshot, Snapshot, Unknown, facts_of
 from checks.limits import Limits
 from checks.questions import Questions
-from checks.wording import count, shell
+from checks.wording import count, shell, shown
 
 if TYPE_CHECKING:
     from agent.collect.kafka.sampling import Sampling
@@ -224,6 +224,12 @@ def unseen(snapshot: Snapshot) -> Unknown | None:
 def why(unknown: Unknown) -> str:
     """What happened and what to do, as one line."""
     return f"{unknown.detail}: {unknown.close}" if unknown.close else unknown.detail
+
+
+def missed(target: str, unknown: Unknown) -> str:
+    """Who was not seen, and why, as one line; an address that the reason begins with stands there once."""
+    place, reason = shown(target), why(unknown)
+    return reason if reason.startswith(f"{place} ") else f"{place}: {reason}"
 
 
 def _told(collector: Collector, snapshot: Snapshot) -> None:

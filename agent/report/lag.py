@@ -21,6 +21,10 @@ where that is known exactly; both by the timestamps of records. `error` says why
 _COLUMNS: Final = ("group", "topic", "partition", "committed_offset", "log_end_offset", "lag", "waiting", "members")
 _KEYS: Final = {"group": ("group",), "topic": ("group", "topic")}
 _NAMES: Final = {"cluster", "group", "topic"}
+_SHORT: Final = {"COMMITTED-OFFSET": "COMMITTED", "LOG-END-OFFSET": "LOG-END"}
+"""Heads where there is little room."""
+_LEAST: Final = 8
+"""Cells that are left to a name: shorter ones say nothing."""
 
 
 def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | None = None) -> Iterator[Row]:
@@ -96,22 +100,51 @@ def merged(rows: list[Row], by: str) -> list[Row]:
     return list(merged.values())
 
 
-def table(rows: list[Row], by: str, clusters: int = 1) -> str:
-    """The rows as text; the cluster is named where there is more than one."""
+def table(rows: list[Row], by: str, clusters: int = 1, room: int | None = None) -> str:
+    """The rows as text; the cluster is named where there is more than one. `room`: cells in a line, of a terminal; names that
+    do not fit into them are cut.
+    """
     if not rows:
         return "no committed offsets and no assigned partitions\n"
     told = _COLUMNS if by == "partition" else (*_KEYS[by], "partitions", "lag", "waiting", "members")
     columns = told if clusters == 1 else ("cluster", *told)
     heads = [column.replace("_", "-").upper() for column in columns]
     lines = [heads, *([_cell(row, column) for column in columns] for row in rows)]
-    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
+    widths = _widths(lines)
+    if room is not None and _whole(widths) > room:
+        heads[:] = [_SHORT.get(head, head) for head in heads]
+        widths = _fitted(_widths(lines), columns, room)
     return "".join(_line(line, widths, columns) for line in lines)
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+
+
+def _whole(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _fitted(widths: list[int], columns: Sequence[str], room: int) -> list[int]:
+    """What names have to give is taken from the widest of them; numbers stay whole."""
+    names = [i for i, column in enumerate(columns) if column in _NAMES]
+    while _whole(widths) > room and max(widths[i] for i in names) > _LEAST:
+        widths[max(names, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _cut(name: str, width: int) -> str:
+    """In the middle: names begin alike with their team and often differ at the end."""
+    if cell_len(name) <= width:
+        return set_cell_size(name, width)
+    end = (width - 1) // 2
+    return f"{set_cell_size(name, width - 1 - end)}…{set_cell_size(name[::-1], end)[::-1]}"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[str]) -> str:
     """Names to the left, numbers to the right; a Chinese letter is two cells wide."""
     parts = (
-        set_cell_size(cell, width) if column in _NAMES else cell.rjust(width)
+        _cut(cell, width) if column in _NAMES else cell.rjust(width)
         for cell, width, column in zip(cells, widths, columns, strict=True)
     )
     return "  ".join(parts).rstrip() + "\n"

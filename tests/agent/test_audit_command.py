@@ -277,10 +277,7 @@ def test_who_answers_no_more_is_one_target() -> None:
 def test_a_snapshot_of_nothing_is_no_success(cluster: SimulatedCluster, mqcanary: Run) -> None:
     done = mqcanary("snapshot", "--kafka", cluster.bootstrap, "--kafka", "127.0.0.1:1")
     assert done.returncode == 3
-    assert (
-        done.stderr
-        == "mqcanary: 127.0.0.1:1: 127.0.0.1:1 refuses connections: is the broker up, and is this its port?\n"
-    )
+    assert done.stderr == "mqcanary: 127.0.0.1:1 refuses connections: is the broker up, and is this its port?\n"
     assert [snapshot.target for snapshot in files.loads(done.stdout)] == ["simulated-cluster-0001", "127.0.0.1:1"]
 
 

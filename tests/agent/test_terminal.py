@@ -99,3 +99,20 @@ def test_keys_are_shown_to_a_terminal_alone_and_cannot_move_its_cursor(terminal:
         "rechts\\u202elinks",
     }
     assert piped == ""
+
+
+def test_the_table_of_lag_is_as_wide_as_the_terminal_and_whole_in_a_pipe(
+    terminal: Terminal, mqcanary: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    model = brokers(1)
+    model.add_topic("payments." + "settled-" * 25 + "v1", 1).partitions[0].append(1000, time.time() - 3600)
+    model.add_group("ledger-" * 30 + "eu", {(next(iter(model.topics)), 0): 7})
+    with SimulatedCluster(model) as cluster:
+        words = ("lag", "--kafka", cluster.bootstrap)
+        narrow, wide = (terminal(*words, columns=columns)[0].splitlines() for columns in (80, 140))
+        whole = mqcanary(*words).stdout
+    assert [len(line) for line in narrow] == [80, 80]
+    assert narrow[1].startswith("ledge…r-eu  payme…d-v1 "), "names often differ at their end"
+    assert [len(line) for line in wide] == [140, 140]
+    assert "…" not in whole
+    assert all(name in whole for name in (*model.topics, *model.groups))
