@@ -127,6 +127,10 @@ class Member:
     assigned: Mapping[str, tuple[int, ...]] | Unknown
     """Topic to partitions."""
     subscribed: tuple[str, ...] | Unknown
+    epoch: int | None = None
+    """Of the newest assignment that it has taken up; None in a classic group, which has none."""
+    target: Mapping[str, tuple[int, ...]] | None = None
+    """What it is to own, where that is not what it owns: parts of it wait for members that have not given them up yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,21 @@ class Group:
     """consumer, connect, ...; empty for a group that only ever committed offsets."""
     coordinator: int | None
     members: tuple[Member, ...] | Unknown
+    epoch: int | None = None
+    """Grows with each change of members, subscriptions and topics (KIP-848); None in a classic group."""
+    assignment_epoch: int | None = None
+    """The group epoch that the target assignment was computed for."""
+
+    @property
+    def settled(self) -> bool:
+        """What there is to read is dealt out, and each member has taken up its part. A share group calls itself Stable before."""
+        return self.state == "Stable" and self.epoch == self.assignment_epoch and not self.behind()
+
+    def behind(self) -> tuple[Member, ...]:
+        """The members that have not taken up the newest assignment: what they are to give up nobody else is given."""
+        if self.assignment_epoch is None or isinstance(self.members, Unknown):
+            return ()
+        return tuple(m for m in self.members if m.epoch is not None and m.epoch < self.assignment_epoch)
 
     @property
     def joined(self) -> bool:
@@ -149,14 +168,15 @@ class Group:
         return bool(self.protocol_type) or self.kind != "classic"
 
     def assigned_topics(self) -> frozenset[str] | Unknown:
-        """The topics that some member owns a partition of."""
+        """The topics that some member owns a partition of, or is to own one as soon as another one has given it up."""
         if isinstance(self.members, Unknown):
             return self.members
         topics: set[str] = set()
         for member in self.members:
             if isinstance(member.assigned, Unknown):
                 return member.assigned
-            topics.update(topic for topic, partitions in member.assigned.items() if partitions)
+            for places in (member.assigned, member.target or {}):
+                topics.update(topic for topic, partitions in places.items() if partitions)
         return frozenset(topics)
 
 

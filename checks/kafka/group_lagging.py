@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from checks import reconciling
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Group, Lag, Progress, Unknown, known
 from checks.facts.kafka import Rows
@@ -21,7 +22,8 @@ def group_lagging(
     How: for every lagging partition the broker is asked for the first record younger than `slo` (ListOffsets by
         time); if the committed offset lies below it, something unread is older, and more such look-ups find the time of
         the first unread record, to a second or a hundredth. Exact on the first poll, with DESCRIBE alone. Whether the
-        group is gaining (then it is only info) comes from the polls before.
+        group is gaining (then it is only info) comes from the polls before. Whose epoch is behind the assignment's (KIP-848)
+        is named: what that member is to give up goes to nobody before.
     Limits: `slo`, 3 minutes by default; clears below 0.8 of it. Told after 15 minutes. Records are never a limit.
     Silent when: the topic is idle and read to its end; a stable group has nobody assigned to the topic any more (an
         old subscription); history shows that the records arrived later than their timestamps say (backfills,
@@ -32,7 +34,7 @@ def group_lagging(
     if lag.read:
         return
     lagging = surely(lag)
-    if lagging.size and group.state == "Stable":
+    if lagging.size and group.settled:
         owned = known(group.assigned_topics())
         lagging = lag.on(owned, lagging)
     rows, untold = late(lag, slo, lagging, progress)
@@ -67,12 +69,18 @@ def _problem(
             trend += f", caught up in about {span(records / (progress.consumed - progress.produced))}"
     return Problem(
         summary=f"group {shown(group.name)} is {wait} behind on {listed(topics)}: "
-        f"{count(records, 'unread record')} in {count(rows.size, 'partition')}{trend}",
-        evidence=(*wait.seen, *(seen for row in _worst(lag, rows) for seen in unread(lag, row, slo))),
+        f"{count(records, 'unread record')} in {count(rows.size, 'partition')}{trend}{reconciling.waiting(group)}",
+        evidence=(
+            *wait.seen,
+            *(seen for row in _worst(lag, rows) for seen in unread(lag, row, slo)),
+            *reconciling.seen(group),
+        ),
         severity=Severity.INFO if draining else None,
         fix=Fix(
             "No member is running: start the consumers of this group."
             if group.state == "Empty"
+            else reconciling.MEND
+            if group.behind()
             else "See whether its members are busy, blocked or failing (their logs, the service they call); if they "
             "are busy, add members up to the number of partitions.",
             f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --group {shell(group.name)}",

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from checks import reconciling
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Commits, Group, Lag, Unknown, known, young
 from checks.facts.commits import NOBODY, Standing
@@ -21,6 +22,7 @@ def group_stalled(
         A call that never returns, a record that fails again and again, or a dead lock looks like this.
     How: the committed offsets of every poll in the history. Counted is from the first poll that shows records to read
         and members to read them; Kafka does not tell when an offset was committed, only that it is where it was.
+        Whose epoch is behind the assignment's (KIP-848) is named: what that member is to give up goes to nobody before.
     Limits: `window`, 10 minutes by default, and never less than the group usually takes between two moves and two
         polls more. `least` records on some partition, 2 by default: behind a transaction one always stays.
     Silent when: some offset on the topic moves; the group commits seldom and always did; nobody is in the group;
@@ -83,10 +85,13 @@ def _problem(group: Group, lag: Lag, still: dict[str, Standing]) -> Problem:
         summary=f"group {shown(group.name)} stands still on {listed(sorted(still))}: no offset moved for "
         f"{'at least ' if longest.open else ''}{span(longest.seconds)}, "
         f"{count(int(lag.lag[rows].sum()), 'unread record')} in {count(rows.size, 'partition')}, "
-        f"though {count(len(members), 'member')} {'is' if len(members) == 1 else 'are'} in the group",
-        evidence=tuple(seen for row in worst.tolist() for seen in unread(lag, row)),
+        f"though {count(len(members), 'member')} {'is' if len(members) == 1 else 'are'} in the group"
+        f"{reconciling.waiting(group)}",
+        evidence=(*(seen for row in worst.tolist() for seen in unread(lag, row)), *reconciling.seen(group)),
         fix=Fix(
-            "Its members are alive and blocked: look in their logs and thread dumps (jcmd PID Thread.print) for a call "
+            reconciling.MEND
+            if group.behind()
+            else "Its members are alive and blocked: look in their logs and thread dumps (jcmd PID Thread.print) for a call "
             "that never returns or a record that fails again and again; then restart them.",
             f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --group {shell(group.name)}",
         ),

@@ -14,12 +14,12 @@ def idle_members(group: Group, *, spare: int = 0) -> Iterator[Problem]:
     How: members without a partition (DescribeGroups, ConsumerGroupDescribe) in a group that is Stable and has more
         members than assigned partitions.
     Limits: `spare` members may stand by, 0 by default.
-    Silent when: the group is rebalancing; it is a share group (there members share partitions) or a
+    Silent when: the group is rebalancing, or a member has not taken up its newest assignment (KIP-848); it is a share group (there members share partitions) or a
         streams group (there they may hold standby copies of state); deliberate standby
         is declared with `spare`.
     Source: Apache Kafka documentation, consumers: a partition is consumed by exactly one consumer of each group.
     """
-    if group.state != "Stable" or group.kind not in ("classic", "consumer"):
+    if not group.settled or group.kind not in ("classic", "consumer"):
         return
     members = known(group.members)
     owned = [sum(len(partitions) for partitions in known(member.assigned).values()) for member in members]

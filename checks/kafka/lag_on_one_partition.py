@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from checks import reconciling
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import NEVER, Commits, Group, Lag, Member, Pace, Progress, Unknown, known
 from checks.facts.commits import NOBODY
@@ -100,15 +101,18 @@ def _problem(group: Group, lag: Lag, rows: Rows, slo: timedelta, pace: Pace | No
     others = len(np.unique(lag.topic[rows])) - 1
     most = int(lag.lag[here].sum())
     held = f"{most:,} of the topic's {total:,} unread records" if most < total else f"all {total:,} unread records"
-    reader = _reader(group, topic, partition)
+    reader, heir = _reader(group, topic, partition), reconciling.heir(group, topic, partition)
     names = listed([str(lag.place(row)[1]) for row in here.tolist()], 5)
     where = f"partition {names} of {shown(topic)}" if here.size == 1 else f"partitions {names} of {shown(topic)}"
     gains = pace is not None and pace.read > pace.written
     return Problem(
         summary=f"group {shown(group.name)} is more than {span(slo)} behind on {where} alone: {held}"
-        f"{_trend(lag, int(rows[0]), pace)}; {_told(group, partition, reader)}"
+        f"{_trend(lag, int(rows[0]), pace)}; {_told(group, partition, reader, heir)}"
         + (f"; the same on {count(others, 'other topic')}" if others else ""),
-        evidence=tuple(seen for row in rows[:2].tolist() for seen in unread(lag, row, slo)),
+        evidence=(
+            *(seen for row in rows[:2].tolist() for seen in unread(lag, row, slo)),
+            *(reconciling.seen(group) if reader is None and heir is not None else ()),
+        ),
         severity=Severity.INFO if gains else None,
         fix=_fix(group, lag, int(rows[0]), pace, reader),
     )
@@ -130,9 +134,11 @@ def _reader(group: Group, topic: str, partition: int) -> Member | None:
     return next((m for m in members if partition in known(m.assigned).get(topic, ())), None)
 
 
-def _told(group: Group, partition: int, reader: Member | None) -> str:
+def _told(group: Group, partition: int, reader: Member | None, heir: Member | None) -> str:
     if reader is not None:
-        return f"partition {partition} is read by {shown(reader.client_id)} on {shown(reader.host.lstrip('/'))}"
+        return f"partition {partition} is read by {reconciling.reader(reader)}"
+    if heir is not None:
+        return f"partition {partition} is on its way to {reconciling.reader(heir)}{reconciling.waiting(group)}"
     if group.state in NOBODY:
         return f"the group has no members, so who reads partition {partition} is not told"
     return f"no member is assigned partition {partition}"
@@ -143,7 +149,9 @@ def _fix(group: Group, lag: Lag, row: int, pace: Pace | None, reader: Member | N
     describe = f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --group {shell(group.name)}"
     if reader is None and group.state not in NOBODY:
         return Fix(
-            "Nobody reads it: see that every member subscribes to the whole topic, and restart one, so that the "
+            reconciling.MEND
+            if group.behind()
+            else "Nobody reads it: see that every member subscribes to the whole topic, and restart one, so that the "
             "partitions are dealt out again.",
             f"{describe} --members --verbose",
         )

@@ -16,7 +16,7 @@ def _subscribed(group: Group) -> Iterable[str]:
 
 
 def _settled(group: Group) -> bool:
-    return group.state == "Stable" and group.protocol_type == "consumer" and group.kind in ("classic", "consumer")
+    return group.settled and group.protocol_type == "consumer" and group.kind in ("classic", "consumer")
 
 
 @check(kind=Kind.CONDITION, severity=Severity.WARNING, after=minutes(7), names=_subscribed)
@@ -26,7 +26,8 @@ def unassigned_partition(group: Group, widths: Widths) -> Iterator[Problem]:
     Why: nobody reads it, and nobody is told: the members are healthy, and the sum over the topic hides it until its
         records are old. A partition that was never read has no committed offset, so that it has no lag either.
     How: the partitions of every topic that a member subscribes to, or owns a part of, less those that some member owns
-        (DescribeGroups, ConsumerGroupDescribe, Metadata), in a group that is Stable.
+        (DescribeGroups, ConsumerGroupDescribe, Metadata), in a group that is Stable and whose members have all reached its
+        newest epoch (KIP-848).
     Limits: told after 7 minutes (`after`): consumers look for new partitions every 5 minutes (metadata.max.age.ms), and
         then rebalance.
     Silent when: the group rebalances; nobody is in it; its members have a protocol of their own (Kafka Connect); the topic

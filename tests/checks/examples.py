@@ -454,6 +454,8 @@ def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a fiel
         part["topic_configs"][address.name]["settings"][name.removeprefix("config.")][0] = value
     elif name == "broker_configs":
         part["broker_configs"][index]["settings"][rest.removeprefix(".")][0] = value
+    elif name == "members" and rest == ".epoch":
+        part["groups"]["items"][address.name]["members"][int(index)]["epoch"] = value
     elif name == "members" and rest == ".subscribed":
         part["groups"]["items"][address.name]["members"][int(index)]["subscribed"] = ["elsewhere"]
     elif name == "members":

@@ -90,6 +90,19 @@ def around(before: dict[Place, Row], theirs: dict[Place, Told], later: dict[Plac
             assert first.end <= told.end <= last.end, seen
 
 
+def epochs(looks: Looks, *newer: str) -> None:
+    """Of the newer protocols each group is where its epochs say; a classic one has none."""
+    assert looks.last is not None
+    for name, group in looks.last.groups.items.items():
+        assert isinstance(group, Group)
+        assert isinstance(group.members, tuple)
+        told = {group.epoch, group.assignment_epoch, *(member.epoch for member in group.members)}
+        assert group.settled or not group.members, (name, told)
+        assert len(told) == 1, (name, told)
+        assert (told == {None}) == (name not in newer), (name, told)
+        assert not any(member.target for member in group.members), name
+
+
 @contextmanager
 def groups_of_every_kind(kafka: KafkaCluster, name: str, folder: Path) -> Iterator[tuple[Member, ...]]:
     words = ("--bootstrap-server", kafka.bootstrap, "--topic", name, "--group", f"{name}-share")
@@ -152,6 +165,7 @@ def test_lag_is_kafkas_own_for_every_kind_of_group(kafka: KafkaCluster, fresh: s
                     around(before, theirs, later)
                     before = later
                 assert looks.kinds() == kinds
+                epochs(looks, f"{fresh}-newer", f"{fresh}-share")
                 assert all(later[place].end > row.end for place, row in first.items()), "nothing came"
                 moved = {place for place, row in first.items() if later[place].committed > row.committed}
                 assert moved >= {place for place, row in first.items() if not row.shared}, "nothing was read"

@@ -103,14 +103,16 @@ def _listed(broker: int, answer: Any) -> list[Listed] | Unknown:
 def describe(wire: Wire, listed: Iterable[Listed]) -> tuple[dict[str, Group | Unknown], frozenset[str]]:
     """The groups with their members, and the names that their coordinator says do not exist."""
     groups = list(listed)
-    told = _at_coordinators(wire, [group for group in groups if group.kind == "consumer"], _consumer_questions)
+    told = _at_coordinators(
+        wire, [group for group in groups if group.kind == "consumer"], partial(_newer_questions, "consumer")
+    )
     # A group that was another kind when it was listed answers GROUP_ID_NOT_FOUND or Dead there.
     classic = [group for group in groups if group.kind == "classic" or told.get(group.name) is _GONE]
     told |= _at_coordinators(wire, classic, _classic_questions)
     sharing = [g for g in groups if g.kind == "share" or _perhaps(wire, g, told, share.DESCRIBE, 1)]
-    told |= _at_coordinators(wire, sharing, _share_questions)
+    told |= _at_coordinators(wire, sharing, partial(_newer_questions, "share"))
     streaming = [g for g in groups if g.kind == "streams" or _perhaps(wire, g, told, streams.DESCRIBE, 0)]
-    told |= _at_coordinators(wire, streaming, _streams_questions)
+    told |= _at_coordinators(wire, streaming, partial(_newer_questions, "streams"))
     for group in groups:
         one = told.setdefault(group.name, Unknown(Why.UNSUPPORTED, f"{group.kind} groups are not read"))
         if group.state and isinstance(one, Unknown) and one.why is Why.UNSUPPORTED:  # the list has told the rest
@@ -272,57 +274,58 @@ def _classic_member(member: Any, protocol_type: str, *, settled: bool) -> Member
     )
 
 
-def _consumer_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
-    from agent.collect.kafka.messages import ConsumerGroupDescribeRequest  # noqa: PLC0415 - as above
+def _newer_questions(kind: str, _: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
+    """About groups of the newer protocols, each of which has a question of its own."""
+    from agent.collect.kafka.messages import (  # noqa: PLC0415 - as above
+        ConsumerGroupDescribeRequest,
+        ShareGroupDescribeRequest,
+        StreamsGroupDescribeRequest,
+    )
 
+    request, version = {
+        "consumer": (ConsumerGroupDescribeRequest, 1),
+        "share": (ShareGroupDescribeRequest, 1),
+        "streams": (StreamsGroupDescribeRequest, 0),
+    }[kind]
     names = [group.name for group in listed]
     fields = {"group_ids": names, "include_authorized_operations": False}
-    question = Question(ConsumerGroupDescribeRequest, 1, lambda: fields, partial(_described, "consumer", broker))
-    yield question, partial(_of_each, names)
+    yield Question(request, version, lambda: fields, partial(_newer, kind, broker)), partial(_of_each, names)
+
+
+def _newer(kind: str, broker: int, answer: Any) -> dict[str, Any]:
+    """They are all described alike but for the members of streams groups."""
+    told: dict[str, Any] = {}
+    for group in answer.groups:
+        name = group.group_id
+        if group.error_code == GROUP_NOT_FOUND:
+            told[name] = _GONE
+        elif group.error_code:
+            told[name] = _failed(group.error_code, f"group {name}", name)
+        else:
+            members = streams.members(group) if kind == "streams" else tuple(map(_member, group.members))
+            epochs = group.group_epoch, group.assignment_epoch
+            told[name] = Group(name, kind, group.group_state, kind, broker, members, *epochs)
+    return told
 
 
 def _member(member: Any) -> Member:
     instance = getattr(member, "instance_id", None)  # members of share groups have none
-    assigned = {t.topic_name: tuple(sorted(t.partitions)) for t in member.assignment.topic_partitions}
-    subscribed = tuple(sorted(member.subscribed_topic_names or ()))
-    return Member(member.member_id, member.client_id or "", member.client_host or "", instance, assigned, subscribed)
+    assigned = _places(member.assignment)
+    target = _places(getattr(member, "target_assignment", member.assignment))  # nor a target
+    return Member(
+        member.member_id,
+        member.client_id or "",
+        member.client_host or "",
+        instance,
+        assigned,
+        tuple(sorted(member.subscribed_topic_names or ())),
+        member.member_epoch,
+        None if target == assigned else target,
+    )
 
 
-def _members(group: Any) -> tuple[Member, ...]:
-    return tuple(map(_member, group.members))
-
-
-def _described(
-    kind: str, broker: int, answer: Any, members: Callable[[Any], tuple[Member, ...]] = _members
-) -> dict[str, Any]:
-    """Groups of the newer protocols, which are all described alike but for the members of streams groups."""
-    told: dict[str, Any] = {}
-    for group in answer.groups:
-        if group.error_code == GROUP_NOT_FOUND:
-            told[group.group_id] = _GONE
-        elif group.error_code:
-            told[group.group_id] = _failed(group.error_code, f"group {group.group_id}", group.group_id)
-        else:
-            told[group.group_id] = Group(group.group_id, kind, group.group_state, kind, broker, members(group))
-    return told
-
-
-def _share_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
-    from agent.collect.kafka.messages import ShareGroupDescribeRequest  # noqa: PLC0415 - as above
-
-    names = [group.name for group in listed]
-    fields = {"group_ids": names, "include_authorized_operations": False}
-    question = Question(ShareGroupDescribeRequest, 1, lambda: fields, partial(_described, "share", broker))
-    yield question, partial(_of_each, names)
-
-
-def _streams_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
-    from agent.collect.kafka.messages import StreamsGroupDescribeRequest  # noqa: PLC0415 - as above
-
-    names = [group.name for group in listed]
-    fields = {"group_ids": names, "include_authorized_operations": False}
-    make = partial(_described, "streams", broker, members=streams.members)
-    yield Question(StreamsGroupDescribeRequest, 0, lambda: fields, make), partial(_of_each, names)
+def _places(assignment: Any) -> dict[str, tuple[int, ...]]:
+    return {t.topic_name: tuple(sorted(t.partitions)) for t in assignment.topic_partitions}
 
 
 def _share_offset_questions(

@@ -1,6 +1,6 @@
 """Members of streams groups (KIP-1071). They own tasks: a part of the topology, by the number of a partition of all that it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +18,24 @@ def members(group: Any) -> tuple[Member, ...]:
     if parts is not None:
         reads = {p.subtopology_id: [*p.source_topics, *(t.name for t in p.repartition_source_topics)] for p in parts}
         subscribed = tuple(sorted({topic for part in parts for topic in part.source_topics}))
-    return tuple(
-        Member(m.member_id, m.client_id or "", m.client_host or "", m.instance_id, _assigned(m, reads), subscribed)
-        for m in group.members
+    return tuple(_member(member, reads, subscribed) for member in group.members)
+
+
+def _member(member: Any, reads: Mapping[str, list[str]] | None, subscribed: tuple[str, ...] | Unknown) -> Member:
+    assigned, target = (_places(tasks.active_tasks, reads) for tasks in (member.assignment, member.target_assignment))
+    return Member(
+        member.member_id,
+        member.client_id or "",
+        member.client_host or "",
+        member.instance_id,
+        assigned,
+        subscribed,
+        member.member_epoch,
+        None if isinstance(target, Unknown) or target == assigned else target,
     )
 
 
-def _assigned(member: Any, reads: Mapping[str, list[str]] | None) -> Mapping[str, tuple[int, ...]] | Unknown:
-    tasks = member.assignment.active_tasks
+def _places(tasks: Sequence[Any], reads: Mapping[str, list[str]] | None) -> Mapping[str, tuple[int, ...]] | Unknown:
     if reads is None or any(task.subtopology_id not in reads for task in tasks):
         return _NO_TOPOLOGY
     assigned: dict[str, set[int]] = {}
@@ -47,11 +57,18 @@ def within(group: Group | Unknown, topics: Mapping[str, Topic | Unknown]) -> Gro
 def _within(member: Member, topics: Mapping[str, Topic | Unknown]) -> Member:
     if isinstance(member.assigned, Unknown):
         return member
+    target = None if member.target is None else _there(member.target, topics)
+    return replace(member, assigned=_there(member.assigned, topics), target=target)
+
+
+def _there(
+    places: Mapping[str, tuple[int, ...]], topics: Mapping[str, Topic | Unknown]
+) -> Mapping[str, tuple[int, ...]]:
     there: dict[str, tuple[int, ...]] = {}
-    for name, partitions in member.assigned.items():
+    for name, partitions in places.items():
         topic = topics.get(name)
         if isinstance(topic, Topic):
             partitions = tuple(p for p in partitions if p < len(topic.leader))  # noqa: PLW2901
         if partitions:
             there[name] = partitions
-    return replace(member, assigned=there)
+    return there

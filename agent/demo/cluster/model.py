@@ -159,7 +159,9 @@ Assignment = dict[str, tuple[int, ...]]
 
 @dataclass(slots=True)
 class Member:
-    """`assignment` is {topic: partitions}; `target` (None: the same) and `regex` exist in the consumer protocol only."""
+    """`assignment` is {topic: partitions}; `target` (None: the same) exists in the consumer and streams protocols, `regex` in
+    the consumer protocol only.
+    """
 
     id: str
     client_id: str = "client"

@@ -29,6 +29,17 @@ def poll(seconds: float, committed: int, end: int, answer: int = 60) -> object:
     )
 
 
+BEHIND = replace(member("m2", {}), epoch=6, target={"bills": (0,)})
+RECONCILING = replace(
+    group(
+        "app",
+        [replace(member("m1", {}), epoch=7, target={"orders": (0, 1)}), BEHIND],
+        kind="consumer",
+        state="Reconciling",
+    ),
+    epoch=7,
+    assignment_epoch=7,
+)
 FIRING = (
     Example(
         "how long is found by look-ups",
@@ -68,6 +79,10 @@ FIRING = (
     ),
     Example("a log's only record", (poll(0, 0, 1, NEVER),)),  # type: ignore[arg-type]
     Example("a marker is not all", (poll(0, 98, 100, NEVER),)),  # type: ignore[arg-type]
+    Example(
+        "a member holds what another is to read",
+        (kafka(T, [RECONCILING], committed=LATE, lookups={("orders", 0, 180.0): 60}),),
+    ),
 )
 SILENT = (
     Example("the marker of a transaction", (poll(0, 99, 100, NEVER),)),  # type: ignore[arg-type]
@@ -186,3 +201,9 @@ def test_where_history_shows_that_all_came_just_now_the_future_is_no_matter() ->
     report = judge(check, Example("young", (ahead(0, 40), ahead(30), ahead(60))))
     assert not report.findings
     assert not [gap for gap in report.gaps.values() if gap.check]
+
+
+def test_names_the_member_that_has_not_taken_up_its_assignment() -> None:
+    finding = only(judge(check, FIRING[-1]))
+    assert finding.summary.endswith("; m2 on 127.0.0.1 has not taken up the newest assignment")
+    assert "when it polls" in finding.fix.text

@@ -15,6 +15,9 @@ from tests.checks.examples import AT, Example, group, judge, kafka, member, only
 APP = group("app", [member("m1", {"orders": (0, 1)})])
 BOTH = group("app", [member("m1", {"orders": (0, 1), "bills": (0,)})])
 SHAKING = replace(APP, state="PreparingRebalance", members=(replace(APP.members[0], assigned=Unknown(Why.OFF, "")),))  # type: ignore[index]
+HOLDS = replace(member("m1", {}), epoch=6, target={"bills": (0,)})
+WAITS = replace(member("m2", {}), epoch=7, target={"orders": (0, 1)})
+WAITING = replace(group("app", [HOLDS, WAITS], kind="consumer", state="Reconciling"), epoch=7, assignment_epoch=7)
 WRITTEN = tuple(range(1000, 1013))
 """The log end of orders/0 in 13 polls of a minute: something is always written."""
 
@@ -51,6 +54,10 @@ FIRING = (
     Example(
         "with the new protocol a rebalance hides nothing",
         tuple(look(i, 40, 1000 + i, who=replace(APP, kind="consumer", state="Reconciling")) for i in range(13)),
+    ),
+    Example(
+        "what it reads is on its way from one member to another that waits",
+        tuple(look(i, 40, 1000 + i, who=WAITING) for i in range(13)),
     ),
     Example(
         "a short rebalance, an unread look and a lost one change nothing",
@@ -100,6 +107,15 @@ def test_says_since_when_and_how_much() -> None:
     )
     assert (finding.severity, finding.after) == (Severity.WARNING, timedelta(0))
     assert finding.fix.command.endswith("--describe --group app")
+
+
+def test_names_the_member_that_others_wait_for() -> None:
+    finding = only(judge(check, next(example for example in FIRING if "on its way" in example.name)))
+    assert finding.summary.endswith(
+        "though 2 members are in the group; m1 on 127.0.0.1 has not taken up the newest assignment"
+    )
+    assert "when it polls" in finding.fix.text
+    assert [(seen.field, seen.value) for seen in finding.evidence][-1] == ("members[0].epoch", 6)
 
 
 def test_what_began_before_the_first_poll_is_at_least_so_long() -> None:

@@ -18,6 +18,13 @@ APP = group("app", [ONE, TWO])
 PAIR = group("app", [ONE])
 NOBODY = group("app")
 SHAKING = replace(APP, state="PreparingRebalance", members=(replace(ONE, assigned=Unknown(Why.OFF, "")),))
+HEIR = replace(member("m3", {}), epoch=7, target={"orders": (2,)})
+HOLDS = replace(member("m2", {}), epoch=6)
+MOVING = replace(
+    group("app", [replace(ONE, epoch=7), HOLDS, HEIR], kind="consumer", state="Reconciling"),
+    epoch=7,
+    assignment_epoch=7,
+)
 Places = Mapping[int, int]
 
 
@@ -87,6 +94,7 @@ FIRING = (
         "in a rebalance of the new protocol",
         (look(*ARTICLE, younger=YOUNG_ELSEWHERE, who=replace(APP, state="Assigning")),),
     ),
+    Example("it is on its way from one member to another", frozen(12, MOVING)),
 )
 SILENT = (
     Example("even", (look({0: 10, 1: 20, 2: 30}, {0: 110, 1: 115, 2: 150}),)),
@@ -128,6 +136,14 @@ def test_the_first_poll_names_the_partition_and_its_reader() -> None:
     )
     assert (finding.severity, finding.after) == (Severity.WARNING, timedelta(minutes=10))
     assert gaps(FIRING[0]) == [Why.YOUNG]
+
+
+def test_of_a_partition_on_its_way_it_names_who_is_to_read_it_and_who_holds_it() -> None:
+    finding = only(judge(check, next(example for example in FIRING if "on its way" in example.name)))
+    assert finding.summary.endswith(
+        "; partition 2 is on its way to m3 on 127.0.0.1; m2 on 127.0.0.1 has not taken up the newest assignment"
+    )
+    assert "when it polls" in finding.fix.text
 
 
 def test_where_it_stands_still_the_record_can_be_looked_at() -> None:

@@ -27,14 +27,18 @@ def look(
     protocol: str = "consumer",
     there: Sequence[tuple[Topic, TopicConfig]] = (ORDERS,),
     absent: Sequence[str] = (),
+    epochs: tuple[int, int] | tuple[None, None] = (None, None),
 ) -> tuple[KafkaSnapshot, ...]:
-    who = replace(group("app", members, state=state, kind=kind), protocol_type=protocol)
+    made = group("app", members, state=state, kind=kind)
+    who = replace(made, protocol_type=protocol, epoch=epochs[0], assignment_epoch=epochs[1])
     return (kafka(there, [who], absent=absent),)
 
 
 FIRING = (
     Example("one of three", look(ONE, TWO)),
-    Example("with the new protocol", look(ONE, TWO, kind="consumer")),
+    Example(
+        "with the new protocol", look(replace(ONE, epoch=7), replace(TWO, epoch=7), kind="consumer", epochs=(7, 7))
+    ),
     Example("chosen by a pattern on the broker", look(BY_PATTERN, kind="consumer")),
     Example("a whole topic", look(wants(member("m1", {"orders": (0, 1, 2)}), "bills", "orders"), there=BOTH)),
     Example("of two topics", look(wants(ONE, "bills", "orders"), wants(TWO, "bills", "orders"), there=BOTH)),
@@ -47,6 +51,11 @@ SILENT = (
     Example(
         "partitions are on their way from one member to another", look(ONE, TWO, state="Reconciling", kind="consumer")
     ),
+    Example(
+        "one has not taken up its part",
+        look(ONE, replace(TWO, epoch=6), state="Stable", kind="consumer", epochs=(7, 7)),
+    ),
+    Example("what there is now is not dealt out yet", look(replace(ONE, epoch=6), kind="consumer", epochs=(7, 6))),
     Example("nobody is in it", look(state="Empty")),
     Example("Kafka Connect deals out tasks", look(HIDDEN, protocol="connect")),
     Example(

@@ -205,9 +205,6 @@ def _streams(call: Call, name: str) -> Any:
 
 
 def _streams_member(member: Member) -> Any:
-    numbers = sorted({partition for partitions in member.assignment.values() for partition in partitions})
-    tasks = [_TASKS.TaskIds(subtopology_id="0", partitions=numbers)] if numbers else []
-    owned = _TASKS(active_tasks=tasks, standby_tasks=[], warmup_tasks=[])
     return _STREAMS_MEMBER(
         member_id=member.id,
         member_epoch=member.epoch,
@@ -220,10 +217,16 @@ def _streams_member(member: Member) -> Any:
         client_tags=[],
         task_offsets=[],
         task_end_offsets=[],
-        assignment=owned,
-        target_assignment=owned,
+        assignment=_tasks(member.assignment),
+        target_assignment=_tasks(member.assignment if member.target is None else member.target),
         is_classic=member.classic,
     )
+
+
+def _tasks(assignment: Assignment) -> Any:
+    numbers = sorted({partition for partitions in assignment.values() for partition in partitions})
+    tasks = [_TASKS.TaskIds(subtopology_id="0", partitions=numbers)] if numbers else []
+    return _TASKS(active_tasks=tasks, standby_tasks=[], warmup_tasks=[])
 
 
 def share_group_offsets(call: Call, request: Any) -> Any:

@@ -16,7 +16,8 @@ _TASKS = {"active_tasks": [{"subtopology_id": "0", "partitions": [0, 1]}]}
 _MEMBER: Fields = {"member_id": "m", "client_id": "c", "client_host": "/h"}
 _NEWER: Fields = {**_MEMBER, "rack_id": "r", "member_epoch": 5}
 _GROUP: Fields = {"error_code": 30, "error_message": "no", "group_id": "g", "group_state": "Stable"}
-_DESCRIBED = {**_GROUP, "assignor_name": "uniform"}
+_EPOCHS = {"group_epoch": 7, "assignment_epoch": 6}
+_DESCRIBED = {**_GROUP, **_EPOCHS, "assignor_name": "uniform"}
 _TAKING: Fields = {"subscribed_topic_names": ["t"], "assignment": _ASSIGNED}
 _GROUPS: Fields = {"group_ids": ["g"], "include_authorized_operations": True}
 
@@ -219,7 +220,7 @@ EXAMPLES: Mapping[str, tuple[int, Fields, Fields]] = {
         89,
         _GROUPS,
         {"throttle_time_ms": 1, "groups": [{
-            **_GROUP, "authorized_operations": 8,
+            **_GROUP, **_EPOCHS, "authorized_operations": 8,
             "topology": {"epoch": 3, "subtopologies": [{
                 "subtopology_id": "0", "source_topics": ["t"], "repartition_source_topics": [{
                     "name": "r", "partitions": 2, "replication_factor": 1, "topic_configs": [{"key": "k", "value": "v"}],

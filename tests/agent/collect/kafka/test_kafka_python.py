@@ -13,8 +13,9 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.resources import files
 from inspect import signature
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from kafka.net.sasl import get_sasl_mechanism
@@ -79,15 +80,14 @@ def kinds() -> Mapping[str, Any]:
 
 @cache
 def asked() -> Mapping[str, set[int]]:
-    """By request the highest versions that are wanted, and those that are set: `ask(node, Kind, 4)`, `Kind(version=0)`."""
+    """By request the highest versions that are wanted, and those that are set: `ask(node, Kind, 4)`, `(Kind, 4)`, `Kind(version=0)`."""
     found: dict[str, set[int]] = {name: set() for name in kinds()}
     for node in sources():
-        if not isinstance(node, ast.Call):
-            continue
-        for kind, most in zip(node.args, node.args[1:], strict=False):
+        row = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
+        for kind, most in pairwise(row):
             if isinstance(kind, ast.Name) and kind.id in found and isinstance(most, ast.Constant):
-                found[kind.id].add(most.value)
-        if isinstance(node.func, ast.Name) and node.func.id in found:
+                found[kind.id].add(cast("int", most.value))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in found:
             found[node.func.id] |= {
                 k.value.value for k in node.keywords if k.arg == "version" and hasattr(k.value, "value")
             }

@@ -61,6 +61,7 @@ def test_what_is_left_is_what_the_broker_says(cluster: SimulatedCluster) -> None
     assert (group.kind, group.state, group.protocol_type) == ("share", "Stable", "share")
     assert isinstance(group.members, tuple)
     assert group.members[0].assigned == {"jobs": (0, 1)}
+    assert (group.epoch, group.assignment_epoch, group.members[0].epoch, group.members[0].target) == (1, 1, 1, None)
     assert (lag_of(snapshot, "behind").lag.tolist(), lag_of(snapshot, "behind").total) == ([30, 0], 30)
     assert lag_of(snapshot, "done").read
     (again,) = loads(dumps([snapshot]))

@@ -58,6 +58,20 @@ def test_members_own_of_each_topic_what_it_has(cluster: SimulatedCluster, scope:
     assert uncommitted == {("app-join-repartition", 0), ("app-join-repartition", 1)}
 
 
+def test_a_member_that_waits_for_a_task_tells_what_it_is_to_own(cluster: SimulatedCluster, model: Model) -> None:
+    with cluster.lock:
+        group = model.groups["app"]
+        group.state, group.epoch, group.assignment_epoch = "Reconciling", 5, 4
+        first, second = group.members
+        first.epoch, first.target, second.epoch = 3, {"many": (0,)}, 4
+    seen = app(look(cluster))
+    assert isinstance(seen.members, tuple)
+    assert (seen.epoch, seen.assignment_epoch, [m.epoch for m in seen.members]) == (5, 4, [3, 4])
+    assert seen.members[0].target == {"app-join-repartition": (0,), "few": (0,), "many": (0,)}
+    assert seen.members[1].target is None
+    assert seen.behind() == seen.members[:1]
+
+
 def test_its_own_repartition_topics_need_no_dead_letter_topic(cluster: SimulatedCluster) -> None:
     history = History()
     history.append(snapshot := look(cluster))
