@@ -164,13 +164,15 @@ class _Words:
         frozen = [a.frozen for a in firing if a.frozen is not None]
         unseen = len(frozen) == len(firing)
         since = f"Cannot be observed since {self.clock(min(frozen))}." if unseen else ""
+        # Those who can't be seen were told what to do when they could be; what keeps them from being seen is another matter.
+        step, command = ("", "") if unseen else _one_fix(firing)
         return Message(
             title=f"Cannot be observed: {at_once}" if unseen else at_once,
             mark=Mark.UNKNOWN if unseen else _MARKS[worst.severity],
             lead=" ".join(filter(None, (over, f"Began at {self.clock(self.thread.created)}.", since))),
             facts=self.spread(firing),
-            step="Look for what they share first: a broker, a deploy, a network, an account.",
-            command="mqcanary alerts",
+            step=step or "Look for what they share first: a broker, a deploy, a network, an account.",
+            command=command or "mqcanary alerts",
             table=self.table(firing),
             notes=(_ACK, *self.limits_of_sink()),
         )
@@ -397,6 +399,14 @@ def _shared(alerts: Sequence[Alert]) -> str:
         return ""
     names = count(len({a.fingerprint.address for a in alerts}), next(iter(kinds)).removesuffix("s"))
     return f"{names}: {title[:1].lower()}{title[1:].removesuffix('.')}"
+
+
+def _one_fix(alerts: Sequence[Alert]) -> tuple[str, str]:
+    """What to do about all of them and its command, each empty where it is not the same for all."""
+    steps, commands = ({getattr(a.finding.fix, name) for a in alerts} for name in ("text", "command"))
+    if len(steps) > 1:
+        return "", ""
+    return _sentence(steps.pop()), commands.pop() if len(commands) == 1 else ""
 
 
 @cache

@@ -48,6 +48,15 @@ def test_many_of_one_check_say_what_is_wrong_and_name_each_once() -> None:
     assert "mqcanary alerts ack ID" in message.notes[0]
 
 
+def test_many_with_one_fix_say_it_and_others_where_to_look() -> None:
+    one, other = (replace(a, finding=replace(a.finding, fix=Fix("start broker 2", f"fix {a.id}"))) for a in COPIES)
+    assert (told(one, other).step, told(one, other).command) == ("Start broker 2", "mqcanary alerts")
+    same = replace(other, finding=one.finding)
+    assert (told(one, same).step, told(one, same).command) == ("Start broker 2", "fix orders")
+    assert told(one, COPIES[1]).step.startswith("Look for what they share first")
+    assert told(*(replace(a, frozen=AT + 30) for a in (one, same))).step.startswith("Look for what they share first")
+
+
 def test_one_of_many_that_fires_on_is_said_once_with_its_id() -> None:
     thread = Thread("t", Subject.MANY, "slack:#ops", AT, ("orders", "clicks"))
     state = State(alerts={one.id: one for one in COPIES}, threads={"t": thread})
