@@ -141,6 +141,8 @@ class Check:
     limits: Mapping[str, LimitSpec]
     names: Callable[..., Iterable[str]] | None = field(repr=False)
     """From the subject and the limits: topics whose existence must be proven by name, since no list proves absence."""
+    newest: Callable[..., bool] | None = field(repr=False)
+    """From a topic's name and the limits: whether the time of its newest record is to be asked for."""
     doc: "Doc" = field(repr=False)
 
     def __call__(self, *args: object, **limits: object) -> Iterator[Problem]:
@@ -209,6 +211,7 @@ def check(
     clear: Mapping[str, float] | None = None,
     ages: tuple[str, ...] = (),
     names: Callable[..., Iterable[str]] | None = None,
+    newest: Callable[..., bool] | None = None,
 ) -> Callable[[Rule], Check]:
     """Makes a check of a generator function.
 
@@ -243,6 +246,7 @@ def check(
             needs=tuple(facts[1:]),
             limits=types.MappingProxyType(limits),
             names=names,
+            newest=newest,
             doc=Doc.parse(function.__doc__),
         )
 

@@ -1,6 +1,6 @@
 """What the checks need to have asked at collection time, because no later look can tell it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Asked(NamedTuple):
 
 
 class Questions:
-    """The checks' questions about one group, with the limits in force for it.
+    """The checks' questions about groups and topics, with the limits in force for it.
 
     `clear`: also with the clear limits, where somebody keeps what fires; without an answer it would never end.
     """
@@ -28,6 +28,7 @@ class Questions:
         self._limits = limits
         self._clear = clear
         self._checks = [check for check in checks if check.subject.kind is Group and (check.names or check.asks)]
+        self._newest = [check for check in checks if check.newest is not None]
 
     def asked(self, address: Address) -> Asked:
         """How old are the records that the group has not read?"""
@@ -54,3 +55,19 @@ class Questions:
             if check.names is not None and not ruling.off:
                 names.update(check.names(group, **ruling.values))
         return frozenset(names)
+
+    def newest(self, cluster: Address, topics: Collection[str]) -> frozenset[str]:
+        """Of these topics those of which it is asked when their newest record was written."""
+        wanted: set[str] = set()
+        for check in self._newest:
+            everywhere = self._limits.everywhere(check)
+            for name in topics:
+                ruling = everywhere or self._limits.of(check, cluster.under("topics", name))
+                if (
+                    name not in wanted
+                    and not ruling.off
+                    and check.newest is not None
+                    and check.newest(name, **ruling.values)
+                ):
+                    wanted.add(name)
+        return frozenset(wanted)

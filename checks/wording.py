@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def shown(name: str) -> str:
@@ -60,6 +60,14 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     """`a, b, c and 4 more`; the names are made safe to show."""
     head = ", ".join(shown(name) for name in names[:most])
     return head if len(names) <= most else f"{head} and {len(names) - most:,} more"
+
+
+def moment(ms: int) -> str:
+    """A time in ms since the epoch, to the minute: `2027-03-01 12:00 UTC`. Any number: some producers write microseconds."""
+    minutes, days = ms // 60_000 % 1440, ms // 86_400_000
+    eras, day = divmod(days, 146_097)  # the calendar repeats after 400 years
+    date = datetime(1970, 1, 1, minutes // 60, minutes % 60, tzinfo=UTC) + timedelta(days=day)
+    return f"{date.year + 400 * eras:04}-{date:%m-%d %H:%M} UTC"
 
 
 def span(time: float | timedelta) -> str:

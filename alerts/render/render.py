@@ -341,6 +341,7 @@ _LABELS = {
     "isr": "In-sync replicas of {}",
     "leader": "Leader of {}",
     "lookups": "First record of {} younger than {} s",
+    "newest": "Newest record of {}",
     "visible": "Visible",
     "waits": "First unread record of {}",
 }

@@ -19,6 +19,7 @@ from checks.facts.kafka import (
     LogEnds,
     Lookups,
     Member,
+    Newest,
     OpenTransactions,
     Quorum,
     Reassignment,
@@ -34,6 +35,7 @@ from checks.facts.kafka import (
 from checks.facts.lag import Lag, Late, Progress
 from checks.facts.letters import DeadLetterTopics, Letters
 from checks.facts.logs import Arrivals, Extent, Logs, TopicLogs, Windows
+from checks.facts.newest import NewestRecords, Written
 from checks.facts.placement import Placement
 from checks.facts.platform import Platform
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
@@ -87,6 +89,8 @@ __all__ = [
     "Lookups",
     "Member",
     "Moves",
+    "Newest",
+    "NewestRecords",
     "Now",
     "OpenTransactions",
     "Pace",
@@ -119,6 +123,7 @@ __all__ = [
     "Why",
     "Widths",
     "Windows",
+    "Written",
     "absence",
     "facts_of",
     "known",

@@ -304,6 +304,21 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Newest:
+    """The record with the greatest timestamp of some logs (KIP-734): a row for each partition of those that hold something."""
+
+    topics: tuple[str, ...]
+    topic: Ints
+    """Index into `topics`."""
+    partition: Ints
+    offset: Ints
+    """Before Kafka 3.8 that of the last record of its batch; NEVER where there is no such record."""
+    timestamp: Ints
+    """Of it, ms since the epoch; NEVER where no record has one, or the one that has it is deleted."""
+    error: Codes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class OpenTransactions:
     """Where a transaction keeps what follows from whoever reads committed records alone: a row for each partition whose last
     stable offset lies before its end and is the one of the look before.
@@ -487,6 +502,8 @@ class KafkaSnapshot:
     neither a leader nor an in-sync replica.
     """
     waits: Waits | Unknown = _NOT_ASKED
+    newest: Newest | Unknown = _NOT_ASKED
+    """Of the topics of which a check wants it."""
     transactions: OpenTransactions | Unknown = _NOT_ASKED
     samples: Mapping[str, Sample | Unknown] | Unknown = NOT_SAMPLED
     """By topic, only those that were chosen."""
@@ -514,6 +531,7 @@ def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
         quorum=unknown,
         eligible=unknown,
         waits=unknown,
+        newest=unknown,
         transactions=unknown,
         samples=unknown,
     )

@@ -41,6 +41,11 @@ def looks_dead(name: str, patterns: tuple[str, ...]) -> bool:
     return _any_of(patterns).match(name) is not None
 
 
+def holds_letters(name: str, *, patterns: tuple[str, ...], **_: object) -> bool:
+    """The same, of a check's limits."""
+    return looks_dead(name, patterns)
+
+
 @cache
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(translate(filled(pattern, "?*", "?*")) for pattern in patterns) or r"(?!)")

@@ -25,6 +25,7 @@ from checks.facts.lag import Lag, Progress, progress_of
 from checks.facts.lags import answers_of, lags_of
 from checks.facts.letters import DeadLetterTopics
 from checks.facts.logs import Arrivals, Logs, TopicLogs
+from checks.facts.newest import NewestRecords
 from checks.facts.placement import Placement, placement_of
 from checks.facts.platform import Platform, recognise
 from checks.facts.readers import Readers
@@ -100,6 +101,7 @@ class KafkaFacts(Base):
                 Quorum: snapshot.quorum is old.quorum,
                 TopicConfigs: True,
                 Readers: True,
+                NewestRecords: True,
                 Eligible: True,
                 Moves: not isinstance(snapshot.reassignments, Unknown) and not isinstance(old.reassignments, Unknown),
             }
@@ -205,6 +207,10 @@ class KafkaFacts(Base):
     def _readers(self) -> Readers:
         return Readers(self.snapshot, self._frames)
 
+    @cached_property
+    def _newest(self) -> NewestRecords:
+        return NewestRecords(self.snapshot)
+
     def _sample(self, name: str) -> Sample | Unknown:
         samples = self.snapshot.samples
         return samples if isinstance(samples, Unknown) else samples.get(name, NOT_SAMPLED)
@@ -278,6 +284,7 @@ class KafkaFacts(Base):
         TopicConfigs: lambda self, _: self._configs,
         Readers: lambda self, _: self._readers,
         Attendance: _attendance,
+        NewestRecords: lambda self, _: self._newest,
     }
 
 

@@ -4,18 +4,32 @@ from datetime import timedelta
 import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, Size, check, minutes
-from checks.facts import Arrivals, DeadLetterTopics, Letters, Readers, Topic, TopicLogs, Unknown, Why, known, young
-from checks.facts.letters import PATTERNS
+from checks.facts import (
+    Arrivals,
+    DeadLetterTopics,
+    Letters,
+    NewestRecords,
+    Readers,
+    Topic,
+    TopicLogs,
+    Unknown,
+    Why,
+    known,
+    young,
+)
+from checks.facts.letters import PATTERNS, holds_letters
+from checks.newest import Told, newest_of
 from checks.whose import of_whom
 from checks.wording import count, shell, shown, span
 
 
-@check(kind=Kind.CONDITION, severity=Severity.WARNING, clear={"allowed": 0.5})
+@check(kind=Kind.CONDITION, severity=Severity.WARNING, clear={"allowed": 0.5}, newest=holds_letters)
 def dlq_growing(
     topic: Topic,
     letters: DeadLetterTopics,
     logs: TopicLogs | Unknown,
     readers: Readers,
+    newest: NewestRecords,
     *,
     window: timedelta = minutes(30),
     allowed: int = 0,
@@ -25,7 +39,8 @@ def dlq_growing(
 
     Why: each is a record that some consumer has given up. Its group goes on and has no lag, so nothing else shows it.
     How: the log ends of a topic that is named as one of `patterns` says are now further than at the beginning of
-        `window`. A transaction's marker takes an offset too and is counted.
+        `window`. A transaction's marker takes an offset too and is counted. Brokers tell when its newest record was written,
+        by its own timestamp (Kafka 3.0: KIP-734); Kafka Connect keeps the original's, so that it may be an old one.
     Limits: `window`, 30 minutes by default: so long nothing may arrive before it is over, so that one record now and then
         is told once (history reaches back an hour); `allowed` records in it, 0 by default, clears at half of it;
         `patterns`, with {topic} and {group}. Ten times as many in the window are told again.
@@ -45,14 +60,17 @@ def dlq_growing(
     first = max(0, int(np.searchsorted(seen.at, seen.at[-1] - window.total_seconds(), side="right")) - 1)
     came = int((seen.ends[-1] - seen.ends[first]).sum())
     if came > allowed and came - readers.worked_off(topic.name, float(seen.at[first])) > allowed:
-        yield _problem(topic, found, seen, window.total_seconds())
+        last = newest_of(topic.name, newest)
+        yield _problem(topic, found, seen, window.total_seconds(), last)
+        if last.unknown is not None:
+            known(last.unknown)
         if (hidden := readers.hidden(topic.name)) is not None:
             known(hidden)
     elif (reach := float(seen.at[-1] - seen.at[first])) < window.total_seconds():
         known(young(f"{count(came, 'record')} in {span(reach)} of history", window.total_seconds()))
 
 
-def _problem(topic: Topic, letters: Letters, seen: Arrivals, window: float) -> Problem:
+def _problem(topic: Topic, letters: Letters, seen: Arrivals, window: float, newest: Told) -> Problem:
     polls = np.flatnonzero(np.diff(seen.ends, axis=0).any(axis=1))
     # Back to the first of them before which nothing came for a whole window.
     quiet = np.flatnonzero(np.diff(seen.at[polls + 1]) > window)
@@ -64,8 +82,11 @@ def _problem(topic: Topic, letters: Letters, seen: Arrivals, window: float) -> P
     partition = int(fullest[0])
     return Problem(
         summary=f"{count(total, 'record')} arrived in dead-letter topic {shown(topic.name)}{of_whom(letters)} in the last "
-        f"{span(seen.at[-1] - seen.at[first])}{ended}",
-        evidence=tuple(Seen(f"end[{p}]", int(seen.ends[-1, p]), "offset") for p in fullest[:3].tolist() if came[p]),
+        f"{span(seen.at[-1] - seen.at[first])}{ended}" + (f"; {newest.words}" if newest.words else ""),
+        evidence=(
+            *(Seen(f"end[{p}]", int(seen.ends[-1, p]), "offset") for p in fullest[:3].tolist() if came[p]),
+            *newest.seen,
+        ),
         fix=Fix(
             "Find out why they failed: their headers mostly say it, where they came from as well. Mend the consumer, then "
             "put them back to their source.",

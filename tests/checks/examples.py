@@ -26,6 +26,7 @@ from checks.facts import (
     LogEnds,
     Lookups,
     Member,
+    Newest,
     OpenTransactions,
     Queue,
     Quorum,
@@ -190,6 +191,7 @@ def kafka(
     lookups: Mapping[tuple[str, int, float], int] | None = None,
     waits: Mapping[tuple[str, int, int], tuple[float, float]] | None = None,
     transactions: Mapping[tuple[str, int], Transaction] | None = None,
+    newest: Mapping[tuple[str, int], float | None] | None = None,
     absent: Sequence[str] = (),
     brokers: int = 3,
     racks: Sequence[str | None] = (),
@@ -205,7 +207,8 @@ def kafka(
     """`moves` gives, by partition, the replicas that are added and removed; `storage` is by broker, empty where left out;
     `ends` gives log ends, 100 where left out; `starts` log starts, 0 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
     first offset younger than an age, by (topic, partition, age); `waits` for how many seconds a record waits, at least and at most,
-    by (topic, partition, offset).
+    by (topic, partition, offset); `newest` how many seconds ago the newest record was written, an hour where left out; None: no
+    record of it has a time.
     """
     names = sorted(t.name for t, _ in topics)
     parts = {t.name: len(t.leader) for t, _ in topics}
@@ -252,6 +255,7 @@ def kafka(
         storage=dict(storage or {}),
         waits=_waits(waits, at) if waits else Unknown(Why.OFF, "it was not asked for"),
         transactions=_transactions(transactions or {}, at),
+        newest=_newest({p: (newest or {}).get(p, 3600.0) for p, e in zip(places, end.tolist(), strict=True) if e}, at),
         quorum=quorum,
         eligible=dict(eligible or {}),
         reassignments=tuple(
@@ -280,6 +284,14 @@ def _transactions(some: Mapping[tuple[str, int], Transaction], at: float) -> Ope
     begun = [NEVER if one.open_for is None else round((at - one.open_for) * 1000) for _, one in rows]
     started = np.array(begun, dtype=np.int64)
     return OpenTransactions(tuple(names), topic, partition, offset, since, last, producer, owner, started, error, at)
+
+
+def _newest(ages: Mapping[tuple[str, int], float | None], at: float) -> Newest:
+    names = sorted({name for name, _ in ages})
+    times = [NEVER if age is None else round((at - age) * 1000) for age in ages.values()]
+    rows = [(names.index(name), p, ms if ms < 0 else p, ms) for (name, p), ms in zip(ages, times, strict=True)]
+    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 4).T
+    return Newest(tuple(names), *columns[:4], error=np.zeros(len(rows), dtype=np.int16))
 
 
 def quorum_of(*voters: tuple[float | None, float | None], host: str = "c{}") -> Quorum:
@@ -427,6 +439,11 @@ def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a fiel
         for row, (t, p, o) in enumerate(zip(rows["topic"], rows["partition"], rows["offset"], strict=True)):
             if (rows["topics"][t], p, o) == (address.name, int(partition), int(offset)):
                 rows["until"][row] = round(float(str(value)) * 1000)
+    elif name == "newest":
+        rows = part["newest"]
+        for row, (t, p) in enumerate(zip(rows["topic"], rows["partition"], strict=True)):
+            if (rows["topics"][t], p) == (address.name, int(index)):
+                rows["timestamp"][row] = round(float(str(value)) * 1000)
     elif name == "transactions":
         rows = part["transactions"]
         column = rest.removeprefix(".")

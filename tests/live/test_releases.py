@@ -8,7 +8,7 @@ import pytest
 
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from checks import all_checks
-from checks.facts import Cluster, Group, History, KafkaSnapshot, Lag, Topic, TopicConfig, Unknown, facts_of
+from checks.facts import Cluster, Group, History, KafkaSnapshot, Lag, Newest, Topic, TopicConfig, Unknown, facts_of
 from checks.limits import Limits
 from checks.questions import Questions
 from tests.live import jars, referee, seed, zookeeper
@@ -37,6 +37,9 @@ def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: st
     seed.create_topics(older.bootstrap, {fresh: seed.TopicSpec(2, 1, {"min.insync.replicas": "1"})})
     seed.produce(older.bootstrap, fresh, 10, partition=0, timestamp=int((time.time() - HOUR) * 1000))
     seed.produce(older.bootstrap, fresh, 4, partition=1)
+    seed.create_topics(older.bootstrap, {f"{fresh}.dlq": seed.TopicSpec(2, 1)})
+    for partition, age in ((0, 3 * HOUR), (0, HOUR), (0, 2 * HOUR), (1, 4 * HOUR)):
+        seed.produce(older.bootstrap, f"{fresh}.dlq", 1, partition=partition, timestamp=int((time.time() - age) * 1000))
     seed.commit_offsets(older.bootstrap, f"{fresh}-late", {(fresh, 0): 3, (fresh, 1): 4})
     with Member(older.bootstrap, f"{fresh}-live", fresh, partitions=2):
         snapshot = look(older)
@@ -61,3 +64,11 @@ def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: st
     }
     least, most = lag.waited()
     assert np.allclose([least[0], most[0]], HOUR, atol=60)
+    assert isinstance(snapshot.newest, Newest)
+    mine = np.flatnonzero(snapshot.newest.topic == snapshot.newest.topics.index(f"{fresh}.dlq"))
+    ages = snapshot.at - snapshot.newest.timestamp[mine] / 1000
+    if isinstance(older, KafkaCluster):
+        assert snapshot.newest.offset[mine].tolist() == [1, 0]
+        assert np.allclose(ages, [HOUR, 4 * HOUR], atol=60)
+    else:
+        assert snapshot.newest.error[mine].tolist() == [35, 35], "KIP-734 came with 3.0"

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,10 @@ import pytest
 from confluent_kafka import Producer
 
 from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings
-from checks.facts import History, Lag, facts_of
+from checks import all_checks
+from checks.evaluate import evaluate
+from checks.facts import History, Lag, Newest, facts_of
+from checks.kafka.dlq_unread import dlq_unread
 from checks.limits import Limits
 from checks.questions import Questions
 from tests.live.broker import KafkaCluster
@@ -102,3 +106,30 @@ def test_the_marker_of_a_transaction_counts_as_a_record_of_its_end(kafka: KafkaC
     commit_offsets(kafka.bootstrap, fresh, {(fresh, 0): 3})
     ((earliest, latest),) = waited(kafka, fresh).values()
     assert now / 1000 - 2 <= earliest <= latest <= ended + 2
+
+
+def test_the_newest_of_dead_letters_is_told_with_its_time(kafka: KafkaCluster, fresh: str) -> None:
+    """Whatever order they came in, packed or not, in a transaction or not; and asked again only when a log has moved."""
+    now, name = int(time.time() * 1000), f"{fresh}.dlq"
+    create_topics(kafka.bootstrap, {name: TopicSpec(4, 1, FOR_EVER)})
+    dice = random.Random(5)  # noqa: S311 - no secret
+    logs = [[now - dice.randrange(DAY) for _ in range(n)] for n in (1, 500, 500)]
+    write(kafka.bootstrap, name, logs[:2])
+    write(kafka.bootstrap, name, [[], [], logs[2]], **{"compression.type": "lz4", "linger.ms": "50"})
+    bootstrap = tuple((host, int(port)) for host, port in (b.split(":") for b in kafka.bootstrap.split(",")))
+    collector = KafkaCollector(
+        KafkaSettings(bootstrap, topics=Choice(include=(name,))), Questions(all_checks(), Limits())
+    )
+    first = collector.collect(None, 60)
+    assert isinstance(first.newest, Newest)
+    assert (first.newest.topics, first.newest.partition.tolist()) == ((name,), [0, 1, 2])
+    assert first.newest.timestamp.tolist() == [max(log) for log in logs]
+    assert first.newest.offset.tolist() == [log.index(max(log)) for log in logs]
+    assert collector.collect(None, 60).newest is first.newest
+    write(kafka.bootstrap, name, [[], [], [], [now - HOUR]], **{"transactional.id": fresh})
+    report = evaluate(facts_of(snapshot := collector.collect(None, 60), History()), [dlq_unread], Limits())
+    assert isinstance(snapshot.newest, Newest)
+    # The marker that ends the transaction has a time, too: that of its end.
+    assert (snapshot.newest.offset[3], snapshot.newest.timestamp[3] >= now - 1000) == (1, True)
+    (finding,) = report.findings.values()
+    assert re.search(r"; the newest of \d+ s ago$", finding.summary)

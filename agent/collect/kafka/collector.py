@@ -27,6 +27,7 @@ from agent.collect.kafka.idle import Idle
 from agent.collect.kafka.lockout import Lockout
 from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
 from agent.collect.kafka.missing import Missing
+from agent.collect.kafka.newest import Recency
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
 from agent.collect.kafka.quorum import read_quorum
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
@@ -136,6 +137,7 @@ class KafkaCollector:
         self._configs = Configs()
         self._log_dirs = LogDirs()
         self._waiting = Waiting(clock)
+        self._newest = Recency(questions)
         self._calm = Calm(clock)
         self._lockout = Lockout(settings.security.secrets, clock)
         self._asked: dict[Address, tuple[Group, tuple[str, ...]]] = {}
@@ -226,6 +228,7 @@ class KafkaCollector:
             lookups=Unknown(Why.OFF, "nothing was asked by time"),
         )
         snapshot = self._by_time(wire, snapshot, ends, wanted, previous)
+        snapshot = replace(snapshot, newest=self._newest.read(wire, snapshot, wanted))
         self._calm.keep(chosen, groups.items, committed, self._read.all if self._read else ())
         snapshot = replace(snapshot, eligible=read_eligible(wire, snapshot.topics.items))
         if scope:
@@ -269,7 +272,7 @@ class KafkaCollector:
         )
 
     def _forget(self) -> None:
-        for known in (self._configs, self._log_dirs, self._waiting, self._calm):
+        for known in (self._configs, self._log_dirs, self._waiting, self._newest, self._calm):
             known.forget()
         self._missing = Missing()
 

@@ -174,7 +174,7 @@ def _question(places: Places, rows: Ints, moment: int | Ints, *, committed: bool
     names = [places.names[i] for i in some.tolist()]
     counts = np.diff([*begins.tolist(), rows.size])
     partition = rows - places.first[index]
-    ends = isinstance(moment, int) and moment < 0
+    ends = isinstance(moment, int) and moment in (_LATEST, _EARLIEST)
     return Question(
         ListOffsetsRequest,
         7,
@@ -183,7 +183,7 @@ def _question(places: Places, rows: Ints, moment: int | Ints, *, committed: bool
         read=list_offsets,
         write=lambda: list_offsets_request(names, counts, partition, moment, committed=committed),
         since=_FLEXIBLE,
-        # Each moment is asked about once: nothing of it is worth keeping.
+        # All else is asked about once: nothing of it is worth keeping.
         slot=(committed, moment, int(rows[0])) if ends else None,
         what=(names, partition.tobytes()),
     )

@@ -58,10 +58,14 @@ SILENT = (
 def test_says_how_many_whose_and_since_when() -> None:
     drip = only(judge(check, FIRING[1]))
     assert drip.summary == (
-        "2 records arrived in dead-letter topic orders.dlq (of orders) in the last 40 min, none in the last 10 min"
+        "2 records arrived in dead-letter topic orders.dlq (of orders) in the last 40 min, none in the last 10 min; "
+        "the newest of 1 h ago"
     )
     flood = only(judge(check, FIRING[2]))
-    assert flood.summary == "5,000 records arrived in dead-letter topic orders.dlq (of orders) in the last 30 s"
+    assert (
+        flood.summary
+        == "5,000 records arrived in dead-letter topic orders.dlq (of orders) in the last 30 s; the newest of 1 h ago"
+    )
     assert "--partition 1 --offset 5 " in flood.fix.command
     assert "(of group app)" in only(judge(check, FIRING[-1])).summary
 

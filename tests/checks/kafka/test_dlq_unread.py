@@ -1,6 +1,8 @@
 from dataclasses import replace
 
-from checks.facts import Listing, Unknown, Why
+import numpy as np
+
+from checks.facts import KafkaSnapshot, Listing, Newest, Unknown, Why
 from checks.kafka.dlq_unread import dlq_unread as check
 from tests.checks.examples import Example, group, judge, kafka, member, only, topic
 
@@ -36,7 +38,7 @@ SILENT = (
 def test_says_how_many_and_what_was_deleted() -> None:
     (whole,) = FIRING[0].snapshots
     assert only(judge(check, FIRING[0])).summary == (
-        "12 records in dead-letter topic orders.dlq (of orders) and no group that reads it"
+        "12 records in dead-letter topic orders.dlq (of orders) and no group that reads it; the newest of 1 h ago"
     )
     assert whole is not None
     ends = whole.ends  # type: ignore[union-attr]
@@ -63,3 +65,29 @@ def test_a_group_that_is_left_out_may_read_it() -> None:
     assert [gap.unknown for gap in report.gaps.values() if gap.check] == [
         Unknown(Why.OFF, "groups are left out by choice: other and 1 more", "include all groups")
     ]
+
+
+def test_says_when_the_newest_was_written() -> None:
+    def told(**newest: float | None) -> str:
+        ages = {("orders.dlq", int(p[1:])): age for p, age in newest.items()}
+        ends = {("orders.dlq", 0): 12, ("orders.dlq", 1): 3}
+        return only(judge(check, Example("", (kafka([DLQ], ends=ends, newest=ages),)))).summary.partition("reads it")[2]
+
+    assert told(p0=90_000.0, p1=None) == "; the newest of 1 d 1 h ago"
+    assert told(p0=-30.0) == "; the newest of 0 s ago"
+    assert told(p1=-86400.0) == "; the newest of 2027-01-16 08:00 UTC, which is yet to come"
+    assert told(p0=None, p1=None) == ""
+
+
+def test_where_it_is_not_told_when_the_newest_was_written_that_is_a_gap() -> None:
+    (whole,) = FIRING[0].snapshots
+    assert isinstance(whole, KafkaSnapshot)
+    assert isinstance(whole.newest, Newest)
+    old = replace(whole, newest=replace(whole.newest, error=np.full(whole.newest.error.size, 35, dtype=np.int16)))
+    tiered = kafka([topic("orders.dlq", 2, config={"remote.storage.enable": "true"})], ends=LYING)
+    tiered = replace(tiered, newest=kafka().newest)
+    for snapshot, why in ((old, "needs Kafka 3.0: KIP-734"), (tiered, "remote storage")):
+        report = judge(check, Example("", (snapshot,)))
+        assert only(report).summary.endswith("no group that reads it")
+        (gap,) = (gap.unknown for gap in report.gaps.values() if gap.check)
+        assert (gap.why, why in gap.detail) == (Why.UNSUPPORTED, True)
