@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
@@ -15,7 +14,7 @@ from checks.facts import History, Listing, Snapshot, SqsSnapshot, Unknown, Why, 
 from checks.facts.of_sqs import SqsFacts
 from checks.ignores import TAG, Ignore, tagged
 from checks.limits import Limits
-from checks.wording import count
+from checks.wording import count, meant
 
 FINDINGS, USAGE, UNSEEN = 1, 2, 3
 """Exit codes; 0 when there is nothing to say."""
@@ -140,19 +139,13 @@ def _wrong(value: str) -> str:
     told = [mistake] if mistake else []
     known = [check.id for check in all_checks() if SqsFacts.SUBJECTS.get(check.subject.kind) == "queues"]
     told += [
-        f"{glob.removesuffix('*')} is no check of queues ({meant(glob, known)})"
+        f"{glob.removesuffix('*')} is no check of queues ({meant(glob, known) or 'see: mqcanary checks list'})"
         for glob in (glob for ignore in written for glob in ignore.checks)
         if not any(fnmatchcase(id_, glob) for id_ in known)
     ]
     if any(not ignore.reason for ignore in written):
         told.append("it gives no reason; end it with reason=why you live with it")
     return "; ".join(told)
-
-
-def meant(check: str, known: Iterable[str]) -> str:
-    """What to do about an id that no check of `known` has."""
-    near = get_close_matches(check, list(known), 1)
-    return f"did you mean {near[0]}?" if near else "see: mqcanary checks list"
 
 
 def _idle(ignore: Ignore, reports: Sequence[Report], checks: Sequence[Check]) -> bool:

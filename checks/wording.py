@@ -1,7 +1,7 @@
 """Words that every check and every report uses: names made safe to show, spans of time, counts, shell words."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 
@@ -35,6 +35,14 @@ def aws(words: str, arn: str, endpoint: str = "") -> str:
 
 def _escaped(c: str) -> str:
     return repr(c)[1:-1] if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+
+
+def meant(word: str, known: Iterable[str], said: Callable[[str], str] = shown) -> str:
+    """`did you mean orders?`, of the names that there are; empty where none is like it. `said`: how a name is written."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only who mistypes needs it
+
+    found = get_close_matches(word, list(known), 1, 0.6)
+    return f"did you mean {said(found[0])}?" if found else ""
 
 
 def count(number: int, thing: str) -> str:

@@ -73,10 +73,10 @@ class _Lazy(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            from difflib import get_close_matches
+            from checks.wording import meant
 
-            for near in get_close_matches(args[0], _COMMANDS, 1):
-                raise click.UsageError(f"No such command {args[0]!r}; did you mean {near}?", ctx) from None
+            if guess := meant(args[0], _COMMANDS):
+                raise click.UsageError(f"No such command {args[0]!r}; {guess}", ctx) from None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -48,15 +48,14 @@ def explain(check_id: str, resource: str | None, config: Path | None) -> None:
     mqcanary checks explain kafka/group-lagging
     mqcanary checks explain kafka/group-lagging kafka://prod/groups/order-processor --config mqcanary.yaml
     """  # noqa: D301 - \b is click's own mark
-    from agent.audit import meant
     from agent.cli.targets import ruled
     from checks import all_checks
     from checks.facts import Address
-    from checks.wording import span
+    from checks.wording import meant, span
 
     by_id = {check.id: check for check in all_checks()}
     if check_id not in by_id:
-        raise ConfigError(f"no check {check_id!r}; {meant(check_id, by_id)}")
+        raise ConfigError(f"no check {check_id!r}; {meant(check_id, by_id) or 'see: mqcanary checks list'}")
     check = by_id[check_id]
     try:
         address = Address.parse(resource) if resource else Address(check.id.partition("/")[0], "*", "*", "*")

@@ -1,7 +1,6 @@
 """The limits of a configuration, by what the checks say of themselves."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -10,16 +9,15 @@ from agent.config.reading import quoted
 from agent.config.values import READERS
 from checks import all_checks
 from checks.check import Check
+from checks.wording import meant
 
 OWN: Final = frozenset(LimitSection.model_fields)
 
 
 def near(word: str, known: Mapping[str, str] | list[str]) -> str:
     """`; did you mean "slo"?`, or nothing."""
-    found = get_close_matches(word, list(known), 1, 0.6)
-    if not found:
-        return ""
-    return f"; did you mean {quoted(known[found[0]] if isinstance(known, Mapping) else found[0])}?"
+    guess = meant(word, known, lambda name: quoted(known[name] if isinstance(known, Mapping) else name))
+    return guess and f"; {guess}"
 
 
 def unknown_check(glob: str) -> str:

@@ -1,10 +1,10 @@
 """Which regions AWS is known to have."""
 
 import os
-from difflib import get_close_matches
 from functools import cache
 
 from agent.config.reading import quoted
+from checks.wording import meant
 
 
 def unknown_region(region: str) -> str:
@@ -14,8 +14,7 @@ def unknown_region(region: str) -> str:
     """
     if os.environ.get("AWS_ENDPOINT_URL_SQS") or os.environ.get("AWS_ENDPOINT_URL") or region in _regions():
         return ""
-    close = get_close_matches(region, _regions(), 1, 0.6)
-    guess = f"did you mean {quoted(close[0])}?" if close else "write one as us-east-1."
+    guess = meant(region, _regions(), quoted) or "write one as us-east-1."
     return f"{quoted(region)} is no region that AWS is known to have; {guess} One that is newer needs its endpoint_url"
 
 

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
@@ -23,7 +22,7 @@ from agent.collect.kafka.wire import Wire
 from checks.facts import LogEnds, Sample, Topic, Unknown, Why
 from checks.facts.codes import TOPIC_DENIED, refused
 from checks.facts.kafka import Ints
-from checks.wording import shell, shown
+from checks.wording import meant, shell
 
 BUDGET = 1_000_000
 """Bytes of one topic in an hour."""
@@ -87,8 +86,8 @@ def vain(chosen: Iterable[tuple[Collection[str], Collection[str]]]) -> Mapping[s
             used[glob] = used.get(glob, False) or any(fnmatchcase(name, glob) for name in names)
     told = {}
     for glob in (glob for glob, found in used.items() if not found):
-        near = get_close_matches(glob.replace("*", ""), topics, 1, 0.6)
-        mend = f"did you mean {shown(near[0])}? Else" if near else "mend it, or"
+        guess = meant(glob.replace("*", ""), topics)
+        mend = f"{guess} Else" if guess else "mend it, or"
         told[glob] = f"{mend} let its topic be looked at: DESCRIBE on it; --include, --exclude, topics: of the file"
     return told
 
