@@ -30,7 +30,9 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
 
     WAITING is how long the oldest unread record has been there, to a second or a hundredth, by its own timestamp:
     brokers tell it (ListOffsets by time), so that one look is enough, and DESCRIBE on the topic. Where they can't tell
-    it closer it shows both ends; "?" on topics with remote storage, which are not asked.
+    it closer it shows both ends; "?" on topics with remote storage, which are not asked. Timestamps are the producers',
+    unless the topic has LogAppendTime (timestamps_by in JSON): where they do not run one way, a record counts as no older
+    than the youngest one before it.
 
     In a terminal that is too narrow, long names are cut in the middle; in a pipe and in JSON they are whole.
 

@@ -39,7 +39,8 @@ GROUP_LAG: Final = Family(
 GROUP_LAG_SECONDS: Final = Family(
     "mqcanary_group_lag_seconds",
     "gauge",
-    "How long the oldest unread record has been waiting, by its timestamp or the history of log ends, to 1 s or 2 %.",
+    "How long the oldest unread record has been waiting, by its timestamp or the history of log ends, to 1 s or 2 %. Where "
+    "timestamps do not run one way, a record counts as no older than the youngest one before it.",
 )
 GROUP_LAG_AT_LEAST: Final = Family(
     "mqcanary_group_lag_at_least_seconds",

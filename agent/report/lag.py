@@ -6,16 +6,18 @@ from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
-from checks.facts import NEVER, Group, History, KafkaSnapshot, Lag, Unknown, facts_of
+from checks.facts import NEVER, Group, History, KafkaSnapshot, Lag, TopicConfig, Unknown, facts_of
 from checks.facts.codes import refused
 from checks.facts.lag import near
 from checks.wording import shown, span
 
 Row = dict[str, Any]
-"""cluster, group, topic, partition, committed_offset, log_end_offset, lag, lag_seconds, members, error; null where unknown.
+"""cluster, group, topic, partition, committed_offset, log_end_offset, lag, lag_seconds, timestamps_by, members, error; null where
+unknown.
 
 `lag_seconds` is how long the oldest record that is not read has been waiting at least, and `lag_seconds_at_most` at most: the same
-where that is known exactly; both by the timestamps of records. `error` says why something in the row is not known; it is null where nothing was committed, for then nothing is amiss.
+where that is known exactly; both by the timestamps of records: where they do not run one way, a record counts as no older than the
+youngest one before it. `timestamps_by` says whose these are: "producer" (CreateTime: its clock, or the event's time) or "broker" (LogAppendTime). `error` says why something in the row is not known; it is null where nothing was committed, for then nothing is amiss.
 """
 
 _COLUMNS: Final = ("group", "topic", "partition", "committed_offset", "log_end_offset", "lag", "waiting", "members")
@@ -52,6 +54,7 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
                 "lag": _offset(lag.lag[row]),
                 "lag_seconds": _seconds(least[row]),
                 "lag_seconds_at_most": _seconds(most[row]),
+                "timestamps_by": _timestamps_by(snapshot.topic_configs.get(topic)),
                 "members": members,
                 "error": _error(lag, row),
             }
@@ -63,6 +66,13 @@ def _offset(value: Any) -> int | None:
 
 def _seconds(value: float) -> float | None:
     return round(float(value), 3) if isfinite(value) else None
+
+
+def _timestamps_by(config: TopicConfig | Unknown | None) -> str | None:
+    if config is None or isinstance(config, Unknown):
+        return None
+    kind = config.value("message.timestamp.type")
+    return None if isinstance(kind, Unknown) else "broker" if kind == "LogAppendTime" else "producer"
 
 
 def _error(lag: Lag, row: int) -> str | None:
@@ -85,10 +95,13 @@ def merged(rows: list[Row], by: str) -> list[Row]:
         total = merged.setdefault(
             key,
             {**names, "partitions": 0, "lag": 0}
-            | {"lag_seconds": 0.0, "lag_seconds_at_most": 0.0, "members": row["members"], "error": None},
+            | {"lag_seconds": 0.0, "lag_seconds_at_most": 0.0, "timestamps_by": row["timestamps_by"]}
+            | {"members": row["members"], "error": None},
         )
         total["partitions"] += 1
         total["error"] = total["error"] or row["error"]
+        if row["timestamps_by"] != total["timestamps_by"]:
+            total["timestamps_by"] = None
         if row["error"]:
             total["lag"] = None
         elif total["lag"] is not None:

@@ -12,6 +12,7 @@ from checks.facts.codes import refused
 from checks.facts.kafka import NEVER, Codes, Committed, Floats, Ints, LogEnds, Rows
 from checks.facts.logs import ONE_POLL, Flags, Logs
 from checks.facts.unknown import Lazy, Unknown, Why
+from checks.wording import moment
 
 NOT_ASKED = -2
 """In a column of answers: nobody put that question."""
@@ -72,6 +73,8 @@ class Lag:
     """
     read: bool
     """All that was committed is read up to the log's end, and nothing about it is unclear: most groups, most of the time."""
+    ahead: Mapping[tuple[str, int], tuple[int, int]]
+    """By topic and partition a record from the future that look-ups by time met: its offset, and its time in ms since the epoch."""
 
     @property
     def total(self) -> int:
@@ -168,10 +171,12 @@ class Lag:
             )
         told = [int(offsets[rows[0]]) for offsets in self.answers.values()]
         if AHEAD in told:
+            offset, ms = self.ahead[topic, partition]
             return Unknown(
                 Why.UNSUPPORTED,
-                f"{topic}/{partition} has records from the future: look-ups by time do not tell how old those behind them are",
-                "history of log ends (another poll), and a look at the producers' clocks",
+                f"{topic}/{partition} has a record from the future, of {moment(ms)} at offset {offset}: look-ups by time do not "
+                "tell how old those behind it are",
+                "history of log ends (another poll), and a look at the clock of the producer that wrote it",
             )
         if (failed := next((answer for answer in told if answer < AHEAD), None)) is not None:
             return refused(REFUSED - failed, f"the look-up by time of {topic}/{partition}")

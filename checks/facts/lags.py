@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from checks.facts.kafka import (
     NEVER,
@@ -90,6 +91,7 @@ def _joined(
         behind = np.flatnonzero(lag > 0)
         begin = np.maximum(rows.committed, start)[behind]
         since[behind], until[behind] = waited_from(snapshot.waits, ends, rows.log[behind], begin)
+    ahead = _from_the_future(snapshot.lookups)
     lags: dict[str, Lag] = {}
     for i, ((group, committed), part) in enumerate(zip(known, parts, strict=True)):
         mine = slice(rows.bounds[i], rows.bounds[i + 1])
@@ -110,6 +112,7 @@ def _joined(
             at=ends.at,
             shared=committed.shared,
             read=bool(unread[i] == unread[i + 1]),
+            ahead=ahead,
         )
     return lags
 
@@ -218,7 +221,26 @@ def answers_of(ends: LogEnds, lookups: Lookups) -> dict[float, Ints]:
         column = np.full(ends.end.size, NOT_ASKED, dtype=np.int64)
         rows = first[lookups.topic[chosen]] + lookups.partition[chosen]
         error = lookups.error[chosen].astype(np.int64)
-        ahead = lookups.timestamp[chosen] > (lookups.at + _SKEW) * 1000
+        ahead = _ahead(lookups)[chosen]
         column[rows] = np.where(error != 0, REFUSED - error, np.where(ahead, AHEAD, lookups.offset[chosen]))
         answers[age] = column
     return answers
+
+
+def _ahead(lookups: Lookups) -> npt.NDArray[np.bool_]:
+    ahead: npt.NDArray[np.bool_] = np.logical_and(lookups.error == 0, lookups.timestamp > (lookups.at + _SKEW) * 1000)
+    return ahead
+
+
+def _from_the_future(lookups: Lookups | Unknown) -> Mapping[tuple[str, int], tuple[int, int]]:
+    """By topic and partition the first record of it that look-ups met, if its time is yet to come: offset and time."""
+    if isinstance(lookups, Unknown):
+        return {}
+    rows = np.flatnonzero(_ahead(lookups))
+    rows = rows[np.argsort(-lookups.offset[rows], kind="stable")]  # the first one is what stays
+    places = zip(
+        [lookups.topics[i] for i in lookups.topic[rows].tolist()], lookups.partition[rows].tolist(), strict=True
+    )
+    return dict(
+        zip(places, zip(lookups.offset[rows].tolist(), lookups.timestamp[rows].tolist(), strict=True), strict=True)
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.demo.cluster import Member, Model, Rights, SimulatedCluster, brokers
+from agent.demo.cluster import Config, Member, Model, Rights, SimulatedCluster, brokers
 from tests.agent.conftest import Run
 
 OFFSET_FETCH, LIST_OFFSETS = 9, 2
@@ -72,6 +72,7 @@ def test_what_was_never_committed_is_no_lag_and_no_error(lag: Callable[..., Comp
         "lag": None,
         "lag_seconds": None,
         "lag_seconds_at_most": None,
+        "timestamps_by": None,
         "members": 1,
         "error": None,
     }
@@ -118,6 +119,8 @@ def test_groups_of_one_name_in_two_clusters_stay_two(lag: Callable[..., Complete
             running.enter_context(SimulatedCluster(model("one", {"app": 7, "only-here": 1}))),
             running.enter_context(SimulatedCluster(model("two", {"app": 5}))),
         ]
+        for cluster, kind in zip(clusters, ("LogAppendTime", "CreateTime"), strict=True):
+            cluster.model.topics["orders"].configs["message.timestamp.type"] = Config(kind)
         summed = lag(clusters, "--by", "group", "--format", "json")
         text = lag(clusters, "--by", "topic")
         one, nobody = lag(clusters, "only-here"), lag(clusters, "nobody")
@@ -126,6 +129,7 @@ def test_groups_of_one_name_in_two_clusters_stay_two(lag: Callable[..., Complete
         ("one", "only-here"): 1,
         ("two", "app"): 5,
     }
+    assert {row["cluster"]: row["timestamps_by"] for row in rows(summed)} == {"one": "broker", "two": "producer"}
     assert cells(text)[::3] == [
         ["CLUSTER", "GROUP", "TOPIC", "PARTITIONS", "LAG", "WAITING", "MEMBERS"],
         ["two", "app", "orders", "3", "5", "HOUR", "1"],
