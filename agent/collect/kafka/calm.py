@@ -1,14 +1,14 @@
 """Groups that stay as they are: those that have read everything, and commit nothing, are described less often."""
 
-import random
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from agent.collect.kafka.due import due
 from agent.collect.kafka.groups import Listed
 from checks.facts import Committed, Group, Unknown
 
 EVERY = 150.0
-"""Seconds after which one is described again, a quarter more or less: not all in the same look. Its state is listed in each."""
+"""Seconds after which one is described again, more or less. Its state is listed in each look."""
 _SETTLED = {"Stable", "Empty"}
 
 
@@ -55,11 +55,9 @@ class Calm:
         for name, one in listed.items():
             group, offsets, known = groups.get(name), committed.get(name), before.get(name)
             if isinstance(group, Group) and isinstance(offsets, Committed) and one.state in _SETTLED:
-                due = now + EVERY * random.uniform(0.75, 1.25)  # noqa: S311 - nobody's secret
-                if known is not None and name in self._spared:
-                    due = known.due
+                again = known.due if known is not None and name in self._spared else due(now, EVERY)
                 still = known is not None and known.committed is offsets and known.group == group
-                self._known[name] = _Known(one, group, offsets, due, still and name in read)
+                self._known[name] = _Known(one, group, offsets, again, still and name in read)
 
     def forget(self) -> None:
         self._known.clear()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from agent.collect.kafka.due import due
 from agent.collect.kafka.rights import DESCRIBE_CONFIGS_CLUSTER, DESCRIBE_CONFIGS_TOPIC
 from agent.collect.kafka.wire import Question, Wire
 from checks.facts import BrokerConfig, Setting, Topic, TopicConfig, Unknown, Why
@@ -49,7 +50,9 @@ BROKER_KEYS = (
 
 _BATCH = 200
 EVERY = 300.0
-"""Seconds after which a configuration is asked for again: the question names every topic and key, and people change them seldom."""
+"""Seconds after which a configuration is asked for again, more or less: the question names every topic and key, and people
+change them seldom.
+"""
 
 
 class Configs:
@@ -58,7 +61,7 @@ class Configs:
     def __init__(self, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
         self._every, self._clock = every, clock
         self._topics: dict[str, tuple[float, str, TopicConfig | Unknown]] = {}
-        """When it was asked, the topic id then, and what was said."""
+        """When it is asked again, the topic id then, and what was said."""
         self._brokers: dict[str, tuple[float, BrokerConfig | Unknown]] = {}
 
     def forget(self) -> None:
@@ -77,7 +80,7 @@ class Configs:
         batches = [(None, batch) for batch in _batches(sorted(topics.keys() - kept.keys()))]
         for name, one in _configs(wire, 2, batches, TOPIC_KEYS, DESCRIBE_CONFIGS_TOPIC.close()).items():
             told[name] = one if isinstance(one, Unknown) else TopicConfig(one)
-        self._topics = kept | {name: (now, topics[name].id, one) for name, one in told.items()}
+        self._topics = kept | {name: (due(now, self._every), topics[name].id, one) for name, one in told.items()}
         return {name: self._topics[name][2] for name in sorted(topics)}
 
     def of_brokers(self, wire: Wire, brokers: Iterable[int]) -> dict[str, BrokerConfig | Unknown]:
@@ -90,12 +93,13 @@ class Configs:
         }
         asked = [(broker, [str(broker)]) for broker in brokers if str(broker) not in told]
         for name, one in _configs(wire, 4, asked, BROKER_KEYS, DESCRIBE_CONFIGS_CLUSTER.close()).items():
-            told[name] = now, one if isinstance(one, Unknown) else BrokerConfig(one)
+            told[name] = due(now, self._every), one if isinstance(one, Unknown) else BrokerConfig(one)
         self._brokers = {str(broker): told[str(broker)] for broker in brokers}
         return {broker: one for broker, (_, one) in self._brokers.items()}
 
-    def _fresh(self, now: float, before: tuple[Any, ...]) -> bool:
-        return now - before[0] < self._every and not isinstance(before[-1], Unknown)
+    @staticmethod
+    def _fresh(now: float, before: tuple[Any, ...]) -> bool:
+        return now < before[0] and not isinstance(before[-1], Unknown)
 
 
 def _configs(

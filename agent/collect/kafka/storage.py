@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agent.collect.kafka.due import due
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.wire import Question, Wire
 from checks.facts import Cluster, LogDir, Reassignment, Storage, Topic, Unknown, Why
@@ -14,7 +15,7 @@ from checks.facts.codes import CLUSTER_DENIED, refused
 
 DESCRIBE_LOG_DIRS = 35
 EVERY = 60.0
-"""Seconds after which a broker is asked again: the answer has a row for each replica, and disks fill slowly."""
+"""Seconds after which a broker is asked again, more or less: the answer has a row for each replica, and disks fill slowly."""
 
 GRANT = f"{DESCRIBE_CLUSTER.close()}: {command('User:NAME', [DESCRIBE_CLUSTER])}"
 _DENIED = Unknown(
@@ -32,8 +33,8 @@ def denied(cluster: Cluster) -> Unknown | None:
 
 
 class _Told(NamedTuple):
-    asked: float
-    """When; minus infinity of one that did not come to this question, whatever kept it."""
+    due: float
+    """When it is asked again; minus infinity of one that did not come to this question, whatever kept it."""
     said: Storage | Unknown
     late: int = 0
     """How often in a row this very answer was too long in coming, of a broker that was there until then."""
@@ -62,12 +63,14 @@ class LogDirs:
         up = {b.id for b in cluster.brokers}
         holding = {b for topic in topics.values() if not isinstance(topic, Unknown) for p in topic.replicas for b in p}
         brokers = sorted(up | holding)
-        asked = [b for b in brokers if (before := self._told.get(str(b))) is None or not self._fresh(before, now)]
+        asked = [b for b in brokers if (before := self._told.get(str(b))) is None or not _fresh(before, now)]
         questions = [(broker, _question(wire, broker, at)) for broker in asked]
         in_time = not wire.patience.over
         there = {broker for broker in asked if in_time and wire.version(broker, DESCRIBE_LOG_DIRS) >= 0}
         fresh = {
-            str(broker): _Told(now, answer, self._lates(broker, answer)) if broker in there else _Told(-inf, answer)
+            str(broker): _Told(due(now, self._every), answer, self._lates(broker, answer))
+            if broker in there
+            else _Told(-inf, answer)
             for broker, answer in zip(asked, wire.put_all(questions), strict=True)
         }
         told = {str(broker): fresh.get(str(broker)) or self._told[str(broker)] for broker in brokers}
@@ -82,12 +85,13 @@ class LogDirs:
         late = isinstance(answer, Unknown) and answer.why is Why.DEADLINE
         return (before.late if before else 0) + 1 if late else 0
 
-    def _fresh(self, before: _Told, now: float) -> bool:
-        """Whether it need not be asked yet. One that was lost before it came to this question costs nothing to try; one that
-        is always late with this answer would cost each look the time of an answer.
-        """
-        lost = isinstance(before.said, Unknown) and before.said.why in {Why.UNREACHABLE, Why.DEADLINE}
-        return now - before.asked < self._every and (not lost or before.late > 1)
+
+def _fresh(before: _Told, now: float) -> bool:
+    """Whether it need not be asked yet. One that was lost before it came to this question costs nothing to try; one that
+    is always late with this answer would cost each look the time of an answer.
+    """
+    lost = isinstance(before.said, Unknown) and before.said.why in {Why.UNREACHABLE, Why.DEADLINE}
+    return now < before.due and (not lost or before.late > 1)
 
 
 def _question(wire: Wire, broker: int, at: float) -> Question:

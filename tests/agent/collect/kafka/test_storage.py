@@ -66,11 +66,11 @@ def test_brokers_are_asked_again_by_age_and_what_is_kept_is_the_very_same(
     cluster: SimulatedCluster, look: Callable[..., KafkaSnapshot]
 ) -> None:
     first = look().storage
-    assert look(later=59.0).storage is first
+    assert look(later=44.0).storage is first
     assert asked(cluster, LOG_DIRS) == 2
     with cluster.lock:
         cluster.model.brokers[2].usable_bytes -= 1
-    third = look(later=61.0).storage
+    third = look(later=76.0).storage
     assert asked(cluster, LOG_DIRS) == 4
     assert isinstance(first, dict)
     assert isinstance(third, dict)
@@ -140,19 +140,19 @@ def test_a_broker_that_was_late_is_asked_at_once_and_one_that_is_always_late_wit
     assert asked(1) == [2], "late once, and at once known"
     assert asked(2) == []
     # Lost before its turn: it costs a look nothing to ask, however often.
-    assert asked(70, up=[1]) == [1, 2]
-    assert [asked(at, up=[1]) for at in range(71, 75)] == [[2]] * 4
-    assert asked(75, late=[2]) == [2]
-    assert asked(76, late=[2]) == [2]
-    assert asked(77) == [], "twice in a row it was this answer alone that took too long"
-    assert asked(129) == []
-    assert asked(137, late=[2]) == [1, 2]
-    assert asked(138) == []
+    assert asked(76, up=[1]) == [1, 2]
+    assert [asked(at, up=[1]) for at in range(77, 81)] == [[2]] * 4
+    assert asked(81, late=[2]) == [2]
+    assert asked(82, late=[2]) == [2]
+    assert asked(83) == [], "twice in a row it was this answer alone that took too long"
+    assert asked(110) == []
+    assert asked(160, late=[2]) == [1, 2]
+    assert asked(161) == []
     # A look that is over before it comes to this says nothing of a broker.
     wire.over = True
-    assert asked(200, late=[1, 2]) == [1, 2]
-    assert asked(201, late=[1, 2]) == [1, 2]
-    assert asked(202) == [1, 2]
+    assert asked(240, late=[1, 2]) == [1, 2]
+    assert asked(241, late=[1, 2]) == [1, 2]
+    assert asked(242) == [1, 2]
 
 
 def test_without_the_right_nobody_is_asked(cluster: SimulatedCluster, look: Callable[..., KafkaSnapshot]) -> None:
