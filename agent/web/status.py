@@ -13,7 +13,7 @@ from agent.view import TargetView, View
 from alerts.model import Alert, Phase, Progress, State
 from alerts.silence import silenced_by
 from checks.check import Severity
-from checks.facts import Address
+from checks.facts import Address, Unknown, Why
 from checks.wording import count, listed, shown, span
 
 MOST = 200
@@ -102,6 +102,8 @@ class Status:
     firing: Rows
     pending: int
     gaps: Rows
+    passing: bool
+    """Whether some of the gaps close by themselves."""
     parked: Rows
     waiting: Rows
 
@@ -126,6 +128,7 @@ def status(view: View, now: float) -> Status:
         firing=Rows([_alert(alert, view.state, now) for alert in firing[:MOST]], len(firing)),
         pending=sum(alert.phase is Phase.PENDING for alert in view.state.alerts.values()),
         gaps=Rows(gaps[:MOST], len(gaps)),
+        passing=any(_passes(gap.unknown) for target in targets for gap in target.report.gaps.values()),
         parked=Rows([_delivery(one, now) for one in parked[:MOST]], len(parked)),
         waiting=Rows([_delivery(one, now) for one in waiting[:MOST]], len(waiting)),
     )
@@ -197,19 +200,27 @@ def _gaps(target: TargetView) -> Iterator[GapRow]:
     causes: dict[tuple[str, str, str], list[tuple[str, Address, str]]] = {}
     for gap in target.report.gaps.values():
         unknown = gap.unknown
-        key = (str(unknown.why), "" if unknown.close else unknown.detail, unknown.close)
+        close = "" if _passes(unknown) else unknown.close
+        key = (str(unknown.why), "" if unknown.close else unknown.detail, close)
         causes.setdefault(key, []).append((gap.check, gap.address, unknown.detail))
     for (why, _, close), found in sorted(causes.items(), key=lambda cause: (-len(cause[1]), cause[0])):
         checks = sorted({shown(check) for check, _, _ in found if check})
         names = sorted({address.name for _, address, _ in found if address.name})
+        details = list(dict.fromkeys(detail for _, _, detail in found))
+        alike = f"and {len(found) - 1:,} alike" if len(found) > 1 else ""
         yield GapRow(
             target=_name(target.address),
             why=why,
-            detail=line(found[0][2]),
-            alike=f"and {len(found) - 1:,} alike" if len(found) > 1 else "",
+            detail=line(details[0] if close else listed(details)),
+            alike=f"{len(found):,} in all" if not close and len(details) > 1 else alike,
             about=": ".join(part for part in (", ".join(checks), listed(names)) if part),
             close=line(close),
         )
+
+
+def _passes(unknown: Unknown) -> bool:
+    """Whether the next looks close it, which come anyway: what an audit would have to be told to wait for."""
+    return unknown.why is Why.YOUNG and "--samples" in unknown.close
 
 
 def _delivery(row: Row, now: float) -> DeliveryRow:

@@ -23,6 +23,7 @@ from checks.check import Fix, Severity
 from checks.check import Kind as CheckKind
 from checks.evaluate import Finding, Fingerprint, Gap
 from checks.facts import Address, Unknown, Why
+from checks.facts.unknown import young
 from checks.pattern import Pattern
 from tests.agent.metrics.views import blinded, report_of, target, view
 from tests.agent.web.conftest import Serve, ask
@@ -229,6 +230,22 @@ def test_what_fires_the_worst_first(serve: Serve) -> None:
     assert "Add consumers. kafka-consumer-groups.sh" in text
     assert "1 more wait until they have lasted long enough" in text
     assert text.count("silenced by") == 1
+
+
+def test_what_more_looks_close_is_said_once_and_without_the_options_of_an_audit(serve: Serve) -> None:
+    causes = [
+        Unknown(Why.YOUNG, "leaders move", "a look once that is over"),
+        Unknown(Why.YOUNG, "one poll so far", "another poll: --samples 3"),
+        young("9 s of history", 600),
+    ]
+    places = [("kafka/a", Address("kafka", "prod", "groups", f"g{i}")) for i in range(6)]
+    gaps = {(check, where): Gap(check, where, causes[i % 3]) for i, (check, where) in enumerate(places)}
+    text = shown(serve, view(target(kafka(), report=report_of(kafka(), gaps=gaps))))
+    assert "--samples" not in text
+    assert text.count("closes by itself") == 1
+    assert "young one poll so far, 9 s of history 4 in all kafka://prod, kafka/a: g1, g2, g4 and 1 more" in text
+    assert "young leaders move and 1 alike" in text
+    assert "a look once that is over" in text
 
 
 def test_a_blind_target_and_the_gaps(serve: Serve) -> None:
