@@ -17,7 +17,9 @@ from checks.wording import span
 def surely(lag: Lag) -> Rows:
     """Rows that surely hold an unread record.
 
-    Behind a transaction its marker stays as the last offset; only a log's very first offset is surely a record.
+    Behind a transaction its marker stays as the last offset; only a log's very first offset is surely a record. Offsets and
+    times tell no more: a marker has a timestamp, and is found by it, also as the newest (KIP-734); and one that nothing
+    precedes is written too, where a transaction took up a partition and wrote nothing to it.
     """
     return np.flatnonzero((lag.lag > 1) | ((lag.lag == 1) & (lag.committed == 0)))
 

@@ -12,6 +12,7 @@ from checks.facts.lags import remote_topics
 from checks.facts.unknown import Lazy, Unknown, Why
 
 _UNSUPPORTED_VERSION = 35
+_BEFORE_3_0 = Unknown(Why.UNSUPPORTED, "when the newest record of a topic was written: needs Kafka 3.0: KIP-734")
 
 
 class Written(NamedTuple):
@@ -46,9 +47,7 @@ class NewestRecords(Lazy):
         if failed.size:
             code, partition = int(told.error[failed[0]]), int(told.partition[failed[0]])
             if code == _UNSUPPORTED_VERSION:
-                return Unknown(
-                    Why.UNSUPPORTED, f"when the newest record of {topic} was written: needs Kafka 3.0: KIP-734"
-                )
+                return _BEFORE_3_0
             return refused(code, f"when the newest record of {topic}/{partition} was written")
         row = int(rows[told.timestamp[rows].argmax()])
         ms = int(told.timestamp[row])

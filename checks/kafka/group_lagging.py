@@ -27,8 +27,9 @@ def group_lagging(
     Limits: `slo`, 3 minutes by default; clears below 0.8 of it. Told after 15 minutes. Records are never a limit.
     Silent when: the topic is idle and read to its end; a stable group has nobody assigned to the topic any more (an
         old subscription); history shows that the records arrived later than their timestamps say (backfills,
-        mirrors); a partition's last offset alone is unread: behind a transaction its marker stays there for ever, and
-        without reading nobody can tell it from a record. On topics with remote storage no look-up is made: a Gap.
+        mirrors); a partition's last offset alone is unread, if it is one record alone that waits: behind a transaction its
+        marker stays there for ever, and without reading nobody can tell it from a record; the next record is told with it.
+        On topics with remote storage no look-up is made: a Gap.
     Source: KIP-32 and KIP-79 (offsets by timestamp); article S494-496: consumer lag is the metric to watch.
     """
     if lag.read:
