@@ -5,8 +5,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import numpy as np
-
 from alerts.model import State
 from alerts.succession import latest
 from checks.evaluate import GONE_AFTER
@@ -93,11 +91,7 @@ def _same_items(new: Mapping[str, T], old: Mapping[str, T]) -> Mapping[str, T]:
 def _same_committed(new: Committed | Unknown, old: Committed | Unknown | None) -> Committed | Unknown:
     if isinstance(new, Unknown) or old is None or isinstance(old, Unknown):
         return new
-    columns = ("topic", "partition", "offset", "error", *(("left",) if new.shared else ()))
-    equal = (new.topics, new.shared) == (old.topics, old.shared) and all(
-        np.array_equal(getattr(new, column), getattr(old, column)) for column in columns
-    )
-    return old if equal else new
+    return new.after(old)
 
 
 def _ends(new: LogEnds | Unknown, old: LogEnds | Unknown) -> LogEnds | Unknown:

@@ -163,6 +163,14 @@ class Commits(Lazy):
         start, end = (column[k, self._row] for column in (self._logs.start, self._logs.end))
         return Before(float(self._logs.times[k]), self._then(len(self._frames) - 2), start, end)
 
+    def reached(self, row: int) -> bool:
+        """Whether the log of a row, of the topic that it is now, was once as long as what is committed there."""
+        self.asked += 1
+        if not self._logs.identified(self._lag.topics[self._lag.topic[row]]):
+            return False
+        ends = self._logs.end[self._polls, self._row[row]]
+        return bool((ends >= self._lag.committed[row]).any())
+
     def unlike(self, row: int) -> Unknown:
         """Why a row has nothing in `before()`."""
         topic, partition = self._lag.place(row)

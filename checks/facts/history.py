@@ -143,10 +143,7 @@ class History:
 
 
 def _kept(new: Committed, old: Committed | None) -> Committed:
-    if new is old or old is None or new.topics != old.topics:
-        return new
-    columns = ((new.offset, old.offset), (new.topic, old.topic), (new.partition, old.partition), (new.error, old.error))
-    return old if all(np.array_equal(a, b) for a, b in columns) else new
+    return new if new is old or old is None else new.after(old)
 
 
 def _back(new: Mapping[str, Committed], old: Mapping[str, Committed]) -> frozenset[str]:

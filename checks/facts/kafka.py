@@ -19,6 +19,7 @@ from checks.facts.unknown import Listing, Unknown, Why
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int16]
+Epochs = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
@@ -180,6 +181,7 @@ class Group:
         return frozenset(topics)
 
 
+_NO_EPOCHS = Unknown(Why.UNSUPPORTED, "no leader epochs are told")
 _BY_OFFSETS = Unknown(Why.UNSUPPORTED, "only share groups read out of order")
 
 
@@ -200,17 +202,32 @@ class Committed:
     """Of a share group: records that it has not finished with, NEVER where the broker does not tell. It works on several at a
     time, and `offset` is the first of them. Unknown: all from `offset` on are unread.
     """
+    epoch: Epochs | Unknown = _NO_EPOCHS
+    """The leader epoch in which the record before `offset` was written (KIP-320); NEVER where the client did not say."""
 
     @property
     def shared(self) -> bool:
         """By a share group."""
         return not isinstance(self.left, Unknown)
 
+    def after(self, before: "Committed") -> "Committed":
+        """The ones before, if they are these; else these, with the very columns of before that are equal: history holds them once."""
+        columns = {name: _kept(getattr(self, name), getattr(before, name)) for name in _COMMITTED}
+        alike = self.topics == before.topics
+        if alike and all(column is getattr(before, name) for name, column in columns.items()):
+            return before
+        if all(column is getattr(self, name) for name, column in columns.items()):
+            return self
+        return Committed(before.topics if alike else self.topics, at=self.at, **columns)
+
     def table(self) -> dict[tuple[str, int], int]:
         """Offsets by topic and partition, where there is one."""
         names = [self.topics[i] for i in self.topic.tolist()]
         places = zip(names, self.partition.tolist(), strict=True)
         return {place: offset for place, offset in zip(places, self.offset.tolist(), strict=True) if offset >= 0}
+
+
+_COMMITTED = ("topic", "partition", "offset", "error", "left", "epoch")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,6 +245,8 @@ class LogEnds:
     error: Codes
     """The first error code that any of the three answered; the columns it concerns hold NEVER."""
     at: float
+    epoch: Epochs | Unknown = _NO_EPOCHS
+    """The leader epoch of who told the end; NEVER where it was not told."""
     rows: Mapping[str, slice] = field(init=False)
     """Topic to its rows."""
 
@@ -248,7 +267,7 @@ class LogEnds:
         """These ends, with the very objects of those before wherever they are equal: a quiet cluster is held once."""
         if self.topics != before.topics or not np.array_equal(self.first, before.first):
             return self
-        names = ("start", "end", "stable", "error")
+        names = ("start", "end", "stable", "error", "epoch")
         columns = {n: _kept(getattr(self, n), getattr(before, n)) for n in names}
         made = copy(self)
         for name, value in {"topics": before.topics, "first": before.first, "rows": before.rows, **columns}.items():
@@ -259,7 +278,9 @@ class LogEnds:
 _NOWHERE = slice(0, 0)
 
 
-def _kept(new: npt.NDArray[Any], old: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _kept(new: npt.NDArray[Any] | Unknown, old: npt.NDArray[Any] | Unknown) -> Any:
+    if isinstance(new, Unknown) or isinstance(old, Unknown):
+        return old if isinstance(new, Unknown) and isinstance(old, Unknown) and new == old else new
     return old if new is old or np.array_equal(new, old) else new
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from checks.facts.codes import refused
-from checks.facts.kafka import NEVER, Codes, Committed, Floats, Ints, LogEnds, Rows
+from checks.facts.kafka import NEVER, Codes, Committed, Epochs, Floats, Ints, LogEnds, Rows
 from checks.facts.logs import ONE_POLL, Flags, Logs
 from checks.facts.unknown import Lazy, Unknown, Why
 from checks.wording import moment
@@ -58,6 +58,10 @@ class Lag:
     """Records, end - committed; NEVER where it is not known or nothing was committed."""
     error: Codes
     """Kafka's error code of the row, 0 if none."""
+    epoch: Epochs | Unknown
+    """The leader epoch in which the last record before `committed` was written; NEVER where the client did not say."""
+    leader_epoch: Epochs | Unknown
+    """That of who leads it now; NEVER where it was not told."""
     since: Ints
     """Timestamp of the first unread record, ms since the epoch: not earlier than so; NEVER where that is not known."""
     until: Ints

@@ -10,6 +10,7 @@ from checks.facts.kafka import (
     NEVER,
     Codes,
     Committed,
+    Epochs,
     Group,
     Ints,
     KafkaSnapshot,
@@ -83,6 +84,7 @@ def _joined(
             mine = slice(rows.bounds[i], rows.bounds[i] + committed.left.size)
             lag[mine] = np.where(seen[mine], committed.left, NEVER)
             unclear[mine] = (lag[mine] != 0) | (error[mine] != 0)
+    leaders = ends.epoch if isinstance(ends.epoch, Unknown) else np.append(ends.epoch, np.int32(NEVER))[rows.log]
     unread = np.append(0, np.cumsum(unclear))[rows.bounds]
     told = {age: np.append(offsets, NOT_ASKED)[rows.log] for age, offsets in answers.items()}
     remote = remote_topics(snapshot.topic_configs)
@@ -105,6 +107,8 @@ def _joined(
             stable=stable[mine],
             lag=lag[mine],
             error=error[mine],
+            epoch=_epochs(committed, part[1].size),
+            leader_epoch=leaders if isinstance(leaders, Unknown) else leaders[mine],
             since=since[mine],
             until=until[mine],
             answers={age: column[mine] for age, column in told.items()},
@@ -138,6 +142,14 @@ def waited_from(waits: Waits, ends: LogEnds, log: Rows, begin: Ints) -> tuple[In
     told = order[low[found]]
     since[found], until[found] = waits.since[told], waits.until[told]
     return since, until
+
+
+def _epochs(committed: Committed, size: int) -> Epochs | Unknown:
+    """Those that were committed, and none for the rows behind."""
+    told = committed.epoch
+    if isinstance(told, Unknown) or told.size == size:
+        return told
+    return np.append(told, np.full(size - told.size, NEVER, dtype=np.int32))
 
 
 def _uncommitted(ends: LogEnds, groups: Sequence[Group], rows: _Rows) -> list[int]:

@@ -186,6 +186,7 @@ def kafka(
     *,
     committed: Mapping[str, Mapping[tuple[str, int], int]] | None = None,
     ends: Mapping[tuple[str, int], int] | None = None,
+    epochs: Mapping[tuple[str, int], tuple[int, int]] | None = None,
     starts: Mapping[tuple[str, int], int] | None = None,
     stable: Mapping[tuple[str, int], int] | None = None,
     lookups: Mapping[tuple[str, int, float], int] | None = None,
@@ -205,6 +206,7 @@ def kafka(
     at: float = AT,
 ) -> KafkaSnapshot:
     """`moves` gives, by partition, the replicas that are added and removed; `storage` is by broker, empty where left out;
+    `epochs` the leader epochs, by partition, that groups have committed and of who leads it, none where left out;
     `ends` gives log ends, 100 where left out; `starts` log starts, 0 where left out; `stable` last stable offsets, the log end where left out; `lookups` the
     first offset younger than an age, by (topic, partition, age); `waits` for how many seconds a record waits, at least and at most,
     by (topic, partition, offset); `newest` how many seconds ago the newest record was written, an hour where left out; None: no
@@ -232,7 +234,7 @@ def kafka(
             for broker, settings in (broker_configs or {}).items()
         },
         groups=Listing({g.name: g for g in groups}),
-        committed={g.name: _committed((committed or {}).get(g.name, {}), at) for g in groups},
+        committed={g.name: _committed((committed or {}).get(g.name, {}), epochs or {}, at) for g in groups},
         ends=LogEnds(
             tuple(names),
             np.cumsum([0, *(parts[n] for n in names)]).astype(np.int64),
@@ -241,6 +243,7 @@ def kafka(
             np.array([(stable or {}).get(place, e) for place, e in zip(places, end, strict=True)], dtype=np.int64),
             np.zeros(end.size, dtype=np.int16),
             at,
+            np.array([(epochs or {}).get(place, (NEVER, NEVER))[1] for place in places], dtype=np.int32),
         ),
         lookups=Lookups(
             tuple(looked),
@@ -319,7 +322,9 @@ def disk(
     )
 
 
-def _committed(offsets: Mapping[tuple[str, int], int], at: float) -> Committed:
+def _committed(
+    offsets: Mapping[tuple[str, int], int], epochs: Mapping[tuple[str, int], tuple[int, int]], at: float
+) -> Committed:
     names = sorted({name for name, _ in offsets})
     rows = sorted(offsets)
     return Committed(
@@ -329,6 +334,7 @@ def _committed(offsets: Mapping[tuple[str, int], int], at: float) -> Committed:
         np.array([offsets[row] for row in rows], dtype=np.int64),
         np.zeros(len(rows), dtype=np.int16),
         at,
+        epoch=np.array([epochs.get(row, (NEVER, NEVER))[0] for row in rows], dtype=np.int32),
     )
 
 
@@ -424,6 +430,13 @@ def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a fiel
             if (rows["topics"][t], p) == (wanted, int(partition))
         )
         rows["offset"][row] = value
+    elif name == "committed_epoch":
+        told = part["committed"][address.name]
+        wanted, _, partition = index.rpartition("/")
+        places = [(told["topics"][t], p) for t, p in zip(told["topic"], told["partition"], strict=True)]
+        told["epoch"][places.index((wanted, int(partition)))] = value
+    elif name == "leader_epoch":
+        part["ends"]["epoch"][part["ends"]["first"][part["ends"]["topics"].index(address.name)] + int(index)] = value
     elif name in ("start", "end"):
         first = part["ends"]["first"][part["ends"]["topics"].index(address.name)]
         part["ends"][name][first + int(index)] = value

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tests.live import jars
 from tests.live.broker import java
-from tests.live.member import Member, after
+from tests.live.member import Member, after, epochs
 from tests.live.process import Process, free_port
 from tests.live.seed import Partition
 
@@ -89,13 +89,16 @@ def producing(bootstrap: str, topics: Mapping[str, int], rate: int = 300) -> Ite
 def reading(member: Member, n: int = 20) -> Iterator[None]:
     """A member takes `n` records after the other and commits them, never backwards. A broker may refuse a commit: the next one has it."""
     done: dict[Partition, int] = {}
+    told: dict[Partition, int] = {}
 
     def take() -> None:
-        for place, offset in after(member.consume(n, commit=False)).items():
+        taken = member.consume(n, commit=False)
+        told.update(epochs(taken))
+        for place, offset in after(taken).items():
             done[place] = max(offset, done.get(place, 0))
         mine = member.assignment
         with suppress(KafkaException):
-            member.commit({place: offset for place, offset in done.items() if place in mine})
+            member.commit({place: offset for place, offset in done.items() if place in mine}, epochs=told)
 
     with again(take, f"reader of {member.group}"):
         yield

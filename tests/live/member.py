@@ -75,8 +75,19 @@ class Member:
         """Until a rebalance has left it with exactly so many."""
         self._until(lambda: len(self.assignment) == partitions, f"has {partitions} partitions")
 
-    def commit(self, offsets: Mapping[Partition, int], *, metadata: str = "") -> None:
-        rows = [TopicPartition(*place, offset, metadata=metadata) for place, offset in offsets.items()]
+    def commit(
+        self,
+        offsets: Mapping[Partition, int],
+        *,
+        metadata: str = "",
+        epochs: Mapping[Partition, int] | None = None,
+    ) -> None:
+        """`epochs`: of the last records that were read, which go with the offsets (KIP-320)."""
+        told = epochs or {}
+        rows = [
+            TopicPartition(*place, offset, metadata=metadata, leader_epoch=told.get(place, -1))
+            for place, offset in offsets.items()
+        ]
         done: Future[None] = Future()
         self._orders.put((rows, done))
         done.result(self._timeout)
@@ -93,7 +104,7 @@ class Member:
 
         self._until(enough, f"gets {n} messages")
         if commit:
-            self.commit(after(taken))
+            self.commit(after(taken), epochs=epochs(taken))
         return taken
 
     # ── life ──
@@ -188,3 +199,9 @@ def after(messages: list[Message]) -> dict[Partition, int]:
         assert offset is not None
         result[topic, partition] = max(result.get((topic, partition), 0), offset + 1)
     return result
+
+
+def epochs(messages: list[Message]) -> dict[Partition, int]:
+    """The leader epoch of the last message of each partition."""
+    told = (((message.topic(), message.partition()), message.leader_epoch()) for message in messages)
+    return {(topic, partition): epoch for (topic, partition), epoch in told if None not in (topic, partition, epoch)}

@@ -101,6 +101,13 @@ def epochs(looks: Looks, *newer: str) -> None:
         assert len(told) == 1, (name, told)
         assert (told == {None}) == (name not in newer), (name, told)
         assert not any(member.target for member in group.members), name
+        lag = facts_of(looks.last, History()).get(Lag, looks.last.address.under("groups", name))
+        assert isinstance(lag, Lag)
+        assert not isinstance(lag.leader_epoch, Unknown)
+        assert (lag.leader_epoch >= 0).all(), name
+        if name.endswith(("-classic", "-newer", "-static")):  # their clients tell it; nobody else led yet
+            assert not isinstance(lag.epoch, Unknown)
+            assert lag.epoch.tolist() == lag.leader_epoch.tolist(), name
 
 
 @contextmanager

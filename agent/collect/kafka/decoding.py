@@ -18,6 +18,7 @@ from agent.collect.kafka.compact import after_tags, end, length, text, written
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int16]
+Epochs = npt.NDArray[np.int32]
 
 _COMMITTED: Final = np.dtype(
     [("partition", ">i4"), ("offset", ">i8"), ("epoch", ">i4"), ("metadata", "u1"), ("error", ">i2"), ("tags", "u1")]
@@ -43,6 +44,8 @@ class GroupOffsets(NamedTuple):
     partition: Ints
     offset: Ints
     errors: Codes
+    epoch: Epochs
+    """As committed with the offset; -1 where the client told none."""
 
 
 @dataclass(slots=True)
@@ -122,12 +125,11 @@ class _Columns:
             rank += _ranks(topics)
         group = np.repeat(owner, self._counts)
         topic = np.repeat(np.array(rank, dtype=np.int64), self._counts)
-        partition, offset, errors = (
-            rows["partition"].astype(np.int64), rows["offset"].astype(np.int64), rows["error"].astype(np.int16)
-        )  # fmt: skip
+        partition, offset = (rows[name].astype(np.int64) for name in ("partition", "offset"))
+        errors, epoch = rows["error"].astype(np.int16), rows["epoch"].astype(np.int32)
         order = np.lexsort((partition, topic, group))
         order = order[(offset[order] >= 0) | (errors[order] != 0)]
-        columns = (topic[order], partition[order], offset[order], errors[order])
+        columns = (topic[order], partition[order], offset[order], errors[order], epoch[order])
         bounds = np.searchsorted(group[order], np.arange(len(self._heads) + 1)).tolist()
         for i, (name, error, topics) in enumerate(self._heads):
             # Copies: a group that stays as it is must not hold the columns of a hundred that change.
@@ -167,6 +169,8 @@ class Offsets(NamedTuple):
     offset: Ints
     timestamp: Ints
     error: Codes
+    epoch: Epochs
+    """Of the leader, with the end of a log; of the record, with any other offset; -1 where none is told."""
 
 
 def list_offsets(body: bytes) -> Offsets:
@@ -196,6 +200,7 @@ def list_offsets(body: bytes) -> Offsets:
         table["offset"].astype(np.int64),
         table["timestamp"].astype(np.int64),
         table["error"].astype(np.int16),
+        table["epoch"].astype(np.int32),
     )
 
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from agent.collect.kafka import share, streams
+from agent.collect.kafka.committed import of_rows
 from agent.collect.kafka.decoding import GroupOffsets, offset_fetch
 from agent.collect.kafka.rights import DESCRIBE_GROUP
 from agent.collect.kafka.wire import Question, Wire
-from checks.facts import Committed, Group, Member, Unknown, Why
+from checks.facts import NEVER, Committed, Group, Member, Unknown, Why
 from checks.facts.codes import COORDINATOR_NOT_AVAILABLE, GROUP_NOT_FOUND, NOT_COORDINATOR, refused
 
 CONSUMER_GROUP_DESCRIBE = 69
@@ -393,26 +392,18 @@ def _all_at_once(wire: Wire, names: Sequence[str], at: float) -> Part:
 def _made(told: GroupOffsets, name: str, at: float) -> Committed | Unknown:
     if told.error:
         return _failed(told.error, f"committed offsets of {name}", name)
-    return Committed(told.topics, told.topic, told.partition, told.offset, told.errors, at)
+    return Committed(told.topics, told.topic, told.partition, told.offset, told.errors, at, epoch=told.epoch)
 
 
 def _committed(answer: Any, name: str, at: float) -> Committed | Unknown:
     """As `_made`, from an answer about one group, as older brokers give it."""
     if answer.error_code:
         return _failed(answer.error_code, f"committed offsets of {name}", name)
-    topics = sorted(answer.topics, key=lambda topic: str(topic.name))
-    rows = [
-        (i, p.partition_index, p.committed_offset, p.error_code)
-        for i, topic in enumerate(topics)
-        for p in sorted(topic.partitions, key=lambda p: int(p.partition_index))
-        if p.committed_offset >= 0 or p.error_code
-    ]
-    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 4)
-    return Committed(
-        topics=tuple(topic.name for topic in topics),
-        topic=columns[:, 0].copy(),
-        partition=columns[:, 1].copy(),
-        offset=columns[:, 2].copy(),
-        error=columns[:, 3].astype(np.int16),
-        at=at,
-    )
+    rows = {
+        topic.name: [
+            (p.partition_index, p.committed_offset, p.committed_leader_epoch, NEVER, p.error_code)
+            for p in topic.partitions
+        ]
+        for topic in answer.topics
+    }
+    return of_rows(rows, at)

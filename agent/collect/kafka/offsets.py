@@ -11,7 +11,7 @@ from agent.collect.kafka.decoding import Offsets, list_offsets, list_offsets_req
 from agent.collect.kafka.wire import Question, Wire
 from checks.facts import NEVER, LogEnds, Lookups, Topic, Unknown, Why
 from checks.facts.codes import LEADER_NOT_AVAILABLE, NOT_LEADER
-from checks.facts.kafka import Codes, Ints
+from checks.facts.kafka import Codes, Epochs, Ints
 
 _LATEST, _EARLIEST = -1, -2
 _NETWORK_EXCEPTION = 13
@@ -53,6 +53,17 @@ class Answers(NamedTuple):
     error: Codes
     offset: Ints
     timestamp: Ints
+    epoch: Epochs
+
+
+def unanswered(size: int, error: int = 0) -> Answers:
+    """Rows to be filled."""
+    return Answers(
+        np.full(size, error, dtype=np.int16),
+        np.full(size, NEVER, dtype=np.int64),
+        np.full(size, NEVER, dtype=np.int64),
+        np.full(size, NEVER, dtype=np.int32),
+    )
 
 
 def read_ends(wire: Wire, topics: Mapping[str, Topic], at: float) -> LogEnds:
@@ -70,6 +81,7 @@ def read_ends(wire: Wire, topics: Mapping[str, Topic], at: float) -> LogEnds:
         stable=stable.offset,
         error=np.where(end.error != 0, end.error, np.where(start.error != 0, start.error, stable.error)),
         at=at,
+        epoch=end.epoch,
     )
 
 
@@ -95,7 +107,7 @@ def read_lookups(
         rows = np.sort(_rows(places, ages[age]))
         rows = rows[(rows >= 0) & old[rows]]
         told = ask(wire, places, rows, int((at - age) * 1000))
-        told = Answers(told.error[rows], told.offset[rows], told.timestamp[rows])
+        told = Answers(told.error[rows], told.offset[rows], told.timestamp[rows], told.epoch[rows])
         asked.append((age, rows, told))
         old[rows[(told.error == 0) & (told.offset >= 0) & (told.offset <= wanted[rows])]] = False
     every: Ints = np.concatenate([rows for _, rows, _ in asked]) if asked else np.zeros(0, dtype=np.int64)
@@ -129,12 +141,7 @@ def ask(wire: Wire, places: Places, rows: Ints, moment: int | Ints, *, committed
     `moment` in milliseconds since the epoch, or one of Kafka's special values, for all or for each of `rows`; `committed`:
     as one sees it who reads only what transactions have committed.
     """
-    size = places.leader.size
-    answers = Answers(
-        np.full(size, _NETWORK_EXCEPTION, dtype=np.int16),
-        np.full(size, NEVER, dtype=np.int64),
-        np.full(size, NEVER, dtype=np.int64),
-    )
+    answers = unanswered(places.leader.size, _NETWORK_EXCEPTION)
     leaders = places.leader[rows]
     asked: list[Ints] = []
     questions: list[tuple[int | None, Question]] = []
@@ -164,6 +171,7 @@ def _fill(answers: Answers, places: Places, rows: Ints, told: Offsets | Unknown)
     answers.error[at] = told.error[known]
     answers.offset[at] = np.where(good, told.offset[known], NEVER)
     answers.timestamp[at] = np.where(good, told.timestamp[known], NEVER)
+    answers.epoch[at] = np.where(good, told.epoch[known], NEVER)
 
 
 def _question(places: Places, rows: Ints, moment: int | Ints, *, committed: bool) -> Question:
@@ -211,9 +219,11 @@ def _fields(
 
 def _of_answer(answer: Any) -> Offsets:
     rows = [
-        (p.partition_index, p.offset, p.timestamp, p.error_code) for topic in answer.topics for p in topic.partitions
+        (p.partition_index, p.offset, p.timestamp, p.error_code, p.leader_epoch)
+        for topic in answer.topics
+        for p in topic.partitions
     ]
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 4)
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), 5)
     return Offsets(
         tuple(topic.name for topic in answer.topics),
         [len(topic.partitions) for topic in answer.topics],
@@ -221,6 +231,7 @@ def _of_answer(answer: Any) -> Offsets:
         table[:, 1],
         table[:, 2],
         table[:, 3].astype(np.int16),
+        table[:, 4].astype(np.int32),
     )
 
 

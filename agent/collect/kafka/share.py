@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
+from agent.collect.kafka.committed import of_rows
 from agent.collect.kafka.wire import Question
 from checks.facts import NEVER, Committed, Unknown
 
@@ -32,15 +31,12 @@ def _offsets(answer: Any, *, at: float, told: bool, failed: Any) -> Mapping[str,
         if group.error_code:
             found[name] = failed(group.error_code, f"offsets of {name}", name)
             continue
-        topics = sorted(group.topics, key=lambda topic: str(topic.topic_name))
-        rows = [
-            (i, p.partition_index, p.start_offset, p.lag if told else NEVER, p.error_code)
-            for i, topic in enumerate(topics)
-            for p in sorted(topic.partitions, key=lambda p: int(p.partition_index))
-            if p.start_offset >= 0 or p.error_code
-        ]
-        table = np.array(rows, dtype=np.int64).reshape(len(rows), 5)
-        topic, partition, offset, lag, error = (column.copy() for column in table.T)
-        names = tuple(topic.topic_name for topic in topics)
-        found[name] = Committed(names, topic, partition, offset, error.astype(np.int16), at, lag)
+        rows = {
+            topic.topic_name: [
+                (p.partition_index, p.start_offset, NEVER, p.lag if told else NEVER, p.error_code)
+                for p in topic.partitions
+            ]
+            for topic in group.topics
+        }
+        found[name] = of_rows(rows, at, shared=True)
     return found

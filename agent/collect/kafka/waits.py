@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.collect.kafka.offsets import Answers, Places, ask
+from agent.collect.kafka.offsets import Answers, Places, ask, unanswered
 from agent.collect.kafka.wire import Wire
 from checks.facts import NEVER, LogEnds, Topic, Unknown, Waits, Why
 from checks.facts.kafka import Codes, Ints
@@ -230,7 +230,7 @@ class _Points:
         for n in range(int(nth.max()) + 1 if nth.size else 0):
             mine = nth == n
             moments = _moments(places, row[mine], self._moment[left[mine]])
-            told = Answers(np.zeros(size, dtype=np.int16), *(np.full(size, NEVER, dtype=np.int64) for _ in range(2)))
+            told = unanswered(size)
             told.offset[row[mine]] = self._offset[left[mine]]
             told.timestamp[row[mine]] = self._at[left[mine]]
             search.learn(moments, told)

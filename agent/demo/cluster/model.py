@@ -187,6 +187,8 @@ class Group:
     members: list[Member] = field(default_factory=list)
     committed: Commits = field(default_factory=Commits)
     """Of a share group the first offsets that it has not finished with."""
+    epochs: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Leader epochs that were committed with them; a place that is not here has none, as clients commit that tell none."""
     finished: dict[tuple[str, int], int] = field(default_factory=dict)
     """Of a share group: how many records behind that it has finished with."""
     protocol_type: str = "consumer"

@@ -21,13 +21,15 @@ def test_what_did_not_change_is_the_same_object_in_every_poll() -> None:
     first, second, third = history.kafka("prod")
     assert first.committed["app"] is second.committed["app"]
     assert second.committed["app"] is not third.committed["app"]
+    for name in ("topics", "topic", "partition", "error", "epoch"):
+        assert getattr(second.committed["app"], name) is getattr(third.committed["app"], name), name
     assert first.ids is second.ids is third.ids
     assert first.states is second.states is third.states
     assert first.committed is second.committed
     assert first.ends is not None
     assert second.ends is not None
     assert (first.ends.at, second.ends.at) == (AT, AT + 1)
-    for name in ("topics", "first", "start", "end", "stable", "error", "rows"):
+    for name in ("topics", "first", "start", "end", "stable", "error", "epoch", "rows"):
         assert getattr(first.ends, name) is getattr(second.ends, name), name
     for seconds in (0, 30):
         history.append(sqs(queue("q", visible=seconds), at=AT + seconds))

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+import pytest
+
 from checks.check import Severity
 from checks.evaluate import Fingerprint, Verdict, evaluate
-from checks.facts import Group, History, KafkaSnapshot, Unknown, Why, facts_of
+from checks.facts import NEVER, Group, History, KafkaSnapshot, Unknown, Why, facts_of
 from checks.kafka.offset_beyond_end import offset_beyond_end as check
 from checks.limits import Limits
 from tests.checks.examples import AT, Example, group, judge, kafka, member, only, topic
@@ -12,14 +14,28 @@ NOBODY = group("app")
 NEVER_JOINED = replace(NOBODY, protocol_type="")
 
 
-def look(minute: float, read: int = 140, end: int = 100, *, who: Group = APP, topic_id: str = "A") -> KafkaSnapshot:
+def look(
+    minute: float,
+    read: int = 140,
+    end: int = 100,
+    *,
+    who: Group = APP,
+    topic_id: str = "A",
+    epochs: tuple[int, int] = (NEVER, NEVER),
+) -> KafkaSnapshot:
+    """`epochs`: in which leader epoch what it read was written, and that of who leads now."""
     return kafka(
         [topic("orders", 2, topic_id=topic_id)],
         [who],
         committed={"app": {("orders", 0): read, ("orders", 1): 100}},
         ends={("orders", 0): end},
+        epochs={("orders", 0): epochs},
         at=AT + 60 * minute,
     )
+
+
+def told_in(read: int, now: int) -> tuple[KafkaSnapshot, ...]:
+    return tuple(look(minute, epochs=(read, now)) for minute in range(2))
 
 
 FIRING = (
@@ -28,6 +44,12 @@ FIRING = (
     Example("a topic created anew", (look(0, end=200), look(1, end=0, topic_id="B"), look(2, end=9, topic_id="B"))),
     Example("its members left", (look(0, who=APP), look(1, who=NOBODY), look(2, who=NOBODY))),
     Example("nobody was ever in it", (look(0, who=NOBODY), look(1, who=NOBODY))),
+    Example("read in an epoch to which the log has not come", told_in(7, 2)),
+    Example("read in the epoch of who leads", told_in(2, 2)),
+    Example("another leads since", told_in(2, 7)),
+    Example(
+        "truncated, and the client tells epochs", (look(0, end=140), look(1, epochs=(2, 4)), look(2, epochs=(2, 4)))
+    ),
 )
 SILENT = (
     Example("read to its end", (look(0, 100), look(1, 100))),
@@ -51,8 +73,30 @@ def test_it_says_where_and_that_the_lag_is_not_known() -> None:
 
 
 def test_only_where_nobody_was_ever_seen_in_it_is_it_info() -> None:
-    told = [only(judge(check, example)).severity for example in FIRING]
+    told = [only(judge(check, example)).severity for example in FIRING[:5]]
     assert told == [Severity.WARNING] * 4 + [Severity.INFO]
+
+
+@pytest.mark.parametrize(
+    ("example", "cause", "mend"),
+    [
+        ("two polls agree", "its lag there is not known", "an unclean election, or the topic was created anew."),
+        ("a log that was truncated", "the log had come that far and was cut back", "unclean.leader.election.enable"),
+        ("a topic created anew", "its lag there is not known", "an unclean election, or the topic was created anew."),
+        ("read in an epoch to which the log has not come", "has not come (2): it is another log", "created it again"),
+        ("read in the epoch of who leads", "so no election cut the log back", "created it again"),
+        (
+            "another leads since",
+            "since (epoch 7): an election may have cut the log back",
+            "an unclean election, or",
+        ),
+        ("truncated, and the client tells epochs", "the log had come that far and was cut back", "unclean.leader"),
+    ],
+)
+def test_it_says_which_cause_it_was_where_that_follows(example: str, cause: str, mend: str) -> None:
+    finding = only(judge(check, next(one for one in FIRING if one.name == example)))
+    assert cause in finding.summary
+    assert mend in finding.fix.text
 
 
 def test_one_poll_is_a_gap_that_another_closes() -> None:

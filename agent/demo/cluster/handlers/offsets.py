@@ -2,7 +2,7 @@
 
 import uuid
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kafka.protocol.consumer import ListOffsetsResponse, OffsetFetchResponse
@@ -52,12 +52,14 @@ def _topics(call: Call, group_id: str, asked: Any) -> Iterator[tuple[Any, list[t
     """(name or id, rows) for each topic of the request, or for every topic that the group has offsets of."""
     group = call.model.groups.get(group_id)
     committed = {} if group is None else group.committed.topics
+    epochs = {} if group is None else group.epochs
     if asked is None:
         for name, offsets in committed.items():
             key = _key(call, name)
             if name not in call.rights.topics or key is None:
                 continue
-            yield key, _rows(call, name, ((index, offset) for index, offset in enumerate(offsets) if offset != NOBODY))
+            some = ((index, offset) for index, offset in enumerate(offsets) if offset != NOBODY)
+            yield key, _rows(call, name, some, epochs)
         return
     names = {topic.id: topic.name for topic in call.model.topics.values()} if call.version >= 10 else {}
     for row in asked:
@@ -70,7 +72,7 @@ def _topics(call: Call, group_id: str, asked: Any) -> Iterator[tuple[Any, list[t
         else:
             offsets = committed.get(known, _NOTHING)
             some = ((index, offsets[index] if index < len(offsets) else NOBODY) for index in row.partition_indexes)
-            yield _key(call, known), _rows(call, known, some)
+            yield _key(call, known), _rows(call, known, some, epochs)
 
 
 def _key(call: Call, name: str) -> str | uuid.UUID | None:
@@ -81,7 +83,9 @@ def _key(call: Call, name: str) -> str | uuid.UUID | None:
     return None if topic is None else topic.id
 
 
-def _rows(call: Call, topic: str, offsets: Iterable[tuple[int, int]]) -> list[tuple[Any, ...]]:
+def _rows(
+    call: Call, topic: str, offsets: Iterable[tuple[int, int]], epochs: Mapping[tuple[str, int], int]
+) -> list[tuple[Any, ...]]:
     # Group-wide faults were said of the group already.
     errors = call.errors
     if topic in errors.topics or errors.partitions:
@@ -94,6 +98,8 @@ def _rows(call: Call, topic: str, offsets: Iterable[tuple[int, int]]) -> list[tu
             )
             for index, offset in offsets
         ]
+    if call.version >= 5 and epochs:
+        return [(index, offset, epochs.get((topic, index), -1), "", NONE) for index, offset in offsets]
     if call.version >= 5:
         return [(index, offset, -1, "", NONE) for index, offset in offsets]
     return [(index, offset, "", NONE) for index, offset in offsets]

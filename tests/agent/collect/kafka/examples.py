@@ -158,7 +158,7 @@ EXAMPLES: Mapping[str, tuple[int, Fields, Fields]] = {
         55,
         {"topics": [{"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}]},
         {"error_code": 31, "error_message": "no", "topics": [{"topic_name": "__cluster_metadata", "partitions": [
-            {"partition_index": 0, "error_code": 6, "error_message": "no", "leader_id": 1, "current_voters": [
+            {"partition_index": 0, "error_code": 6, "error_message": "no", "leader_id": 1, "leader_epoch": 5, "current_voters": [
                 {"replica_id": 2, "last_fetch_timestamp": 1795910247901, "last_caught_up_timestamp": 1795910247418}
             ]}
         ]}], "nodes": [{"node_id": 2, "listeners": [{"name": "C", "host": "b2", "port": 9093}]}]},

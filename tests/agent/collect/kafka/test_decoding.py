@@ -38,6 +38,11 @@ def body(response: Any) -> bytes:
     return bytes(response.encode(header=True, framed=False))[HEAD:]
 
 
+def epoch_of(offset: int) -> int:
+    """A leader epoch to go with an offset, or none."""
+    return offset % 7 - 1
+
+
 def fetched(told: Committed, version: int = 9) -> bytes:
     return body(
         OffsetFetchResponse(
@@ -54,7 +59,7 @@ def fetched(told: Committed, version: int = 9) -> bytes:
                                 _Partition(
                                     partition_index=index,
                                     committed_offset=offset,
-                                    committed_leader_epoch=-1,
+                                    committed_leader_epoch=epoch_of(offset),
                                     metadata=said,
                                     error_code=code,
                                 )
@@ -70,9 +75,9 @@ def fetched(told: Committed, version: int = 9) -> bytes:
     )
 
 
-def rows(one: GroupOffsets) -> list[tuple[str, int, int, int]]:
-    columns = (one.topic, one.partition, one.offset, one.errors)
-    return [(one.topics[t], p, o, e) for t, p, o, e in zip(*(c.tolist() for c in columns), strict=True)]
+def rows(one: GroupOffsets) -> list[tuple[str, int, int, int, int]]:
+    columns = (one.topic, one.partition, one.offset, one.errors, one.epoch)
+    return [(one.topics[t], *row) for t, *row in zip(*(c.tolist() for c in columns), strict=True)]
 
 
 @given(groups, st.sampled_from([8, 9]))
@@ -86,7 +91,7 @@ def test_committed_offsets_are_those_that_the_library_reads(told: Committed, ver
         assert one.error == group.error_code
         assert one.topics == tuple(sorted(topic.name for topic in group.topics))
         assert rows(one) == sorted(
-            (topic.name, p.partition_index, p.committed_offset, p.error_code)
+            (topic.name, p.partition_index, p.committed_offset, p.error_code, p.committed_leader_epoch)
             for topic in group.topics
             for p in topic.partitions
             if p.committed_offset >= 0 or p.error_code
@@ -123,7 +128,11 @@ def listed(told: Logs, version: int = 7) -> bytes:
                     name=topic,
                     partitions=[
                         _Log.ListOffsetsPartitionResponse(
-                            partition_index=index, error_code=code, timestamp=timestamp, offset=offset, leader_epoch=3
+                            partition_index=index,
+                            error_code=code,
+                            timestamp=timestamp,
+                            offset=offset,
+                            leader_epoch=epoch_of(offset),
                         )
                         for index, (offset, timestamp, code) in partitions.items()
                     ],
@@ -139,9 +148,9 @@ def test_offsets_of_logs_are_those_that_the_library_wrote(told: Logs, version: i
     found = list_offsets(listed(told, version))
     assert found.topics == tuple(told)
     assert found.counts == [len(partitions) for partitions in told.values()]
-    columns = (found.partition, found.offset, found.timestamp, found.error)
+    columns = (found.partition, found.offset, found.timestamp, found.error, found.epoch)
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == [
-        (index, *row) for partitions in told.values() for index, row in partitions.items()
+        (index, *row, epoch_of(row[0])) for partitions in told.values() for index, row in partitions.items()
     ]
 
 
@@ -158,7 +167,10 @@ def test_tags_of_newer_brokers_are_skipped() -> None:
     plain = fetched(told)
     row = plain.index(b"orders") + 7
     ends = (row + 19, row + 39, row + 40, row + 43, row + 44)  # both rows, topic, group, answer
-    assert rows(offset_fetch(with_tags(plain, *ends), {}).fresh["app"]) == [("orders", 0, 5, 0), ("orders", 1, 6, 0)]
+    assert rows(offset_fetch(with_tags(plain, *ends), {}).fresh["app"]) == [
+        ("orders", 0, 5, 0, epoch_of(5)),
+        ("orders", 1, 6, 0, epoch_of(6)),
+    ]
     logs = listed({"orders": {0: (5, -1, 0), 1: (6, -1, 0)}})
     row = logs.index(b"orders") + 7
     told_logs = list_offsets(with_tags(logs, row + 26, row + 53, row + 54, row + 55))

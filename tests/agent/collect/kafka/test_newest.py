@@ -9,7 +9,7 @@ import pytest
 
 import agent.collect.kafka.newest as module
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
-from agent.collect.kafka.offsets import Answers, Places
+from agent.collect.kafka.offsets import Answers, Places, unanswered
 from agent.demo.cluster import Config, SimulatedCluster, brokers
 from agent.snapshot import dumps, loads
 from checks import all_checks
@@ -98,8 +98,7 @@ def test_brokers_before_3_0_are_not_asked(cluster: SimulatedCluster, look: Look)
 
 def test_a_refusal_is_told_and_asked_again(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object, places: Places, *__: object) -> Answers:
-        size = places.leader.size
-        return Answers(np.full(size, 29, dtype=np.int16), np.full(size, NEVER), np.full(size, NEVER))
+        return unanswered(places.leader.size, 29)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "ask", refuse)
@@ -115,7 +114,7 @@ def test_what_is_deleted_is_not_the_newest(
 
     def whole(_: object, places: Places, *__: object) -> Answers:
         size = places.leader.size
-        return Answers(np.zeros(size, dtype=np.int16), np.full(size, 2), np.full(size, 99))
+        return unanswered(size)._replace(offset=np.full(size, 2), timestamp=np.full(size, 99))
 
     with cluster.lock:
         cluster.model.topics["orders.dlq"].partitions[0].log_start = 3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.collect.kafka import waits as module
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
-from agent.collect.kafka.offsets import Answers, Places
+from agent.collect.kafka.offsets import Answers, Places, unanswered
 from agent.collect.kafka.waits import ROUNDS, SLOW, Unread, Waiting
 from agent.collect.kafka.wire import Wire
 from agent.demo.cluster import Config, SimulatedCluster, brokers
@@ -48,7 +48,7 @@ class Logs:
 
     def answer(self, _: Wire, places: Places, rows: Ints, moments: Ints) -> Answers:
         size = places.leader.size
-        told = Answers(np.zeros(size, np.int16), np.full(size, NEVER), np.full(size, NEVER))
+        told = unanswered(size)
         self.asked.append(rows)
         assert np.unique(rows).size == rows.size, "a broker refuses a partition that stands twice in a request"
         for row, moment in zip(rows.tolist(), moments.tolist(), strict=True):
