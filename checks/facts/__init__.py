@@ -5,6 +5,7 @@ from checks.facts.attendance import Attendance, Away
 from checks.facts.commits import Before, Commits, Pace, Standing
 from checks.facts.derived import facts_of
 from checks.facts.eligible import Eligible
+from checks.facts.features import Features
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import (
     NEVER,
@@ -74,6 +75,7 @@ __all__ = [
     "Eligible",
     "Extent",
     "Facts",
+    "Features",
     "Group",
     "HeldBack",
     "History",

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.facts.address import Address
+from checks.facts.features import Features
 from checks.facts.unknown import Listing, Unknown, Why
 
 Ints = npt.NDArray[np.int64]
@@ -518,6 +519,8 @@ class KafkaSnapshot:
     reassignments: tuple[Reassignment, ...] | Unknown = _NOT_ASKED
     quorum: Quorum | Unknown | None = _NOT_ASKED
     """None: there is none, as with ZooKeeper."""
+    features: Features | Unknown | None = _NOT_ASKED
+    """None: nothing is finalized, as with ZooKeeper and before Kafka 2.7."""
     eligible: Mapping[str, tuple[tuple[int, ...], ...] | Unknown] | Unknown = _NOT_ASKED
     """By topic and partition, the replicas that may lead it without loss of records: only of topics with a partition that has
     neither a leader nor an in-sync replica.
@@ -550,6 +553,7 @@ def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
         storage=unknown,
         reassignments=unknown,
         quorum=unknown,
+        features=unknown,
         eligible=unknown,
         waits=unknown,
         newest=unknown,

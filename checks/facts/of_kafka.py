@@ -8,6 +8,7 @@ from checks.facts.address import Address
 from checks.facts.attendance import Attendance
 from checks.facts.commits import Commits
 from checks.facts.eligible import Eligible
+from checks.facts.features import Features
 from checks.facts.history import History
 from checks.facts.kafka import (
     NOT_SAMPLED,
@@ -99,6 +100,7 @@ class KafkaFacts(Base):
                 Sample: snapshot.samples is old.samples,
                 TopicLogs: not isinstance(snapshot.ends, Unknown) and not isinstance(old.ends, Unknown),
                 Quorum: snapshot.quorum is old.quorum,
+                Features: snapshot.features is old.features,
                 TopicConfigs: True,
                 Readers: True,
                 NewestRecords: True,
@@ -264,6 +266,7 @@ class KafkaFacts(Base):
         HeldBack: _held,
         Moves: lambda self, _: self._moves,
         Quorum: lambda self, _: self.snapshot.quorum,
+        Features: lambda self, _: self.snapshot.features,
         Eligible: lambda self, _: self._eligible,
         Cluster: lambda self, _: self.snapshot.cluster,
         Platform: lambda self, _: self._platform,

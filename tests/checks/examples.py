@@ -18,6 +18,7 @@ from checks.facts import (
     BrokerConfig,
     Cluster,
     Committed,
+    Features,
     Group,
     History,
     KafkaSnapshot,
@@ -202,6 +203,7 @@ def kafka(
     storage: Mapping[str, Storage | Unknown] | None = None,
     moves: Mapping[tuple[str, int], tuple[Sequence[int], Sequence[int]]] | None = None,
     quorum: Quorum | None = None,
+    features: Features | None = None,
     eligible: Mapping[str, tuple[tuple[int, ...], ...] | Unknown] | None = None,
     at: float = AT,
 ) -> KafkaSnapshot:
@@ -260,6 +262,7 @@ def kafka(
         transactions=_transactions(transactions or {}, at),
         newest=_newest({p: (newest or {}).get(p, 3600.0) for p, e in zip(places, end.tolist(), strict=True) if e}, at),
         quorum=quorum,
+        features=features,
         eligible=dict(eligible or {}),
         reassignments=tuple(
             Reassignment(t, p, tuple(adding), tuple(removing)) for (t, p), (adding, removing) in (moves or {}).items()
@@ -465,6 +468,8 @@ def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a fiel
                 rows[column][row] = round(float(str(value)) * 1000) if column in {"until", "started"} else value
     elif name == "quorum.voters":
         part["quorum"]["voters"][int(index)][rest.removeprefix(".")] = value
+    elif name == "features.finalized":
+        part["features"]["finalized"][index] = value
     elif name == "storage":
         told = part["storage"][index]
         what, _, row = rest.removeprefix(".").partition("[")

@@ -187,6 +187,12 @@ class KafkaCluster:
         """The power cord; returns when the others know."""
         self._end(node, kill=True)
 
+    def lower(self, feature: str, level: int) -> None:
+        """Of a feature that the cluster uses."""
+        words = ("--bootstrap-server", self.bootstrap, "downgrade", "--feature", f"{feature}={level}")
+        argv = java("org.apache.kafka.tools.FeatureCommand", *words, heap="96m", release=self._release)
+        subprocess.run(argv, capture_output=True, check=True, timeout=60)
+
     def configure(self, node: int, properties: Mapping[str, str]) -> None:
         """What one broker is told from its next start on."""
         with self.brokers[node].config.open("a") as file:  # the last value of a key counts

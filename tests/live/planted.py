@@ -81,6 +81,11 @@ ROWS = (
         {DEV: Told("one broker leads everything, since there is no other")},
     ),
     Row(
+        "kafka/feature-level-behind",
+        {CLUSTER: Told("somebody took transaction.version down a level")},
+        {DEV: Told("it is as its broker came; kraft.version is 0, since its quorum is static")},
+    ),
+    Row(
         "kafka/flush-interval-set",
         {"bad-flush": Topic(config={"flush.messages": "10"})},
         {"fine-flush": Topic(config={"flush.messages": "10"}, dev=True)},

@@ -26,6 +26,7 @@ TOOLS = {
     "kafka-configs.sh": "kafka.admin.ConfigCommand",
     "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
     "kafka-reassign-partitions.sh": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
+    "kafka-features.sh": "org.apache.kafka.tools.FeatureCommand",
 }
 AWS = """
 import json, os, sys
@@ -100,6 +101,7 @@ def test_kafkas_fixes(kafka3: KafkaCluster, fresh: str, mqcanary: Run, paste: Pa
     seed.commit_offsets(kafka3.bootstrap, late, {(read, 0): 1})
     # What these brokers are set to in their own files no command mends.
     words = ("--kafka", kafka3.bootstrap, "--include", f"{fresh}*", "--skip", "kafka/auto-create-topics")
+    kafka3.lower("transaction.version", 1)
     with Member(kafka3.bootstrap, f"{fresh}-app", read) as app:
         app.consume(5)
         found = audited(mqcanary, *words)
@@ -109,6 +111,7 @@ def test_kafkas_fixes(kafka3: KafkaCluster, fresh: str, mqcanary: Run, paste: Pa
             "kafka/min-insync-unsafe",
             "kafka/dlq-missing",
             "kafka/group-lagging",
+            "kafka/feature-level-behind",
         }
         printed = {check: paste(command, BOOTSTRAP=kafka3.bootstrap) for check, command in by_check.items()}
         assert read in printed["kafka/group-lagging"]

@@ -131,6 +131,7 @@ def audits(
         cluster.configure(DEAD, on)
         cluster.start_broker(DEAD)
         estate.settle()
+        cluster.lower("transaction.version", 1)
         estate.plant(faults)
         told = audit("bad", POLLS, "sound-*", "fine-*", "bad-*")
         altered = altered_audit(folder)

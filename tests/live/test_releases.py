@@ -8,7 +8,19 @@ import pytest
 
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from checks import all_checks
-from checks.facts import Cluster, Group, History, KafkaSnapshot, Lag, Newest, Topic, TopicConfig, Unknown, facts_of
+from checks.facts import (
+    Cluster,
+    Features,
+    Group,
+    History,
+    KafkaSnapshot,
+    Lag,
+    Newest,
+    Topic,
+    TopicConfig,
+    Unknown,
+    facts_of,
+)
 from checks.limits import Limits
 from checks.questions import Questions
 from tests.live import jars, referee, seed, zookeeper
@@ -52,6 +64,14 @@ def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: st
     assert config.value("min.insync.replicas") == "1"
     assert not isinstance(snapshot.storage, Unknown)
     assert not any(isinstance(disk, Unknown) for disk in snapshot.storage.values())
+    features = snapshot.features
+    if isinstance(older, KafkaCluster):
+        assert isinstance(features, Features)
+        supported = features.supported["1"]
+        assert isinstance(supported, dict)
+        assert (features.finalized["metadata.version"], supported["metadata.version"]) == (21, 21)
+    else:
+        assert features is None, "nothing is finalized"
     live = snapshot.groups.items[f"{fresh}-live"]
     assert isinstance(live, Group)
     assert isinstance(live.members, tuple)

@@ -14,6 +14,7 @@ from agent.collect.kafka.calm import Calm
 from agent.collect.kafka.configs import Configs
 from agent.collect.kafka.eligible import read_eligible
 from agent.collect.kafka.exchange import Memos
+from agent.collect.kafka.features import FeatureLevels
 from agent.collect.kafka.groups import (
     CONSUMER_GROUP_DESCRIBE,
     GroupList,
@@ -33,7 +34,7 @@ from agent.collect.kafka.quorum import read_quorum
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.sampling import Sampler, Sampling
 from agent.collect.kafka.security import Security
-from agent.collect.kafka.storage import LogDirs, read_reassignments
+from agent.collect.kafka.storage import LogDirs, holders, read_reassignments
 from agent.collect.kafka.streams import within
 from agent.collect.kafka.transactions import read_open, standing
 from agent.collect.kafka.waits import Unread, Waiting
@@ -136,6 +137,7 @@ class KafkaCollector:
         self._idle = Idle(settings.security.secrets) if keep else None
         self._configs = Configs()
         self._log_dirs = LogDirs()
+        self._features = FeatureLevels()
         self._waiting = Waiting(clock)
         self._newest = Recency(questions)
         self._calm = Calm(clock)
@@ -232,12 +234,17 @@ class KafkaCollector:
         self._calm.keep(chosen, groups.items, committed, self._read.all if self._read else ())
         snapshot = replace(snapshot, eligible=read_eligible(wire, snapshot.topics.items))
         if scope:
-            snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED, quorum=SCOPED)
+            snapshot = replace(snapshot, storage=SCOPED, reassignments=SCOPED, quorum=SCOPED, features=SCOPED)
         else:
             # Late, since nothing else waits for them; the controllers last: without a majority they answer nothing.
-            dirs = self._log_dirs.read(wire, cluster, metadata.topics, at)
-            moves = read_reassignments(wire, cluster)
-            snapshot = replace(snapshot, storage=dirs, reassignments=moves, quorum=read_quorum(wire, cluster))
+            holding = holders(cluster, metadata.topics)
+            snapshot = replace(
+                snapshot,
+                features=self._features.read(wire, holding),
+                storage=self._log_dirs.read(wire, cluster, holding, at),
+                reassignments=read_reassignments(wire, cluster),
+                quorum=read_quorum(wire, cluster),
+            )
         if self._sampler is None:
             return snapshot
         # Last of all: what it costs must not be missing anywhere else.
@@ -272,7 +279,7 @@ class KafkaCollector:
         )
 
     def _forget(self) -> None:
-        for known in (self._configs, self._log_dirs, self._waiting, self._newest, self._calm):
+        for known in (self._configs, self._log_dirs, self._features, self._waiting, self._newest, self._calm):
             known.forget()
         self._missing = Missing()
 

@@ -1,8 +1,9 @@
 """What the doctor alone asks: which release a broker is of, and what we may not do there."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from agent.collect.kafka.features import levels_of, question
 from agent.collect.kafka.metadata import read_metadata
 from agent.collect.kafka.wire import Wire
 from checks.facts import Unknown, Why
@@ -25,17 +26,15 @@ class Signs(NamedTuple):
 
 def read_signs(wire: Wire) -> Signs | Unknown:
     from kafka.protocol.broker_version_data import infer_broker_version_from_api_versions  # noqa: PLC0415 - 0.4 s
-    from kafka.protocol.metadata import ApiVersionsRequest  # noqa: PLC0415 - as above
 
-    answer = wire.ask(None, ApiVersionsRequest, 3, client_software_name="mqcanary", client_software_version="0.1.0")
-    if isinstance(answer, Unknown):
-        return answer
-    versions = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys}
-    return Signs(
-        {one.name: one.max_version for one in getattr(answer, "supported_features", None) or ()},
-        {one.name: one.max_version_level for one in getattr(answer, "finalized_features", None) or ()},
-        ".".join(map(str, infer_broker_version_from_api_versions(versions))),
-    )
+    def read(answer: Any) -> Signs | Unknown:
+        levels = levels_of(answer)
+        versions = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys}
+        guess = ".".join(map(str, infer_broker_version_from_api_versions(versions)))
+        return levels if isinstance(levels, Unknown) else Signs(levels.supported, levels.finalized, guess)
+
+    signs: Signs | Unknown = wire.put(question(read), None)
+    return signs
 
 
 def topic_denied(wire: Wire, name: str) -> bool | Unknown:

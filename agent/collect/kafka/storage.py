@@ -1,7 +1,7 @@
 """Log directories and reassignments: what lies on the brokers' disks, and what is being moved."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -32,6 +32,12 @@ def denied(cluster: Cluster) -> Unknown | None:
     return _DENIED
 
 
+def holders(cluster: Cluster, topics: Mapping[str, Topic | Unknown]) -> list[int]:
+    """The brokers that are up, and those that are away and still hold replicas."""
+    holding = {b for topic in topics.values() if not isinstance(topic, Unknown) for p in topic.replicas for b in p}
+    return sorted({b.id for b in cluster.brokers} | holding)
+
+
 class _Told(NamedTuple):
     due: float
     """When it is asked again; minus infinity of one that did not come to this question, whatever kept it."""
@@ -54,15 +60,12 @@ class LogDirs:
         self._told, self._last = {}, {}
 
     def read(
-        self, wire: Wire, cluster: Cluster, topics: Mapping[str, Topic | Unknown], at: float
+        self, wire: Wire, cluster: Cluster, brokers: Sequence[int], at: float
     ) -> Mapping[str, Storage | Unknown] | Unknown:
-        """The very same as before while no broker was asked again, or all said the same."""
+        """Of `brokers`; the very same as before while none was asked again, or all said the same."""
         if (refusal := denied(cluster)) is not None:
             return refusal
         now = self._clock()
-        up = {b.id for b in cluster.brokers}
-        holding = {b for topic in topics.values() if not isinstance(topic, Unknown) for p in topic.replicas for b in p}
-        brokers = sorted(up | holding)
         asked = [b for b in brokers if (before := self._told.get(str(b))) is None or not _fresh(before, now)]
         questions = [(broker, _question(wire, broker, at)) for broker in asked]
         in_time = not wire.patience.over

@@ -26,6 +26,9 @@ CLUSTER_OPERATIONS = frozenset({5, 7, DESCRIBE, 9, DESCRIBE_CONFIGS, 11, 12})
 
 _NO_ID = uuid.UUID(int=0)
 
+_FEATURES = {"metadata.version": 30, "group.version": 1, "transaction.version": 2, "kraft.version": 1}
+"""Kafka 4.3 has more, and they work alike."""
+
 # A timeline is a sketch: old points go when a long demonstration has made this many.
 _MOST_POINTS = 512
 
@@ -63,6 +66,8 @@ class Broker:
     log_dir: str = "/var/lib/kafka/data"
     total_bytes: int = 500_000_000_000
     usable_bytes: int = 400_000_000_000
+    features: dict[str, int] = field(default_factory=lambda: dict(_FEATURES))
+    """The highest level of each feature that it supports; the lowest is 0, or 7 of metadata.version."""
 
 
 @dataclass(slots=True)
@@ -263,6 +268,8 @@ class Model:
     cluster_id: str = "simulated-cluster-0001"
     controller: int = 0
     voters: list[Voter] = field(default_factory=lambda: [Voter(101), Voter(102), Voter(103)])
+    features: dict[str, int] = field(default_factory=lambda: _FEATURES | {"kraft.version": 0})
+    """The finalized level of each feature; empty as with ZooKeeper."""
     topic_defaults: dict[str, Config] = field(default_factory=dict)
     auto_create_topics: bool = True
     rights: dict[str, Rights] = field(default_factory=dict)

@@ -17,6 +17,8 @@ from agent.demo.cluster.handlers import APIS
 from agent.demo.cluster.model import Broker, Model
 
 _MOST_REQUESTS = 10_000
+_FEATURES = (3, 3)
+"""The first release that finalizes a feature by itself: metadata.version."""
 
 
 class SimulatedCluster:
@@ -119,6 +121,10 @@ class SimulatedCluster:
         """Advertises no more than that Kafka release, (2, 4) for example, did."""
         known = BROKER_API_VERSIONS[release]
         self.model.versions = {api: known[api][1] if api in known else None for api in APIS}
+        if release < _FEATURES:
+            self.model.features = {}
+            for broker in self.model.brokers.values():
+                broker.features = {}
 
     def wait_for(self, seen: Callable[[list[Request]], bool], timeout: float = 10.0) -> bool:
         """Waits until `seen(all recorded requests)`; False if that took longer than `timeout` seconds."""

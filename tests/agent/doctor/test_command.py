@@ -12,7 +12,7 @@ from agent.demo.cluster import ANONYMOUS, Config, Rights, SimulatedCluster, all_
 from agent.demo.slack import FakeSlack, Workspace
 from agent.demo.slack.workspace import small
 from agent.doctor.kafka import clock, patterns
-from agent.doctor.release import release
+from checks.facts.features import release
 from tests.agent.cli.conftest import Run, run  # noqa: F401 - the command in this process
 from tests.agent.estate import cluster_model
 from tests.live.sqs import REGION, SqsServer

@@ -27,11 +27,23 @@ from agent.demo.cluster.handlers.call import (
 from agent.demo.cluster.model import NOBODY, Broker, Topic
 
 _GROUP_KEY = 0
+_OLDEST_METADATA = 7
 
 
 def api_versions(call: Call, _request: Any) -> Any:
     rows = [(api, low, high) for api, (low, high) in sorted(call.versions.items())]
-    return ApiVersionsResponse(error_code=call.errors.everything, api_keys=rows)
+    supported, used = call.model.brokers[call.broker].features, call.model.features
+    lowest = {name: _OLDEST_METADATA if name == "metadata.version" else 0 for name in supported}
+    return ApiVersionsResponse(
+        error_code=call.errors.everything,
+        api_keys=rows,
+        # Before version 4 the lowest level can't be 0.
+        supported_features=[
+            (name, lowest[name], level) for name, level in supported.items() if lowest[name] or call.version >= 4
+        ],
+        finalized_features_epoch=round(call.model.clock() * 1000) if used else -1,
+        finalized_features=[(name, level, level) for name, level in used.items() if level],
+    )
 
 
 def _listed(call: Call) -> list[Broker]:

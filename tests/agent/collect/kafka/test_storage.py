@@ -129,7 +129,7 @@ def test_a_broker_that_was_late_is_asked_at_once_and_one_that_is_always_late_wit
     def asked(at: float, *, up: Collection[int] = (1, 2), late: Collection[int] = ()) -> list[int]:
         nonlocal now
         now, wire.up, wire.late = at, set(up), set(late)
-        told = dirs.read(wire, cluster, {}, at)  # type: ignore[arg-type]
+        told = dirs.read(wire, cluster, [1, 2], at)  # type: ignore[arg-type]
         assert isinstance(told, dict)
         assert all(
             told[str(broker)] is STORED for broker in wire.asked if broker not in wire.late and broker in wire.up
