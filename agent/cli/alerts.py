@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.options import colour, door_options, format_option
+from agent.cli.options import colour, door_options, format_option, width
 
 if TYPE_CHECKING:
     from agent.door.door import Door, Shown
@@ -106,7 +106,6 @@ class _Screen:
         click.echo("\033[2J", nl=False, color=True)
 
     def look(self, door: "Door") -> None:
-        from agent.cli.door import width
         from agent.errors import MqcanaryError
         from agent.report.alerts import render
 

@@ -1,6 +1,5 @@
 """mqcanary audit."""
 
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from agent.cli.options import Seconds, check_ids, colour, sample_options, target_options
+from agent.cli.options import Seconds, check_ids, colour, sample_options, target_options, width
 from agent.errors import ConfigError, SnapshotError
 
 if TYPE_CHECKING:
@@ -299,10 +298,8 @@ def _refuse_vain(source: Path | None, form: str, group_by: str) -> None:
 def _print(content: "Content", form: str, output: Path | None) -> None:
     from agent.writing import write
 
-    terminal = output is None and sys.stdout.isatty()
-    width = max(60, min(120, shutil.get_terminal_size().columns)) if terminal else 80
     format_ = import_module(f"agent.report.{form}")
-    report = format_.render(content, width) if form == "text" else format_.render(content)
+    report = format_.render(content, width() if output is None else 80) if form == "text" else format_.render(content)
     if output is not None:
         write(output, click.unstyle(report) if form == "text" else report)
     else:

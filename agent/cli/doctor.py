@@ -1,13 +1,12 @@
 """mqcanary doctor."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agent.cli.options import colour, format_option, state_option, target_options
+from agent.cli.options import colour, format_option, state_option, target_options, width
 
 
 @click.command("doctor")
@@ -53,6 +52,5 @@ def command(*, state: Path | None, form: str, **targets: Any) -> None:
     if form == "json":
         click.echo(document(subjects), nl=False)
     else:
-        width = max(60, min(120, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 80
-        click.echo(text(subjects, width), nl=False, color=colour())
+        click.echo(text(subjects, width()), nl=False, color=colour())
     sys.exit(exit_code(subjects))

@@ -4,7 +4,6 @@ import getpass
 import json
 import os
 import shlex
-import shutil
 import socket
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from agent.cli.options import colour
+from agent.cli.options import colour, width
 from agent.config.loading import load, salvage
 from agent.door.door import Door, Shown, What
 from agent.errors import AskError, ConfigError, ConfigFileError
@@ -108,8 +107,3 @@ def me() -> str:
     except (OSError, KeyError):  # a user id without a name, as in images
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
-
-
-def width() -> int:
-    """Of the terminal, within reason; 80 in a pipe."""
-    return max(60, min(120, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 80

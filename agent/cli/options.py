@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,3 +146,8 @@ def kafka_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def width() -> int:
+    """Of the terminal, within reason; 80 in a pipe."""
+    return max(60, min(120, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 80

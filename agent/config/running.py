@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSc
 
 from agent.config.reading import quoted
 from agent.config.section import Resources, Section, url
-from agent.config.values import DURATION_SCHEMA, Count, Duration, File, Level, SecretText, Text
+from agent.config.values import DURATION_SCHEMA, Count, Duration, File, Level, SecretText, Text, deadline
 from agent.config.values import duration as read_duration
 from agent.config.values import path as read_path
 from agent.config.values import text as read_text
@@ -96,13 +96,6 @@ def _address(value: object) -> object:
     return value
 
 
-def _beats(value: object) -> timedelta:
-    length = read_duration(value)
-    if not timedelta(0) < length <= timedelta(days=1):
-        raise ValueError(f"{quoted(str(value))} is out of range; write 1m, anything above 0s up to 1d")
-    return length
-
-
 def _port(value: object) -> tuple[str, int]:
     written = read_text(value)
     host, _, port = written.rpartition(":")
@@ -123,7 +116,7 @@ Repeat = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
 ]
 SecretAddress = Annotated[SecretText, BeforeValidator(_address)]
-Interval = Annotated[timedelta, PlainValidator(_beats), WithJsonSchema(DURATION_SCHEMA)]
+Interval = Annotated[timedelta, PlainValidator(deadline), WithJsonSchema(DURATION_SCHEMA)]
 StateFolder = Annotated[
     Path | None, PlainValidator(read_path), WithJsonSchema({"type": "string", "minLength": 1, "format": "path"})
 ]

@@ -70,6 +70,14 @@ def test_a_group_that_stands_still_and_one_that_limps(cluster: SimulatedCluster,
     assert one == "young"
 
 
+def look(collector: KafkaCollector, snapshots: list[KafkaSnapshot], minute: int) -> None:
+    """One more, as if it were so many minutes after the first."""
+    seen = collector.collect(snapshots[-1] if snapshots else None, 5.0)
+    assert isinstance(seen.ends, LogEnds)
+    at = 1_800_000_000.0 + 60 * minute
+    snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
+
+
 def test_a_partition_that_takes_most_of_a_topic(cluster: SimulatedCluster) -> None:
     collector = KafkaCollector(KafkaSettings(cluster.endpoints[:1]), Questions([], Limits()))
     snapshots: list[KafkaSnapshot] = []
@@ -78,10 +86,7 @@ def test_a_partition_that_takes_most_of_a_topic(cluster: SimulatedCluster) -> No
             for topic, written in (("orders", (90_000, 6000)), ("bills", (900, 1000, 1100))):
                 for partition, count in zip(cluster.model.topics[topic].partitions, written, strict=True):
                     partition.append(count, time.time())
-        seen = collector.collect(snapshots[-1] if snapshots else None, 5.0)
-        assert isinstance(seen.ends, LogEnds)
-        at = 1_800_000_000.0 + 60 * minute
-        snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
+        look(collector, snapshots, minute)
     assert found(snapshots, "kafka/hot-partition") == {
         (
             "kafka/hot-partition",
@@ -105,10 +110,7 @@ def test_dead_letters_that_arrive_that_nobody_reads_and_that_go_too_soon(cluster
             # What is put back fails again.
             cluster.model.topics["limps.dlq"].partitions[0].append(minute == 40, time.time())
             cluster.model.groups["triage"].committed["limps.dlq", 0] = 3 if minute > 20 else 0
-        seen = collector.collect(snapshots[-1] if snapshots else None, 5.0)
-        assert isinstance(seen.ends, LogEnds)
-        at = 1_800_000_000.0 + 60 * minute
-        snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
+        look(collector, snapshots, minute)
     assert found(snapshots, "kafka/dlq-*") == {
         (
             "kafka/dlq-growing",
@@ -152,10 +154,7 @@ def test_a_group_that_is_put_back(cluster: SimulatedCluster) -> None:
     snapshots: list[KafkaSnapshot] = []
     for minute, offset in enumerate((700, 300, 310)):
         cluster.model.groups["blocked"].committed["orders", 1] = offset
-        seen = collector.collect(snapshots[-1] if snapshots else None, 5.0)
-        assert isinstance(seen.ends, LogEnds)
-        at = 1_800_000_000.0 + 60 * minute
-        snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
+        look(collector, snapshots, minute)
     assert found(snapshots, "kafka/offset-rewound") == {
         (
             "kafka/offset-rewound",

@@ -220,7 +220,7 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
         ),
         (
             "heartbeat: {url: 'https://x', every: 0s}",
-            ['1: heartbeat.every: "0s" is out of range; write 1m, anything above 0s up to 1d'],
+            ['1: heartbeat.every: "0s" is out of range; write 30s or 2m, anything above 0s up to 1d'],
         ),
         (
             "slack: {token: x}\nroute: {to: [slack:on-call, 'slack:#ok', slack:C0123456789]}",
