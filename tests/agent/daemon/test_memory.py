@@ -97,7 +97,11 @@ def test_what_changed_is_what_was_seen() -> None:
     assert isinstance(after, KafkaSnapshot)
     assert after.topics.items["orders"] is seen.topics.items["orders"]
     assert after.topics.items["payments"] is before.topics.items["payments"]
-    assert after.committed["app"] is seen.committed["app"]
+    moved, old = after.committed["app"], before.committed["app"]
+    assert isinstance(moved, Committed)
+    assert isinstance(old, Committed)
+    assert (moved.offset.tolist(), moved.at) == ((old.offset + 1).tolist(), AT + 30)
+    assert moved.partition is old.partition
     assert isinstance(after.ends, LogEnds)
     assert isinstance(before.ends, LogEnds)
     assert after.ends.end.tolist() == (before.ends.end + 5).tolist()
