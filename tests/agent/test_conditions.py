@@ -70,11 +70,15 @@ def test_a_group_that_stands_still_and_one_that_limps(cluster: SimulatedCluster,
     assert one == "young"
 
 
+def moment(minute: int) -> float:
+    return 1_800_000_000.0 + 60 * minute
+
+
 def look(collector: KafkaCollector, snapshots: list[KafkaSnapshot], minute: int) -> None:
     """One more, as if it were so many minutes after the first."""
     seen = collector.collect(snapshots[-1] if snapshots else None, 5.0)
     assert isinstance(seen.ends, LogEnds)
-    at = 1_800_000_000.0 + 60 * minute
+    at = moment(minute)
     snapshots.append(replace(seen, at=at, ends=replace(seen.ends, at=at)))
 
 
@@ -100,26 +104,27 @@ def test_dead_letters_that_arrive_that_nobody_reads_and_that_go_too_soon(cluster
     with cluster.lock:
         for name, days in (("orders.dlq", 14), ("bills-dlt", 3), ("limps.dlq", 14)):
             letters = cluster.model.add_topic(name, 1, 3, min_insync_replicas="2", retention_ms=str(days * 86_400_000))
-            letters.partitions[0].append(3, time.time())
+            letters.partitions[0].append(3, moment(0))
         cluster.model.add_group("triage", {("bills-dlt", 0): 0, ("limps.dlq", 0): 0})
     collector = KafkaCollector(KafkaSettings(cluster.endpoints[:1]), Questions(all_checks(), Limits()))
     snapshots: list[KafkaSnapshot] = []
     for minute in range(0, 50, 10):
         with cluster.lock:
-            cluster.model.topics["orders.dlq"].partitions[0].append(minute % 20 // 10, time.time())
+            cluster.model.topics["orders.dlq"].partitions[0].append(minute % 20 // 10, moment(minute))
             # What is put back fails again.
-            cluster.model.topics["limps.dlq"].partitions[0].append(minute == 40, time.time())
+            cluster.model.topics["limps.dlq"].partitions[0].append(minute == 40, moment(minute))
             cluster.model.groups["triage"].committed["limps.dlq", 0] = 3 if minute > 20 else 0
         look(collector, snapshots, minute)
     assert found(snapshots, "kafka/dlq-*") == {
         (
             "kafka/dlq-growing",
             "orders.dlq",
-        ): "2 records arrived in dead-letter topic orders.dlq (of orders) in the last 40 min, none in the last 10 min",
+        ): "2 records arrived in dead-letter topic orders.dlq (of orders) in the last 40 min, none in the last 10 min; "
+        "the newest of 10 min ago",
         (
             "kafka/dlq-unread",
             "orders.dlq",
-        ): "5 records in dead-letter topic orders.dlq (of orders) and no group that reads it",
+        ): "5 records in dead-letter topic orders.dlq (of orders) and no group that reads it; the newest of 10 min ago",
         (
             "kafka/dlq-retention-short",
             "bills-dlt",
