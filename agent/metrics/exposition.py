@@ -3,19 +3,22 @@
 import threading
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 from agent.metrics.families import DROPPED, FAMILIES, TOPIC_SKEW
-from agent.metrics.kafka import Partitions, kafka_lines
+from agent.metrics.kafka import GroupTexts, Partitions, kafka_chunks
 from agent.metrics.own import finding_lines, gap_lines, target_lines, view_lines
 from agent.metrics.sqs import sqs_lines
-from agent.metrics.text import Chunk, Chunks, Family, Lines, packed, series
+from agent.metrics.text import Chunk, Chunks, Family, packed, series
 from agent.view import Good, TargetView, View
 from checks.evaluate import Report
 from checks.facts import Address, Facts, Group, KafkaSnapshot, Lag, Snapshot, Topic, Unknown
+
+_BLOCK = 1 << 16
+"""Bytes, at least, of what is sent at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Options:
     """Series of single partitions: none, those that some group has unread records on, or all."""
     ttl: float = 900.0
     """Seconds for which the last good values of a target are served while it can't be seen."""
-    cap: int = 50_000
+    cap: int = 250_000
     """Series of one family, over all targets."""
 
 
@@ -36,6 +39,7 @@ class _Rendered(NamedTuple):
     facts: Facts | None
     snapshot: Snapshot | None
     bulk: Chunks
+    groups: GroupTexts
     found: Report
     findings: Chunks
     seen: Report
@@ -49,11 +53,11 @@ class _Lazy:
         self._lock = threading.Lock()
         self._made: bytes | None = None
 
-    def of(self, parts: tuple[bytes, ...]) -> bytes:
+    def of(self, blocks: Iterable[bytes]) -> bytes:
         with self._lock:
             if self._made is None:
                 gzip = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-                self._made = b"".join([*map(gzip.compress, parts), gzip.flush()])
+                self._made = b"".join([*map(gzip.compress, blocks), gzip.flush()])
             return self._made
 
 
@@ -62,7 +66,7 @@ class Exposition:
     """The same bytes for every scraper. Safe to read from any thread."""
 
     parts: tuple[bytes, ...]
-    """Text format 0.0.4 in UTF-8, to be sent one after another: shared with the next Exposition, never joined."""
+    """Text format 0.0.4 in UTF-8, one after another: shared with the next Exposition, a few for each group."""
     dropped: Mapping[str, int]
     """Name of each family that has series, to how many were left out because of the cap."""
     options: Options
@@ -78,10 +82,23 @@ class Exposition:
     def text(self) -> bytes:
         return b"".join(self.parts)
 
+    def blocks(self) -> Iterator[bytes]:
+        """The text in pieces to be sent."""
+        waiting: list[bytes] = []
+        size = 0
+        for part in self.parts:
+            waiting.append(part)
+            size += len(part)
+            if size >= _BLOCK:
+                yield b"".join(waiting)
+                waiting, size = [], 0
+        if waiting:
+            yield b"".join(waiting)
+
     @property
     def compressed(self) -> bytes:
         """The same with gzip, level 1; made once, by the first who asks."""
-        return self._gzip.of(self.parts)
+        return self._gzip.of(self.blocks())
 
 
 def exposition(view: View, now: float, options: Options, former: Exposition | None = None) -> Exposition:
@@ -97,16 +114,16 @@ def exposition(view: View, now: float, options: Options, former: Exposition | No
         target = view.targets[address]
         served = rendered[address] = _rendered(target, now, options, before.get(address))
         for chunks in (packed(target_lines(target), options.cap), served.bulk, served.findings, served.gaps):
-            for family, chunk in chunks.items():
-                table[family].append(chunk)
-    for family, chunk in packed(view_lines(view), options.cap).items():
-        table[family].append(chunk)
+            for family, some in chunks.items():
+                table[family] += some
+    for family, some in packed(view_lines(view), options.cap).items():
+        table[family] += some
     parts: list[bytes] = []
     dropped: dict[str, int] = {}
     for family in FAMILIES:
         if family in table:
             kept = _capped(table[family], options.cap)
-            parts += [family.head, *(chunk.text for chunk in kept)]
+            parts += [family.head, *(chunk.text for chunk in kept if chunk.text)]
             dropped[family.name] = sum(chunk.dropped for chunk in kept)
     parts.append(DROPPED.head)
     parts.append("".join(f"{series(DROPPED, count, family=name)}\n" for name, count in dropped.items()).encode())
@@ -119,10 +136,12 @@ def _rendered(target: TargetView, now: float, options: Options, before: _Rendere
     # a problem that can't be seen at the moment is not solved
     found = good.report if good and not target.up else target.report
     pack = partial(packed, cap=options.cap)
+    bulk, groups = _bulk(good, options, before)
     return _Rendered(
         facts=facts,
         snapshot=good.snapshot if good else None,
-        bulk=before.bulk if before and _still(good, before) else pack(_bulk(good, options)) if good else {},
+        bulk=bulk,
+        groups=groups,
         found=found,
         findings=before.findings if before and before.found is found else pack(finding_lines(found)),
         seen=target.report,
@@ -154,10 +173,15 @@ def _served(target: TargetView, now: float, ttl: float) -> Good | None:
     return target.good if target.good is not None and now - target.good.snapshot.at <= patience else None
 
 
-def _bulk(good: Good, options: Options) -> Lines:
+def _bulk(good: Good | None, options: Options, before: _Rendered | None) -> tuple[Chunks, GroupTexts]:
+    if before and _still(good, before):
+        return before.bulk, before.groups
+    if good is None:
+        return {}, {}
     if isinstance(good.snapshot, KafkaSnapshot):
-        return kafka_lines(good.facts, good.snapshot, options.partitions)
-    return sqs_lines(good.facts, good.snapshot)
+        groups = before.groups if before else {}
+        return kafka_chunks(good.facts, good.snapshot, options.partitions, options.cap, groups)
+    return packed(sqs_lines(good.facts, good.snapshot), options.cap), {}
 
 
 def _capped(chunks: list[Chunk], cap: int) -> list[Chunk]:

@@ -1,7 +1,7 @@
 """The series of one Kafka cluster. Bulk: columns become lists once, and each line is one f-string."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from math import inf, isnan
 from typing import Literal, NamedTuple
@@ -21,8 +21,8 @@ from agent.metrics.families import (
     TOPIC_END,
     TOPIC_SKEW,
 )
-from agent.metrics.text import Family, Lines, escape, number
-from checks.facts import NEVER, Address, Arrivals, Facts, KafkaSnapshot, Lag, LogEnds, Progress, Unknown
+from agent.metrics.text import Chunk, Chunks, Family, escape, joined, number, packed
+from checks.facts import NEVER, Address, Arrivals, Facts, Group, KafkaSnapshot, Lag, LogEnds, Progress, Unknown
 from checks.facts.lag import waits_of
 
 Floats = npt.NDArray[np.float64]
@@ -47,31 +47,79 @@ class _Row(NamedTuple):
     """Seconds that it waits at least; NaN where nothing is proven."""
 
 
-def kafka_lines(facts: Facts, snapshot: KafkaSnapshot, partitions: Partitions) -> Lines:
-    """Lines by family, sorted by names and partitions: what a cap cuts off is the same each time."""
-    lines: _Collected = defaultdict(list)
+_OF_GROUPS = (
+    GROUP_STATE,
+    GROUP_MEMBERS,
+    GROUP_LAG,
+    GROUP_LAG_SECONDS,
+    GROUP_LAG_AT_LEAST,
+    PARTITION_LAG,
+    PARTITION_COMMITTED,
+)
+
+
+class GroupText(NamedTuple):
+    """The series of one group, and what they were made of."""
+
+    group: Group
+    lag: Lag | Unknown
+    texts: tuple[bytes, ...]
+    """Of each of `_OF_GROUPS`: a hundred thousand series are kept like this, and no series by itself."""
+
+    def still(self, group: Group, lag: Lag | Unknown) -> bool:
+        """Whether they would be the same again: how long records wait is another thing at each look."""
+        return self.group is group and self.lag is lag and (isinstance(lag, Unknown) or lag.read)
+
+
+GroupTexts = Mapping[str, GroupText]
+
+
+def kafka_chunks(
+    facts: Facts, snapshot: KafkaSnapshot, partitions: Partitions, cap: int, before: GroupTexts
+) -> tuple[Chunks, GroupTexts]:
+    """The series, sorted by names and partitions: what a cap cuts off is the same each time; and those of each group.
+
+    Groups that are as they were in `before` are taken from there.
+    """
     target = f'target="{escape(str(facts.address))}"'
     lagging: set[tuple[str, int]] = set()
+    groups: dict[str, GroupText] = {}
+    chunks: dict[Family, list[Chunk]] = {family: [] for family in _OF_GROUPS}
     for name in sorted(snapshot.groups.items):
         group = snapshot.groups.items[name]
-        head = f'{target},group="{escape(name)}"'
         if isinstance(group, Unknown):
             continue
-        lines[GROUP_STATE].append(f'{GROUP_STATE.name}{{{head},state="{escape(group.state)}"}} 1')
-        if not isinstance(group.members, Unknown):
-            lines[GROUP_MEMBERS].append(f"{GROUP_MEMBERS.name}{{{head}}} {len(group.members)}")
-        for topic, rows in _rows(facts, facts.address.under("groups", name)):
-            place = f'{head},topic="{escape(topic)}"'
-            _add_lag(lines, place, rows)
-            if partitions != "off":
-                chosen = [row for row in rows if row.lag > 0] if partitions == "lagging" else rows
-                _add_partitions(lines, place, chosen)
-                if partitions == "lagging":
-                    lagging.update((topic, row.partition) for row in chosen)
+        lag, known = facts.get(Lag, facts.address.under("groups", name)), before.get(name)
+        if known is None or not known.still(group, lag):
+            texts = _of_group(facts, f'{target},group="{escape(name)}"', group, partitions, lagging)
+            known = GroupText(group, lag, texts)
+        groups[name] = known
+        for family, text in zip(_OF_GROUPS, known.texts, strict=True):
+            if text:
+                chunks[family].append(Chunk(text, text.count(b"\n"), 0))
+    lines: _Collected = defaultdict(list)
     if not isinstance(snapshot.ends, Unknown):
         _add_ends(lines, target, snapshot.ends, partitions, lagging)
         _add_skew(lines, target, facts, snapshot.ends)
-    return lines
+    return {**{family: some for family, some in chunks.items() if some}, **packed(lines, cap)}, groups
+
+
+def _of_group(
+    facts: Facts, head: str, group: Group, partitions: Partitions, lagging: set[tuple[str, int]]
+) -> tuple[bytes, ...]:
+    lines: _Collected = defaultdict(list)
+    lines[GROUP_STATE].append(f'{GROUP_STATE.name}{{{head},state="{escape(group.state)}"}} 1')
+    if not isinstance(group.members, Unknown):
+        lines[GROUP_MEMBERS].append(f"{GROUP_MEMBERS.name}{{{head}}} {len(group.members)}")
+    for topic, rows in _rows(facts, facts.address.under("groups", group.name)):
+        place = f'{head},topic="{escape(topic)}"'
+        _add_lag(lines, place, rows)
+        if partitions != "off":
+            chosen = [row for row in rows if row.lag > 0] if partitions == "lagging" else rows
+            _add_partitions(lines, place, chosen)
+            if partitions == "lagging":
+                lagging.update((topic, row.partition) for row in chosen)
+    return tuple(joined(lines[family]) if lines[family] else b"" for family in _OF_GROUPS)
 
 
 def _rows(facts: Facts, group: Address) -> Iterator[tuple[str, list[_Row]]]:

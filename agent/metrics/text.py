@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,20 +43,24 @@ class Chunk(NamedTuple):
 
 
 Lines = dict[Family, list[str]]
-Chunks = Mapping[Family, Chunk]
+Chunks = Mapping[Family, Sequence[Chunk]]
 
 
 def packed(lines: Lines, cap: int) -> Chunks:
     """At most `cap` lines of each family, the first ones. Takes the lines away, a family at a time: they may be many."""
-    chunks: dict[Family, Chunk] = {}
+    chunks: dict[Family, Sequence[Chunk]] = {}
     while lines:
         family, rows = lines.popitem()
         if rows:
             dropped = max(0, len(rows) - cap)
             del rows[cap:]
-            rows.append("")  # the last one ends as well
-            chunks[family] = Chunk("\n".join(rows).encode(), len(rows) - 1, dropped)
+            chunks[family] = (Chunk(joined(rows), len(rows), dropped),)
     return chunks
+
+
+def joined(rows: Sequence[str]) -> bytes:
+    """Each with the end of its line."""
+    return "\n".join((*rows, "")).encode()
 
 
 def escape(value: str) -> str:

@@ -89,7 +89,7 @@ def _page(sources: Sources) -> Response:
 
 
 def _scrape(made: Exposition) -> Response:
-    body: Iterable[bytes] = made.parts
+    body: Iterable[bytes] = made.blocks()
     size, coding = made.size, ""
     if request.accept_encodings["gzip"]:
         body, size, coding = [made.compressed], len(made.compressed), "gzip"

@@ -62,7 +62,7 @@ def built(*, build: bool) -> Path | None:
     return program
 
 
-def table(bootstrap: str, broker: int, change: Callable[[int], None], every: int, klag: Path | None) -> None:
+def table(bootstrap: str, broker: int, change: Callable[[], None], every: int, klag: Path | None) -> None:
     """`broker`: its process id; `change`: lets a tenth of the groups commit; `every`: seconds between looks."""
     print(
         f"\nExporters, a look every {every} s. A series costs a look while nothing changes and a scrape, per line served.\n"
@@ -95,9 +95,7 @@ def _klag(program: Path, bootstrap: str, port: int, every: int, folder: Path) ->
     return [str(program), "--config", str(folder / "klag.toml")]
 
 
-def _cells(
-    process: Process, port: int, broker: int, idle: float, change: Callable[[int], None], every: int
-) -> list[str]:
+def _cells(process: Process, port: int, broker: int, idle: float, change: Callable[[], None], every: int) -> list[str]:
     def first() -> bool:
         process.check()
         with contextlib.suppress(OSError):
@@ -123,8 +121,8 @@ def _cells(
     scraped = max(0.0, spent(lambda _: served.append(_scrape(port))) - quiet)
     before = peak(process.pid)
 
-    def change_and_scrape(turn: int) -> None:
-        change(turn)
+    def change_and_scrape(_: int) -> None:
+        change()
         served[:] = [_scrape(port)]
 
     both = spent(change_and_scrape)

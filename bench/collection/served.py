@@ -1,27 +1,31 @@
-"""A simulated cluster in a process of its own: prints its bootstrap servers, then takes the share of groups that commit, a line each."""
+"""A simulated cluster in a process of its own: prints its bootstrap servers, then takes the share of groups that read on, a line each."""
 
-import random
 import sys
 import time
 
-from agent.demo.cluster import SimulatedCluster, estate
+from agent.demo.cluster import Config, SimulatedCluster, estate
+from bench.collection.change import some
 
 
 def main() -> None:
     topics, partitions, groups, each = (int(word) for word in sys.argv[1:5])
     model = estate(topics=topics, partitions=partitions, groups=groups, topics_per_group=each, lag=0)
     model.clock = time.time
-    chosen = random.Random(7)  # noqa: S311 - any groups will do, and the same ones each time
+    model.topic_defaults["min.insync.replicas"] = Config("2")  # or each topic is a finding
+    reads = {name: sorted(group.committed.topics) for name, group in model.groups.items()}
     with SimulatedCluster(model) as cluster:
         print(cluster.bootstrap, flush=True)
-        for line in sys.stdin:
-            names = sorted(model.groups)
-            some = chosen.sample(names, round(len(names) * float(line)))
+        for turn, line in enumerate(sys.stdin):
+            names, written = some(reads, float(line), turn)
             with cluster.lock:
-                for name in some:
+                for topic in written:
+                    for partition in model.topics[topic].partitions:
+                        partition.append(1, time.time())
+                for name in names:
                     committed = model.groups[name].committed
-                    for place in list(committed):
-                        committed[place] = max(0, committed[place] - 1)
+                    for topic in set(reads[name]) & written:
+                        for number, partition in enumerate(model.topics[topic].partitions):
+                            committed[topic, number] = partition.log_end
             print("done", flush=True)
 
 

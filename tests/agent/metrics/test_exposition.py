@@ -268,3 +268,28 @@ def test_what_is_taken_from_the_last_rendering_is_what_would_be_rendered_anew() 
         taken += former is not None and made.rendered[PROD].bulk is former.rendered[PROD].bulk
         former = made
     assert 10 < taken < 30
+
+
+def test_groups_of_which_nothing_moved_are_not_written_again() -> None:
+    history, snapshot, facts, former = History(), None, None, None
+    for minute, (read, end) in enumerate(((10, 10), (10, 10), (15, 20), (30, 30))):
+        seen = kafka(
+            [topic("orders"), topic("mails")],
+            [group("busy"), group("idle")],
+            committed={"busy": {("orders", 0): read}, "idle": {("mails", 0): 5}},
+            ends={("orders", 0): end, ("mails", 0): 5},
+            at=AT + 60 * minute,
+        )
+        snapshot = same(seen, snapshot)
+        history = history.plus(snapshot)
+        facts = facts_of(snapshot, history, facts)
+        target = TargetView(
+            PROD, "p", snapshot, facts, report_of(snapshot), Good(snapshot, facts, report_of(snapshot)), 60.0, 0.1
+        )
+        made = exposition(view(target, at=snapshot.at), snapshot.at, Options(partitions="all"), former)
+        assert made.text == exposition(view(target, at=snapshot.at), snapshot.at, Options(partitions="all")).text
+        if former is not None:
+            before, now = former.rendered[PROD].groups, made.rendered[PROD].groups
+            assert now["idle"].texts is before["idle"].texts
+            assert (now["busy"].texts is before["busy"].texts) == (minute == 1)
+        former = made
