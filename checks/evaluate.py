@@ -83,11 +83,15 @@ class _Judged(NamedTuple):
     """One call of one check, kept so that the same inputs need no second call."""
 
     bound: tuple[object, ...]
-    """The facts it took. Of one that it was handed and asked nothing the type: another one would have changed nothing."""
+    """The facts it took. Of one that is computed when it is asked for the type, if it was asked nothing: another one would have
+    changed nothing; and otherwise `_ASKED`: the next look has another one, and this one holds tables of all of history.
+    """
     ruling: Ruling
     problems: tuple[Problem, ...]
     unknown: Unknown | None
 
+
+_ASKED = object()
 
 _judged = cast("Callable[[tuple[object, ...]], _Judged]", partial(tuple.__new__, _Judged))
 """What the class itself takes twice as long for, tens of thousands of times in each first look at a big cluster."""
@@ -367,8 +371,7 @@ def _judge(check: Check, bound: tuple[object, ...], ruling: Ruling, before: _Jud
     problems, unknown = _call(check, bound, ruling.values)
     kept: list[object] = list(bound)
     for place, fact, asked in counted:
-        if fact.asked == asked:
-            kept[place] = type(fact)
+        kept[place] = type(fact) if fact.asked == asked else _ASKED
     return _Judged(tuple(kept), ruling, problems, unknown)
 
 

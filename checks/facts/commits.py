@@ -1,14 +1,17 @@
 """How the committed offsets of one group moved, or did not, through the history of its target."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
 from checks.facts.history import KafkaFrame
-from checks.facts.kafka import Ints, Rows
-from checks.facts.lag import NOT_SEEN, Lag, log_rows, offsets_at
+from checks.facts.kafka import NEVER, Committed, Floats, Ints, Rows
+from checks.facts.lag import NOT_SEEN, Lag, has_rows_of, log_rows, offsets_at
 from checks.facts.logs import ONE_POLL, Flags, Logs
+from checks.facts.packed import Packed
 from checks.facts.unknown import Lazy, Unknown, Why, young
 
 NOBODY = ("Empty", "Dead")
@@ -67,12 +70,10 @@ class Commits(Lazy):
         self._group = group
         self._lag = lag
         self._logs = logs
-        self._offsets: dict[int, Ints] = {}
 
     @cached_property
     def _polls(self) -> Rows:
-        frames = enumerate(self._logs.frames)
-        return np.array([k for k, f in frames if self._group in f.committed and self._group in f.states], dtype=np.intp)
+        return self._logs.polls(self._group)
 
     @cached_property
     def _frames(self) -> list[KafkaFrame]:
@@ -112,24 +113,37 @@ class Commits(Lazy):
         now = len(self._frames) - 1
         if (nameless := self._logs.nameless(self._lag.topics[topic])) is not None:
             return nameless
-        # Most groups moved since the poll before: that costs next to nothing.
+        poll = float(self._times[-1] - self._times[0]) / now if now else 0.0
+        if self._moving[topic]:  # most of them
+            return Standing(float(self._times[-1]), 0.0, open=False, poll=poll)
         since, is_open = self._still(rows, offsets, least, max(0, now - 1)) if now else (0, True)
         if is_open and now > 1:
             since, is_open = self._still(rows, offsets, least, 0)
-        times = [frame.at for frame in self._frames]
-        poll = (times[-1] - times[0]) / now if now else 0.0
-        return Standing(times[since], times[-1] - times[since], is_open, poll)
+        return Standing(float(self._times[since]), float(self._times[-1] - self._times[since]), is_open, poll)
+
+    @cached_property
+    def _times(self) -> Floats:
+        return np.array([frame.at for frame in self._frames])
+
+    @cached_property
+    def _moving(self) -> Flags:
+        """By topic of the Lag, whether an offset was elsewhere at the poll before."""
+        moving = np.zeros(len(self._lag.topics), dtype=bool)
+        if len(self._frames) > 1:
+            then, now = self._then(len(self._frames) - 2), self._lag.committed
+            moving[self._lag.topic[(now >= 0) & (then != now) & (then != NOT_SEEN)]] = True
+        return moving
 
     def _still(self, rows: Rows, offsets: Ints, least: int, first: int) -> tuple[int, bool]:
         """The poll since which nothing moved, looking back as far as `first`, and whether it may be longer."""
         polls, log = self._polls[first:-1], self._row[rows]
-        then = np.array([self._then(k)[rows] for k in reversed(range(first, len(self._frames) - 1))])[::-1]
-        then = then.reshape(polls.size, rows.size)
+        newest = len(self._frames) - 1
+        then = self._then(first)[None, rows] if first == newest - 1 else self._table[first:-1, rows]
         moved = ((then != offsets) & (then != NOT_SEEN)).any(axis=1)
         readable = self._logs.readable[np.ix_(polls, log)]
         waits: Flags = np.any((readable >= 0) & (readable - offsets >= least), axis=1)
         idle = ~waits & (readable >= 0).all(axis=1)
-        empty = np.array([self._empty(k) for k in range(first, len(self._frames) - 1)], dtype=bool)
+        empty = self._nobody[first:-1]
         stops = np.flatnonzero(moved | idle | empty | self._logs.replaced[np.ix_(polls, log)].any(axis=1))
         begin = int(stops[-1]) + 1 if stops.size else 0
         shown = np.flatnonzero(waits[begin:])
@@ -142,7 +156,7 @@ class Commits(Lazy):
         for k in range(newest - 1, -1, -1):
             age = self._frames[newest].at - self._frames[k].at
             place = self._polls[k], self._row[row]
-            offset, end = int(self._then(k)[row]), int(self._logs.end[place])
+            offset, end = int(self._table[k, row]), int(self._logs.end[place])
             if age > over or self._logs.replaced[place]:
                 break
             if offset < 0 or end < 0:
@@ -179,8 +193,10 @@ class Commits(Lazy):
             return nameless
         return Unknown(Why.YOUNG, f"only one poll of {topic}/{partition} as it is now", ONE_POLL.close)
 
-    def _empty(self, k: int) -> bool:
-        return self._frames[k].states[self._group] in NOBODY
+    @cached_property
+    def _nobody(self) -> Flags:
+        """Of each poll, whether nobody was in the group."""
+        return np.array([frame.states[self._group] in NOBODY for frame in self._frames], dtype=bool)
 
     def _waits(self, rows: Rows, k: int, offsets: Ints, least: int) -> bool | None:
         """Whether `least` records above `offsets` were there to read on some partition; None where not all were seen."""
@@ -199,10 +215,10 @@ class Commits(Lazy):
         for k, frame in enumerate(self._frames):
             if frame.at > until:
                 break
-            if self._empty(k):
+            if self._nobody[k]:
                 start = before = None
                 continue
-            then = self._then(k)[rows]
+            then = self._table[k, rows]
             if before is not None:
                 then = np.where(then == NOT_SEEN, before, then)
                 if ((then != before) & (before != NOT_SEEN)).any():
@@ -221,11 +237,31 @@ class Commits(Lazy):
         return column
 
     def _then(self, k: int) -> Ints:
-        if k not in self._offsets:
-            committed = self._frames[k].committed[self._group]
-            again = k + 1 in self._offsets and committed is self._frames[k + 1].committed[self._group]
-            self._offsets[k] = self._offsets[k + 1] if again else offsets_at(self._lag, committed)
-        return self._offsets[k]
+        return offsets_at(self._lag, self._frames[k].committed[self._group])
+
+    @property
+    def _table(self) -> Ints:
+        """`_then` of every poll."""
+        made = self._logs.latest
+        if made is None or made[0] is not self._lag:
+            made = self._logs.latest = self._lag, _offsets(self._group, self._lag, [f.committed for f in self._frames])
+        return made[1]
+
+
+def _offsets(group: str, lag: Lag, polls: Sequence[Mapping[str, Committed]]) -> Ints:
+    """As `offsets_at` of each poll: polls by rows of the Lag."""
+    table = np.full((len(polls), lag.topic.size), NEVER, dtype=np.int64)
+    moved = [poll.moved(group) if isinstance(poll, Packed) else None for poll in polls]
+    for _, alike in groupby(range(len(polls)), lambda k: None if (one := moved[k]) is None else id(one[0])):
+        run = list(alike)
+        first = moved[run[0]]
+        if first is None or not has_rows_of(first[0], lag):
+            table[run] = [offsets_at(lag, polls[k][group]) for k in run]
+            continue
+        told = first[0].error == 0
+        by = np.array([one[1] for k in run if (one := moved[k]) is not None])
+        table[run, : told.size] = np.where(told, first[0].offset + by, NOT_SEEN)
+    return table
 
 
 def _unread(readable: Ints, offsets: Ints, least: int) -> bool | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from checks.facts.address import Address
 from checks.facts.kafka import NEVER, Committed, Floats, Ints, KafkaSnapshot, LogEnds
+from checks.facts.packed import Packed, packed
 from checks.facts.sqs import SqsSnapshot
 from checks.facts.unknown import Unknown
 
@@ -28,8 +30,8 @@ class KafkaFrame:
     ends: LogEnds | None
     """None where it was not observed: a hole, never a rate."""
     committed: Mapping[str, Committed]
-    """Only the groups that were observed; each the same object while its offsets are the same, `at` the first time. So is
-    the whole while nothing in it changed.
+    """Only the groups that were observed. Of the newest poll each is the same object while its offsets are the same, `at` the
+    first time; so is the whole while nothing in it changed. Of former polls it is packed: offsets are made when asked for.
     """
     ids: Mapping[str, str]
     """Topic to topic id, only of topics that were observed; the same object while nothing in it changed."""
@@ -57,6 +59,12 @@ class KafkaFrame:
             seen = {**before.away, **old} if before.away else old
             object.__setattr__(made, "away", {name: seen[name] for name in seen.keys() - committed.keys()})
             object.__setattr__(made, "back", _back(committed, seen))
+        return made
+
+    def holding(self, committed: Mapping[str, Committed]) -> "KafkaFrame":
+        """The same with these, which are equal to its own."""
+        made = copy(self)
+        object.__setattr__(made, "committed", committed)
         return made
 
 
@@ -92,6 +100,17 @@ class _Frames(Generic[F]):
             del self.frames[0]
 
 
+def _pack(frames: list[KafkaFrame]) -> None:
+    """The offsets of the poll before the newest, and of those that share them, once they are not those of the newest."""
+    whole = frames[-2].committed if len(frames) > 1 else frames[-1].committed
+    if whole is frames[-1].committed or isinstance(whole, Packed):
+        return
+    alike = [k for k, frame in enumerate(frames) if frame.committed is whole]
+    small = packed(whole, frames[alike[0] - 1].committed if alike[0] else None)
+    for k in alike:
+        frames[k] = frames[k].holding(small)
+
+
 class History:
     """Frames of each target, oldest first. Appending a snapshot twice changes nothing."""
 
@@ -101,10 +120,9 @@ class History:
         self._sqs: dict[str, _Frames[SqsFrame]] = {}
 
     def append(self, snapshot: Snapshot) -> None:
-        if isinstance(snapshot, KafkaSnapshot):
-            self._kafka.setdefault(snapshot.target, _Frames[KafkaFrame]()).add(_kafka_frame(snapshot), self._span)
-        else:
-            self._sqs.setdefault(snapshot.target, _Frames[SqsFrame]()).add(_sqs_frame(snapshot), self._span)
+        self.restore(
+            snapshot.target, _kafka_frame(snapshot) if isinstance(snapshot, KafkaSnapshot) else _sqs_frame(snapshot)
+        )
 
     def plus(self, snapshot: Snapshot) -> "History":
         """A history that also has `snapshot`; this one is left as it is."""
@@ -127,7 +145,9 @@ class History:
     def restore(self, target: str, frame: KafkaFrame | SqsFrame) -> None:
         """Appends a frame that was kept before."""
         if isinstance(frame, KafkaFrame):
-            self._kafka.setdefault(target, _Frames[KafkaFrame]()).add(frame, self._span)
+            kafka = self._kafka.setdefault(target, _Frames[KafkaFrame]())
+            kafka.add(frame, self._span)
+            _pack(kafka.frames)
         else:
             self._sqs.setdefault(target, _Frames[SqsFrame]()).add(frame, self._span)
 

@@ -270,6 +270,8 @@ class LogEnds:
             return self
         names = ("start", "end", "stable", "error", "epoch")
         columns = {n: _kept(getattr(self, n), getattr(before, n)) for n in names}
+        if columns["stable"] is self.stable and np.array_equal(self.stable, columns["end"]):  # no transaction is open
+            columns["stable"] = columns["end"]
         made = copy(self)
         for name, value in {"topics": before.topics, "first": before.first, "rows": before.rows, **columns}.items():
             object.__setattr__(made, name, value)

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -39,6 +38,14 @@ class Late:
     """Set where some lagging row could not be judged."""
     open: Rows
     """Those rows."""
+
+
+@lru_cache(maxsize=256)
+def _nevers(size: int) -> Ints:
+    """A column of NEVER, shared by all groups of this many rows."""
+    column = np.full(size, NEVER, dtype=np.int64)
+    column.flags.writeable = False
+    return column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +91,15 @@ class Lag:
     def total(self) -> int:
         """Records over all rows whose lag is known."""
         return 0 if self.read else int(self.lag[self.lag > 0].sum())
+
+    def alone(self) -> "Lag":
+        """Of a group that has read everything, the same to be kept for months: without a share in columns that hold the rows of
+        all groups, and without what was looked up by time, which is of use for what is unread.
+        """
+        names = ("start", "end", "stable", "lag", "error")
+        never = _nevers(self.lag.size)
+        kept = {name: getattr(self, name).copy() for name in names}
+        return replace(self, **kept, since=never, until=never, answers={})
 
     def place(self, row: int) -> tuple[str, int]:
         """Topic and partition of a row."""
@@ -217,7 +233,7 @@ class Progress(Lazy):
     def produced(self) -> float:
         """Records per second that arrived on its partitions."""
         self.asked += 1
-        return float(np.where(self._both, self._lag.end - self._ends[0], 0).sum() / self.span)
+        return float(np.where(self._both, self._lag.end - self._first, 0).sum() / self.span)
 
     @property
     def consumed(self) -> float:
@@ -247,7 +263,7 @@ class Progress(Lazy):
     def shrinking(self) -> bool:
         """The lag fell between the first poll and the last."""
         self.asked += 1
-        before = np.where(self._both, self._ends[0] - self._offsets, 0).sum()
+        before = np.where(self._both, self._first - self._offsets, 0).sum()
         return bool(np.where(self._both, self._lag.lag, 0).sum() < before)
 
     def draining(self) -> bool | Unknown:
@@ -260,17 +276,17 @@ class Progress(Lazy):
 
     @cached_property
     def _polls(self) -> Rows:
-        polls = [k for k, frame in enumerate(self._logs.frames) if self._group in frame.committed]
-        return np.array(polls, dtype=np.intp)
+        return self._logs.polls(self._group, with_state=False)
 
     @cached_property
     def _times(self) -> Floats:
         return self._logs.times[self._polls]
 
     @cached_property
-    def _ends(self) -> Ints:
-        """Polls by rows of the Lag."""
-        return self._logs.told[np.ix_(self._polls, log_rows(self._lag, self._logs.ends))]
+    def _first(self) -> Ints:
+        """Where the logs of the Lag's rows ended at the first poll."""
+        ends: Ints = self._logs.told[self._polls[0], log_rows(self._lag, self._logs.ends)]
+        return ends
 
     @cached_property
     def _offsets(self) -> Ints:
@@ -280,14 +296,15 @@ class Progress(Lazy):
     @cached_property
     def _both(self) -> Flags:
         """The rows that have a rate; re-created topics and rewinds have none."""
-        lag, first, offsets = self._lag, self._ends[0], self._offsets
+        lag, first, offsets = self._lag, self._first, self._offsets
         seen = (lag.committed >= 0) & (lag.lag >= 0) & (offsets >= 0) & (first >= 0)
         rated: Flags = seen & (lag.end >= first) & (lag.committed >= offsets)
         return rated
 
     @cached_property
     def _ages(self) -> tuple[Floats, Floats, Floats]:
-        return _ages(self._lag.committed, self._ends, self._times)
+        ends = self._logs.told[np.ix_(self._polls, log_rows(self._lag, self._logs.ends))]
+        return _ages(self._lag.committed, ends, self._times)
 
 
 def near(least: Floats, most: Floats) -> Flags:
@@ -314,8 +331,7 @@ def progress_of(group: str, lag: Lag, logs: Logs) -> Progress | Unknown:
     """How one group moved through the polls of `logs`, the last of which is now."""
     if lag.shared:
         return OUT_OF_ORDER
-    polls = (frame for frame in reversed(logs.frames) if group in frame.committed)
-    return Progress(group, lag, logs) if len(list(islice(polls, 2))) == 2 else ONE_POLL
+    return Progress(group, lag, logs) if logs.polls(group, with_state=False).size > 1 else ONE_POLL
 
 
 def log_rows(lag: Lag, ends: LogEnds) -> Rows:
@@ -326,16 +342,21 @@ def log_rows(lag: Lag, ends: LogEnds) -> Rows:
 def offsets_at(lag: Lag, committed: Committed) -> Ints:
     """Earlier offsets in the rows of the Lag: NEVER where nothing was committed, NOT_SEEN where it was not told."""
     told = np.where(committed.error == 0, committed.offset, NOT_SEEN)
-    n = committed.topic.size
-    if (
-        committed.topics == lag.topics[: len(committed.topics)]
-        and np.array_equal(committed.topic, lag.topic[:n])
-        and np.array_equal(committed.partition, lag.partition[:n])
-    ):
-        return np.append(told, np.full(lag.topic.size - n, NEVER, dtype=np.int64))
+    if has_rows_of(committed, lag):
+        return np.append(told, np.full(lag.topic.size - told.size, NEVER, dtype=np.int64))
     names = [committed.topics[i] for i in committed.topic.tolist()]
     then = dict(zip(zip(names, committed.partition.tolist(), strict=True), told.tolist(), strict=True))
     return np.array([then.get(lag.place(row), NEVER) for row in range(lag.topic.size)], dtype=np.int64)
+
+
+def has_rows_of(committed: Committed, lag: Lag) -> bool:
+    """Whether the rows of these offsets are the first rows of the Lag, nearly always."""
+    n = committed.topic.size
+    return (
+        committed.topics == lag.topics[: len(committed.topics)]
+        and np.array_equal(committed.topic, lag.topic[:n])
+        and np.array_equal(committed.partition, lag.partition[:n])
+    )
 
 
 def _ages(committed: Ints, ends: Ints, times: Floats) -> tuple[Floats, Floats, Floats]:

@@ -86,7 +86,7 @@ def _joined(
             unclear[mine] = (lag[mine] != 0) | (error[mine] != 0)
     leaders = ends.epoch if isinstance(ends.epoch, Unknown) else np.append(ends.epoch, np.int32(NEVER))[rows.log]
     unread = np.append(0, np.cumsum(unclear))[rows.bounds]
-    told = {age: np.append(offsets, NOT_ASKED)[rows.log] for age, offsets in answers.items()}
+    told = {age: np.append(offsets, NOT_ASKED)[rows.log] for age, offsets in answers.items() if unread[-1]}
     remote = remote_topics(snapshot.topic_configs)
     since, until = (np.full(lag.size, NEVER, dtype=np.int64) for _ in range(2))
     if not isinstance(snapshot.waits, Unknown):
@@ -97,7 +97,7 @@ def _joined(
     lags: dict[str, Lag] = {}
     for i, ((group, committed), part) in enumerate(zip(known, parts, strict=True)):
         mine = slice(rows.bounds[i], rows.bounds[i + 1])
-        lags[group.name] = Lag(
+        lag_of = Lag(
             topics=part[0],
             topic=part[1],
             partition=part[2],
@@ -118,6 +118,7 @@ def _joined(
             read=bool(unread[i] == unread[i + 1]),
             ahead=ahead,
         )
+        lags[group.name] = lag_of.alone() if lag_of.read else lag_of
     return lags
 
 

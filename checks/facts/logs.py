@@ -1,6 +1,7 @@
 """The logs of one target through its history, and what arrived on the partitions of a topic."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -32,6 +33,8 @@ class Logs:
         self._ids = frames[-1].ids if frames else {}
         self._topic: Rows = np.repeat(np.arange(len(ends.topics)), np.diff(ends.first))
         self._partition: Ints = np.arange(ends.end.size) - ends.first[self._topic]
+        self.latest: tuple[object, Ints] | None = None
+        """A table that was made of one Lag, kept until that of another one is made: they are too many to keep all."""
 
     @cached_property
     def told(self) -> Ints:
@@ -42,6 +45,26 @@ class Logs:
     def times(self) -> Floats:
         """When each of them was read."""
         return np.array([ends.at for ends in self._ends], dtype=np.float64)
+
+    def polls(self, group: str, *, with_state: bool = True) -> Rows:
+        """The frames that saw what a group had committed, and in which state it was."""
+        found = [
+            np.arange(begin, end)
+            for begin, end, groups, states in self._runs
+            if group in groups and (not with_state or group in states)
+        ]
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.intp)
+
+    @cached_property
+    def _runs(self) -> Sequence[tuple[int, int, AbstractSet[str], Mapping[str, str]]]:
+        """Frames in a row that saw the same groups, as the same objects: an hour is a handful of them."""
+        runs: list[tuple[int, int, AbstractSet[str], Mapping[str, str]]] = []
+        for k, frame in enumerate(self.frames):
+            groups = frame.committed.keys()
+            same = runs and runs[-1][2] is groups and runs[-1][3] is frame.states
+            begin = runs.pop()[0] if same else k
+            runs.append((begin, k + 1, groups, frame.states))
+        return runs
 
     def nameless(self, topic: str) -> Unknown | None:
         """Why it can't be told whether `topic` is the one that earlier polls saw, if so."""
@@ -94,7 +117,7 @@ class Logs:
     @cached_property
     def _whole(self) -> frozenset[str]:
         """Topics of which every poll saw every partition, and none went back: most of them, told for all at once."""
-        broken: Flags = np.logical_or((self.end < 0).any(axis=0), (np.diff(self.end, axis=0) < 0).any(axis=0))
+        broken: Flags = np.logical_or((self.end < 0).any(axis=0), (self.end[1:] < self.end[:-1]).any(axis=0))
         topics = set(self._topic[np.flatnonzero(broken[:-1])].tolist())
         return frozenset(name for i, name in enumerate(self.ends.topics) if i not in topics)
 
@@ -105,6 +128,8 @@ class Logs:
     @cached_property
     def readable(self) -> Ints:
         """Last stable offsets, as `end`: what a consumer may read, whether or not it reads committed records only."""
+        if all(ends.stable is ends.end for ends in self._ends):  # no transaction was open
+            return self.end
         return self._of_now(self._stacked([ends.stable for ends in self._ends]))
 
     @cached_property

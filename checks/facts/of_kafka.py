@@ -1,8 +1,11 @@
 """The facts of one Kafka cluster: its snapshot, its history, and what is derived from both."""
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import NamedTuple, cast
+
+import numpy as np
 
 from checks.facts.address import Address
 from checks.facts.attendance import Attendance
@@ -17,6 +20,7 @@ from checks.facts.kafka import (
     Group,
     Ints,
     KafkaSnapshot,
+    LogEnds,
     Quorum,
     Sample,
     Topic,
@@ -309,10 +313,21 @@ def _still(new: KafkaSnapshot, old: KafkaSnapshot, lags: Mapping[str, Lag | Unkn
     ends, before = new.ends, old.ends
     if isinstance(ends, Unknown) or isinstance(before, Unknown) or new.topic_configs is not old.topic_configs:
         return
-    if any(getattr(ends, name) is not getattr(before, name) for name in ("first", "start", "end", "stable", "error")):
+    if ends.first is not before.first:
         return
+    moved = _moved(ends, before)
     for name, lag in lags.items():
         group, committed = new.groups.items.get(name), new.committed.get(name)
         same = group is old.groups.items.get(name) and committed is old.committed.get(name)
-        if same and isinstance(lag, Lag) and lag.read:
+        if same and isinstance(lag, Lag) and lag.read and moved.isdisjoint(lag.topics):
             yield name, lag
+
+
+def _moved(new: LogEnds, old: LogEnds) -> AbstractSet[str]:
+    """The topics with a log that is not as it was, of the same topics and partitions."""
+    pairs = ((getattr(new, name), getattr(old, name)) for name in ("start", "end", "stable", "error"))
+    rows = [np.flatnonzero(one != other) for one, other in pairs if one is not other]
+    if not rows:
+        return frozenset()
+    places = np.searchsorted(new.first, np.concatenate(rows), side="right") - 1
+    return {new.topics[place] for place in np.unique(places).tolist()}

@@ -39,7 +39,7 @@ class Rewinds:
         told of some row whether it is, if so.
         """
         lag, logs = self._lag, self._logs
-        polls = [k for k, f in enumerate(logs.frames) if self._group in f.committed and self._group in f.states]
+        polls = logs.polls(self._group).tolist()
         frames = [logs.frames[k] for k in polls]
         if len(frames) < 3:
             return [], None

@@ -1,9 +1,14 @@
 """What is derived from several polls: kept once where nothing changed, and never across a log that began anew."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from checks.facts import History, KafkaSnapshot, Progress, Unknown, facts_of
+from checks.facts import Committed, History, KafkaSnapshot, Progress, Unknown, facts_of
 from tests.checks.examples import AT, group, kafka, member, queue, sqs, topic
 
 APP = group("app", [member("m1", {"orders": (0, 1)})])
@@ -19,9 +24,8 @@ def test_what_did_not_change_is_the_same_object_in_every_poll() -> None:
     for seconds, read in enumerate((7, 7, 8)):
         history.append(look(seconds, read, 100))
     first, second, third = history.kafka("prod")
-    assert first.committed["app"] is second.committed["app"]
-    assert second.committed["app"] is not third.committed["app"]
-    for name in ("topics", "topic", "partition", "error", "epoch"):
+    assert [frame.committed["app"].offset.tolist() for frame in (first, second, third)] == [[7, 5], [7, 5], [8, 5]]
+    for name in ("topics", "topic", "partition", "error"):
         assert getattr(second.committed["app"], name) is getattr(third.committed["app"], name), name
     assert first.ids is second.ids is third.ids
     assert first.states is second.states is third.states
@@ -44,7 +48,64 @@ def test_a_restored_history_is_the_history() -> None:
         lived.append(look(seconds, read, 100))
     for frame in lived.kafka("prod"):
         restored.restore("prod", frame)
-    assert [f.committed["app"] for f in restored.kafka("prod")] == [f.committed["app"] for f in lived.kafka("prod")]
+    assert told(restored) == told(lived) == [{"app": ([7, 5], AT)}] * 2 + [{"app": ([8, 5], AT + 2)}] * 2
+
+
+def told(history: History) -> list[dict[str, tuple[list[int], float]]]:
+    """What each poll shows of each group."""
+    return [
+        {name: (one.offset.tolist(), one.at) for name, one in frame.committed.items()}
+        for frame in history.kafka("prod")
+    ]
+
+
+POLL = st.dictionaries(
+    st.sampled_from("abcdefghijkl"), st.lists(st.sampled_from([0, 1, 7, 1 << 33]), min_size=1, max_size=3)
+)
+
+
+@given(st.lists(POLL, max_size=8))
+def test_former_polls_show_what_they_showed_when_they_were_new(polls: list[dict[str, list[int]]]) -> None:
+    history = History()
+    expected: list[dict[str, list[int]]] = []
+    for second, offsets in enumerate(polls):
+        committed = {name: {("t", p): offset for p, offset in enumerate(some)} for name, some in offsets.items()}
+        groups = [group(name) for name in offsets]
+        history.append(kafka([topic("t", 3)], groups, committed=committed, at=AT + second))
+        expected.append(offsets)
+        shown = [{name: offsets for name, (offsets, _) in poll.items()} for poll in told(history)]
+        assert shown == expected
+        for frame, then in zip(history.kafka("prod"), expected, strict=True):
+            assert frame.committed.keys() == then.keys()
+            assert len(frame.committed) == len(then)
+            assert all((name in frame.committed) == (name in then) for name in "abcdefghijkl")
+            assert frame.committed.get("nobody") is None
+
+
+def test_an_hour_of_moving_offsets_takes_four_bytes_for_each() -> None:
+    """Rather than the objects of each group and each of its columns, at each poll: fifty."""
+    parts = 50
+    rows = np.arange(parts)
+    still = np.zeros(parts, dtype=np.int64)
+    history = History()
+
+    def poll(second: int) -> KafkaSnapshot:
+        groups = {
+            f"g{n}": Committed(("t",), still.copy(), rows.copy(), rows + second, still.astype(np.int16), AT)
+            for n in range(200)
+        }
+        return replace(kafka([topic("t", parts)], [group(name) for name in groups], at=AT + second), committed=groups)
+
+    for second in range(5):
+        history.append(poll(second))
+    tracemalloc.start()
+    try:
+        for second in range(5, 15):
+            history.append(poll(second))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / (10 * 200 * parts) < 10
 
 
 def ages(*polls: KafkaSnapshot) -> tuple[list[float], list[float]]:
