@@ -1,5 +1,6 @@
 """docs/metrics.md, from the families of metrics."""
 
+from agent.metrics import Options
 from agent.metrics.families import DROPPED, FAMILIES
 
 
@@ -9,6 +10,7 @@ def page() -> str:
         "`mqcanary run` serves them under `/metrics`. `target` is an address such as `kafka://prod`. What is gone has no "
         "series; what can't be seen keeps its last values for 15 minutes beside `mqcanary_target_up` 0 and the time when "
         "they were observed. There are no labels of members, clients or hosts; series of single partitions are by choice "
-        "(`listen.partitions`).\n\n| name | type | meaning |\n|---|---|---|\n"
+        f"(`listen.partitions`). Of one family {Options().cap:,} series are served at most; `{DROPPED.name}` tells how many more "
+        "there are.\n\n| name | type | meaning |\n|---|---|---|\n"
     )
     return head + "".join(f"| `{one.name}` | {one.kind} | {one.help} |\n" for one in (*FAMILIES, DROPPED))

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from bench.collection.spoken import looks, middle, spoken
@@ -31,19 +32,30 @@ class Line(NamedTuple):
 
 def by_size() -> list[Line]:
     """Prints the table of mqcanary."""
-    print("CPU seconds of one look of mqcanary, with the questions of every check; peak resident memory.\n")
-    print("| topics | partitions | groups | group-partitions | first | nothing changed | a tenth | all | MB |")
-    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    print(
+        "CPU seconds of one look of mqcanary: a first one for lag alone, and with the questions of every check; peak memory.\n"
+    )
+    print(
+        "| topics | partitions | groups | group-partitions | first, lag alone | first | nothing changed | a tenth | all | MB |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     every, same = Line("mqcanary, all groups changed", []), Line("mqcanary, nothing changed", [])
     for size in SIZES:
-        with spoken("served", *map(str, size)) as cluster, spoken("client", "mqcanary", cluster.hear()) as client:
+        with ExitStack() as end:
+            cluster = end.enter_context(spoken("served", *map(str, size)))
+            bootstrap = cluster.hear()
+            client = end.enter_context(spoken("client", "mqcanary", bootstrap))
             first = looks(client, 1)
             looks(client, 2)  # what is asked once or twice
             told = [first, *(looks(client, 3, cluster, share) for share in (None, 0.1, 1.0))]
+            with spoken("client", "mqcanary-lag", bootstrap) as other:
+                alone = looks(other, 1)
         rows, spent = int(first[0]["rows"]), [middle(one, "cpu") for one in told]
         same.points.append((rows, spent[1]))
         every.points.append((rows, spent[3]))
-        cells = [f"{number:,}" for number in (*size[:3], rows)] + [f"{cpu:.3f}" for cpu in spent]
+        cells = [f"{number:,}" for number in (*size[:3], rows)] + [
+            f"{cpu:.3f}" for cpu in (middle(alone, "cpu"), *spent)
+        ]
         print(f"| {' | '.join(cells)} | {told[-1][-1]['mb']:.0f} |", flush=True)
     print(f"\nCost grows with the power {power(every):.2f} of the size when all groups changed.")
     return [every, same]
