@@ -1,6 +1,6 @@
 """When a group had members in the history of its target, and what moved while it had none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -10,6 +10,7 @@ import numpy as np
 from checks.facts.commits import NOBODY
 from checks.facts.history import KafkaFrame
 from checks.facts.kafka import Committed, Group
+from checks.facts.packed import Packed
 from checks.facts.unknown import Lazy, Unknown, Why
 
 
@@ -55,13 +56,13 @@ class Attendance(Lazy):
         newest = len(frames) - 1
         begin = runs[-1][0] if runs and runs[-1][1] == newest else newest
         ended = [frames[last + 1].at - frames[first].at for first, last in runs if last < newest]
-        alone = [[frame.committed.get(self._group) for frame in frames[first : last + 1]] for first, last in runs]
+        alone = [[frame.committed for frame in frames[first : last + 1]] for first, last in runs]
         return Away(
             polls=newest - begin + 1,
             seconds=frames[newest].at - frames[begin].at,
             open=begin == 0,
             usual=max(ended, default=0.0),
-            moved=any(_moved_on([one for one in run if one is not None]) for run in alone),
+            moved=any(_moved_on(self._group, run) for run in alone),
         )
 
     def twice(self) -> Away | Unknown:
@@ -72,11 +73,17 @@ class Attendance(Lazy):
         return Unknown(Why.YOUNG, "only one poll so far: it may be read without members", "another poll: --samples 3")
 
 
-def _moved_on(run: Sequence[Committed]) -> bool:
-    return any(_further(old, new) for old, new in pairwise(run) if old is not new)
+def _moved_on(group: str, polls: Sequence[Mapping[str, Committed]]) -> bool:
+    seen = [poll for poll in polls if group in poll]
+    return any(_further(group, old, new) for old, new in pairwise(seen) if old is not new)
 
 
-def _further(old: Committed, new: Committed) -> bool:
+def _further(group: str, before: Mapping[str, Committed], after: Mapping[str, Committed]) -> bool:
+    if isinstance(before, Packed) and isinstance(after, Packed):
+        one, other = before.moved(group), after.moved(group)
+        if one is not None and other is not None and one[0] is other[0]:
+            return bool(((other[1] > one[1]) & (one[0].offset + one[1] >= 0)).any())
+    old, new = before[group], after[group]
     if (
         old.topics == new.topics
         and np.array_equal(old.topic, new.topic)

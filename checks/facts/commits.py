@@ -127,9 +127,11 @@ class Commits(Lazy):
 
     @cached_property
     def _moving(self) -> Flags:
-        """By topic of the Lag, whether an offset was elsewhere at the poll before."""
+        """By topic of the Lag, whether an offset was elsewhere at the poll before, or nobody there to move it."""
         moving = np.zeros(len(self._lag.topics), dtype=bool)
-        if len(self._frames) > 1:
+        if len(self._frames) > 1 and self._nobody[-2]:
+            moving[:] = True
+        elif len(self._frames) > 1:
             then, now = self._then(len(self._frames) - 2), self._lag.committed
             moving[self._lag.topic[(now >= 0) & (then != now) & (then != NOT_SEEN)]] = True
         return moving
