@@ -142,7 +142,7 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
 
 def seen(evidence: Evidence, about: Address) -> str:
     """One observed fact in words, cut where it is endless."""
-    where = "" if evidence.address == about else f"{shown(evidence.address.name)} "
+    where = "" if evidence.address in (about, about.root) else f"{shown(evidence.address.name)} "
     value = evidence.value
     told = (
         ", ".join(str(v) for v in value) or "none" if isinstance(value, tuple) else "none" if value is None else value

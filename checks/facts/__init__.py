@@ -40,6 +40,7 @@ from checks.facts.newest import NewestRecords, Written
 from checks.facts.placement import Placement
 from checks.facts.platform import Platform
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth
+from checks.facts.quotas import Quotas
 from checks.facts.readers import Readers
 from checks.facts.rewinds import Rewind, Rewinds
 from checks.facts.settings import BrokerConfigs, TopicConfigs, Widths
@@ -103,6 +104,7 @@ __all__ = [
     "Queue",
     "QueueSettings",
     "Quorum",
+    "Quotas",
     "Readers",
     "Reassignment",
     "RedrivePolicy",

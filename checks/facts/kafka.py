@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from checks.facts.address import Address
 from checks.facts.features import Features
+from checks.facts.quotas import Quotas
 from checks.facts.unknown import Listing, Unknown, Why
 
 Ints = npt.NDArray[np.int64]
@@ -523,6 +524,7 @@ class KafkaSnapshot:
     """None: there is none, as with ZooKeeper."""
     features: Features | Unknown | None = _NOT_ASKED
     """None: nothing is finalized, as with ZooKeeper and before Kafka 2.7."""
+    quotas: Quotas | Unknown = _NOT_ASKED
     eligible: Mapping[str, tuple[tuple[int, ...], ...] | Unknown] | Unknown = _NOT_ASKED
     """By topic and partition, the replicas that may lead it without loss of records: only of topics with a partition that has
     neither a leader nor an in-sync replica.
@@ -556,6 +558,7 @@ def unseen_kafka(target: str, at: float, unknown: Unknown) -> KafkaSnapshot:
         reassignments=unknown,
         quorum=unknown,
         features=unknown,
+        quotas=unknown,
         eligible=unknown,
         waits=unknown,
         newest=unknown,

@@ -33,6 +33,7 @@ from checks.facts.logs import Arrivals, Logs, TopicLogs
 from checks.facts.newest import NewestRecords
 from checks.facts.placement import Placement, placement_of
 from checks.facts.platform import Platform, recognise
+from checks.facts.quotas import Quotas
 from checks.facts.readers import Readers
 from checks.facts.rewinds import THREE_POLLS, Rewinds
 from checks.facts.settings import BrokerConfigs, TopicConfigs, Widths
@@ -105,6 +106,7 @@ class KafkaFacts(Base):
                 TopicLogs: not isinstance(snapshot.ends, Unknown) and not isinstance(old.ends, Unknown),
                 Quorum: snapshot.quorum is old.quorum,
                 Features: snapshot.features is old.features,
+                Quotas: snapshot.quotas is old.quotas,
                 TopicConfigs: True,
                 Readers: True,
                 NewestRecords: True,
@@ -271,6 +273,7 @@ class KafkaFacts(Base):
         Moves: lambda self, _: self._moves,
         Quorum: lambda self, _: self.snapshot.quorum,
         Features: lambda self, _: self.snapshot.features,
+        Quotas: lambda self, _: self.snapshot.quotas,
         Eligible: lambda self, _: self._eligible,
         Cluster: lambda self, _: self.snapshot.cluster,
         Platform: lambda self, _: self._platform,

@@ -31,6 +31,7 @@ from checks.facts import (
     OpenTransactions,
     Queue,
     Quorum,
+    Quotas,
     Reassignment,
     RedrivePolicy,
     Sample,
@@ -204,6 +205,7 @@ def kafka(
     moves: Mapping[tuple[str, int], tuple[Sequence[int], Sequence[int]]] | None = None,
     quorum: Quorum | None = None,
     features: Features | None = None,
+    quotas: Quotas | None = None,
     eligible: Mapping[str, tuple[tuple[int, ...], ...] | Unknown] | None = None,
     at: float = AT,
 ) -> KafkaSnapshot:
@@ -263,6 +265,7 @@ def kafka(
         newest=_newest({p: (newest or {}).get(p, 3600.0) for p, e in zip(places, end.tolist(), strict=True) if e}, at),
         quorum=quorum,
         features=features,
+        quotas=quotas or Quotas({}, None, users=False),
         eligible=dict(eligible or {}),
         reassignments=tuple(
             Reassignment(t, p, tuple(adding), tuple(removing)) for (t, p), (adding, removing) in (moves or {}).items()
@@ -468,6 +471,10 @@ def _alter(  # noqa: C901, PLR0912, PLR0915 - one branch for each form of a fiel
                 rows[column][row] = round(float(str(value)) * 1000) if column in {"until", "started"} else value
     elif name == "quorum.voters":
         part["quorum"]["voters"][int(index)][rest.removeprefix(".")] = value
+    elif name == "quotas.clients":
+        part["quotas"]["clients"][index] = value
+    elif name == "quotas.others":
+        part["quotas"]["others"] = value
     elif name == "features.finalized":
         part["features"]["finalized"][index] = value
     elif name == "storage":

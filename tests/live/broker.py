@@ -193,6 +193,12 @@ class KafkaCluster:
         argv = java("org.apache.kafka.tools.FeatureCommand", *words, heap="96m", release=self._release)
         subprocess.run(argv, capture_output=True, check=True, timeout=60)
 
+    def limit(self, *entity: str, rate: int) -> None:
+        """Bytes a second that consumers may read; `entity` as kafka-configs.sh has it: --entity-type clients --entity-name app."""
+        words = ("--bootstrap-server", self.bootstrap, "--alter", "--add-config", f"consumer_byte_rate={rate}", *entity)
+        argv = java("kafka.admin.ConfigCommand", *words, heap="96m", release=self._release)
+        subprocess.run(argv, capture_output=True, check=True, timeout=60)
+
     def configure(self, node: int, properties: Mapping[str, str]) -> None:
         """What one broker is told from its next start on."""
         with self.brokers[node].config.open("a") as file:  # the last value of a key counts

@@ -16,9 +16,11 @@ from checks.facts import (
     KafkaSnapshot,
     Lag,
     Newest,
+    Quotas,
     Topic,
     TopicConfig,
     Unknown,
+    Why,
     facts_of,
 )
 from checks.limits import Limits
@@ -72,6 +74,12 @@ def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: st
         assert (features.finalized["metadata.version"], supported["metadata.version"]) == (21, 21)
     else:
         assert features is None, "nothing is finalized"
+    quotas = snapshot.quotas
+    if isinstance(older, KafkaCluster):
+        assert quotas == Quotas({}, None, users=False)
+    else:
+        assert isinstance(quotas, Unknown)
+        assert (quotas.why, quotas.detail[-26:]) == (Why.UNSUPPORTED, "(needs Kafka 2.6: KIP-546)")
     live = snapshot.groups.items[f"{fresh}-live"]
     assert isinstance(live, Group)
     assert isinstance(live.members, tuple)

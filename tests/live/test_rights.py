@@ -9,6 +9,7 @@ from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.collect.kafka.security import Mechanism, Protocol, Security
 from agent.config.model import read_endpoints
 from agent.secret import Secret
+from checks.evaluate import evaluate
 from checks.facts import (
     NEVER,
     Group,
@@ -16,6 +17,7 @@ from checks.facts import (
     KafkaSnapshot,
     Lag,
     OpenTransactions,
+    Quotas,
     Topic,
     TopicConfig,
     Unknown,
@@ -23,10 +25,12 @@ from checks.facts import (
     facts_of,
 )
 from checks.facts.codes import TOPIC_DENIED
+from checks.kafka.group_lagging import group_lagging
 from checks.limits import Limits
 from checks.questions import Questions
 from tests.live import seed
 from tests.live.broker import KafkaCluster
+from tests.live.member import Member
 from tests.live.planting import transaction
 from tests.live.process import until
 from tests.live.test_command import newcomer  # noqa: F401 - a user without rights
@@ -56,7 +60,15 @@ class Case:
             password=Secret.literal(self.kafka.users["alice"]),
         )
         settings = KafkaSettings(bootstrap, security=security, scope=scope)
-        return KafkaCollector(settings, Questions((), Limits())).collect(None, 30)
+        return KafkaCollector(settings, Questions([group_lagging], Limits())).collect(None, 30)
+
+    def told(self, snapshot: KafkaSnapshot) -> str:
+        """What is said of its lag."""
+        history = History()
+        history.append(snapshot)
+        report = evaluate(facts_of(snapshot, history), [group_lagging], Limits())
+        (finding,) = (found for place, found in report.findings.items() if place.address.name == self.name)
+        return finding.summary
 
     def lag(self, snapshot: KafkaSnapshot) -> Lag:
         lag = facts_of(snapshot, History()).get(Lag, snapshot.address.under("groups", self.name))
@@ -124,6 +136,29 @@ def test_describe_on_the_cluster_makes_the_list_of_groups_whole_and_shows_disks(
     assert not snapshot.groups.blind
     assert not isinstance(snapshot.storage, Unknown)
     assert not any(isinstance(one, Unknown) for one in snapshot.storage.values())
+
+
+def test_describe_configs_on_the_cluster_shows_the_quota_that_keeps_a_group_from_catching_up(case: Case) -> None:
+    case.allow(ResourceType.TOPIC, AclOperation.DESCRIBE)
+    case.allow(ResourceType.GROUP, AclOperation.DESCRIBE)
+    case.kafka.limit("--entity-type", "clients", "--entity-name", case.name, rate=2**20)
+    case.kafka.limit("--entity-type", "users", "--entity-name", case.name, rate=7)
+    with Member(case.kafka.bootstrap, case.name, case.name, config={"client.id": case.name}):
+        nothing = case.look()
+        case.allow(ResourceType.BROKER, AclOperation.DESCRIBE)
+        for snapshot in (nothing, case.look()):
+            assert isinstance(snapshot.quotas, Unknown)
+            assert snapshot.quotas.why is Why.DENIED
+            assert case.told(snapshot).endswith(" unread records in 1 partition")
+        case.allow(ResourceType.BROKER, AclOperation.DESCRIBE_CONFIGS)
+
+        def known() -> KafkaSnapshot | None:
+            snapshot = case.look()
+            return snapshot if snapshot.quotas == Quotas({case.name: 2**20}, None, users=True) else None
+
+        seen = until(known, "the broker knows both quotas")
+        limit = f"client id {case.name} may read at most 1.0 MiB/s from each broker by quota"
+        assert case.told(seen).endswith(f" in 1 partition; {limit}, unless a quota of its user goes before")
 
 
 def test_read_adds_the_producer_of_an_open_transaction_and_describe_on_its_id_whose_it_is(case: Case) -> None:

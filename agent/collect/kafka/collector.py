@@ -31,6 +31,7 @@ from agent.collect.kafka.missing import Missing
 from agent.collect.kafka.newest import Recency
 from agent.collect.kafka.offsets import Place, moved, read_ends, read_lookups
 from agent.collect.kafka.quorum import read_quorum
+from agent.collect.kafka.quotas import ClientQuotas
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.sampling import Sampler, Sampling
 from agent.collect.kafka.security import Security
@@ -137,7 +138,7 @@ class KafkaCollector:
         self._idle = Idle(settings.security.secrets) if keep else None
         self._configs = Configs()
         self._log_dirs = LogDirs()
-        self._features = FeatureLevels()
+        self._features, self._quotas = FeatureLevels(), ClientQuotas()
         self._waiting = Waiting(clock)
         self._newest = Recency(questions)
         self._calm = Calm(clock)
@@ -245,6 +246,7 @@ class KafkaCollector:
                 reassignments=read_reassignments(wire, cluster),
                 quorum=read_quorum(wire, cluster),
             )
+        snapshot = replace(snapshot, quotas=self._quotas.read(wire, cluster))
         if self._sampler is None:
             return snapshot
         # Last of all: what it costs must not be missing anywhere else.
@@ -279,7 +281,8 @@ class KafkaCollector:
         )
 
     def _forget(self) -> None:
-        for known in (self._configs, self._log_dirs, self._features, self._waiting, self._newest, self._calm):
+        seldom = (self._configs, self._log_dirs, self._features, self._quotas)
+        for known in (*seldom, self._waiting, self._newest, self._calm):
             known.forget()
         self._missing = Missing()
 

@@ -46,7 +46,7 @@ DESCRIBE_TOPIC = Right(
     "Describe",
     "topic",
     ("Metadata", "DescribeTopicPartitions", "ListOffsets", "OffsetFetch"),
-    ("topics", "eligible", "ends", "lookups"),
+    ("topics", "eligible", "ends", "lookups", "newest"),
     "nothing of those topics is seen, and no lag of the groups that read them",
     "DescribeTopic",
 )
@@ -85,9 +85,9 @@ DESCRIBE_CLUSTER = Right(
 DESCRIBE_CONFIGS_CLUSTER = Right(
     "DescribeConfigs",
     "cluster",
-    ("DescribeConfigs",),
-    ("broker_configs",),
-    "how brokers are set is not seen",
+    ("DescribeConfigs", "DescribeClientQuotas"),
+    ("broker_configs", "quotas"),
+    "how brokers are set is not seen, and no quota is told that keeps a group from catching up",
     "DescribeClusterDynamicConfiguration",
 )
 READ_TOPIC = Right(

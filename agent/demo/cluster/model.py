@@ -270,6 +270,8 @@ class Model:
     voters: list[Voter] = field(default_factory=lambda: [Voter(101), Voter(102), Voter(103)])
     features: dict[str, int] = field(default_factory=lambda: _FEATURES | {"kraft.version": 0})
     """The finalized level of each feature; empty as with ZooKeeper."""
+    quotas: dict[tuple[tuple[str, str | None], ...], dict[str, float]] = field(default_factory=dict)
+    """Values by entity: pairs of kind (user, client-id, ip) and name, None: the default one."""
     topic_defaults: dict[str, Config] = field(default_factory=dict)
     auto_create_topics: bool = True
     rights: dict[str, Rights] = field(default_factory=dict)

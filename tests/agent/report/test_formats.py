@@ -24,8 +24,8 @@ from agent.report import html, junit, markdown, sarif, text
 from agent.report import json as as_json
 from agent.report.content import Content
 from agent.writing import write
-from checks.check import Severity
-from checks.facts import SqsSnapshot, Unknown, Why, unseen_sqs
+from checks.check import Evidence, Severity
+from checks.facts import Address, SqsSnapshot, Unknown, Why, unseen_sqs
 from checks.ignores import Ignore
 from checks.limits import Limits, Override
 from checks.pattern import Pattern
@@ -298,3 +298,12 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     assert path.read_text() == "new"
     assert list(lines(tmp_path)) == ["link", "report"]
     write(Path(os.devnull), "anything")
+
+
+def test_what_the_cluster_shows_is_named_without_it() -> None:
+    group, cluster = Address("kafka", "prod", "groups", "app"), Address("kafka", "prod")
+    told = [
+        text.seen(Evidence(of, "quotas.others", 7.0, 0.0, "bytes/s"), group)
+        for of in (cluster, cluster.under("topics", "t"))
+    ]
+    assert told == ["quotas.others = 7 (bytes/s)", "t quotas.others = 7 (bytes/s)"]

@@ -3,10 +3,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pytest
 
 from checks.check import Severity
 from checks.evaluate import Fingerprint, Verdict, evaluate
-from checks.facts import NEVER, Address, History, KafkaSnapshot, Lookups, Why, facts_of
+from checks.facts import NEVER, Address, History, KafkaSnapshot, Lookups, Quotas, Unknown, Why, facts_of
 from checks.kafka.group_lagging import group_lagging as check
 from checks.limits import Limits, Override
 from checks.pattern import Pattern
@@ -79,6 +80,18 @@ FIRING = (
     ),
     Example("a log's only record", (poll(0, 0, 1, NEVER),)),  # type: ignore[arg-type]
     Example("a marker is not all", (poll(0, 98, 100, NEVER),)),  # type: ignore[arg-type]
+    Example(
+        "a quota holds it up",
+        (
+            kafka(
+                T,
+                [APP],
+                committed=LATE,
+                lookups={("orders", 0, 180.0): 60},
+                quotas=Quotas({"m1": 2**20}, None, users=False),
+            ),
+        ),
+    ),
     Example(
         "a member holds what another is to read",
         (kafka(T, [RECONCILING], committed=LATE, lookups={("orders", 0, 180.0): 60}),),
@@ -210,3 +223,54 @@ def test_names_the_member_that_has_not_taken_up_its_assignment() -> None:
     finding = only(judge(check, FIRING[-1]))
     assert finding.summary.endswith("; m2 on 127.0.0.1 has not taken up the newest assignment")
     assert "when it polls" in finding.fix.text
+
+
+def lagging(*clients: str, quotas: Quotas) -> KafkaSnapshot:
+    members = [replace(member(f"m{i}", {"orders": (i,)}), client_id=client) for i, client in enumerate(clients)]
+    app = group("app", members)
+    return kafka(T, [app], committed=LATE, lookups={("orders", 0, 180.0): 60}, quotas=quotas)
+
+
+@pytest.mark.parametrize(
+    ("clients", "quotas", "said", "field"),
+    [
+        (
+            ("a", "b"),
+            Quotas({"a": 2**20, "c": 1}, None, users=False),
+            "client id a may read at most 1.0 MiB/s",
+            "quotas.clients[a]",
+        ),
+        (
+            ("a", "a"),
+            Quotas({"a": 2**20}, 2**21, users=False),
+            "client id a, 2 members together, may read at most 1.0 MiB/s",
+            "quotas.clients[a]",
+        ),
+        (
+            ("b", "a"),
+            Quotas({}, 512.5, users=False),
+            "client ids a, b may each read at most 512 B/s",
+            "quotas.others",
+        ),
+        (("a", "b"), Quotas({"a": 9}, 7, users=False), "client id b may read at most 7 B/s", "quotas.others"),
+    ],
+)
+def test_a_quota_that_holds_its_members_up_is_named(
+    clients: tuple[str, ...], quotas: Quotas, said: str, field: str
+) -> None:
+    finding = only(judge(check, Example("", (lagging(*clients, quotas=quotas),))))
+    assert finding.summary.endswith(f"; {said} from each broker by quota")
+    assert (Address("kafka", "prod"), field) in [(seen.address, seen.field) for seen in finding.evidence]
+    assert "fetch-throttle-time-avg" in finding.fix.text
+    of_users = only(judge(check, Example("", (lagging(*clients, quotas=replace(quotas, users=True)),))))
+    assert re.search(r"by quota, unless a quota of (its user|their users) goes before$", of_users.summary)
+
+
+@pytest.mark.parametrize(
+    "quotas", [Quotas({"c": 1}, None, users=True), Unknown(Why.DENIED, "CLUSTER_AUTHORIZATION_FAILED", "grant it")]
+)
+def test_quotas_that_are_not_theirs_or_not_known_change_nothing(quotas: Quotas | Unknown) -> None:
+    seen = lagging("a", "b", quotas=Quotas({}, None, users=False))
+    report, without = (judge(check, Example("", (replace(seen, quotas=one),))) for one in (quotas, seen.quotas))
+    assert only(report) == only(without)
+    assert report.gaps == without.gaps

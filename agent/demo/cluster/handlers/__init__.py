@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kafka.protocol.admin import (
+    DescribeClientQuotasRequest,
     DescribeClusterRequest,
     DescribeConfigsRequest,
     DescribeGroupsRequest,
@@ -34,7 +35,7 @@ from agent.demo.cluster.handlers.brokers import (
     metadata,
 )
 from agent.demo.cluster.handlers.call import Call
-from agent.demo.cluster.handlers.configs import describe_configs
+from agent.demo.cluster.handlers.configs import describe_client_quotas, describe_configs
 from agent.demo.cluster.handlers.fetch import fetch
 from agent.demo.cluster.handlers.groups import (
     describe_consumer_groups,
@@ -72,6 +73,7 @@ APIS: Mapping[int, Api] = {
     35: Api(DescribeLogDirsRequest, 1, 5, describe_log_dirs),
     46: Api(ListPartitionReassignmentsRequest, 0, 0, list_reassignments),
     SASL_AUTHENTICATE: Api(SaslAuthenticateRequest, 0, 2, None),
+    48: Api(DescribeClientQuotasRequest, 0, 1, describe_client_quotas),
     55: Api(DescribeQuorumRequest, 0, 2, describe_quorum),
     60: Api(DescribeClusterRequest, 0, 2, describe_cluster),
     69: Api(ConsumerGroupDescribeRequest, 0, 1, describe_consumer_groups),

@@ -1,9 +1,9 @@
-"""DescribeConfigs: of topics, which have their own values before the brokers' and Kafka's, and of brokers."""
+"""DescribeConfigs: of topics, which have their own values before the brokers' and Kafka's, and of brokers; quotas of clients."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from kafka.protocol.admin import DescribeConfigsResponse
+from kafka.protocol.admin import DescribeClientQuotasResponse, DescribeConfigsResponse
 
 from agent.demo.cluster.handlers.call import (
     CLUSTER_AUTHORIZATION_FAILED,
@@ -76,3 +76,28 @@ def _entry(request: Any, key: str, values: list[Config]) -> Any:
         config_type=_STRING,
         documentation=None,
     )
+
+
+_EXACT, _DEFAULT = 0, 1
+
+
+def describe_client_quotas(call: Call, request: Any) -> Any:
+    """Of every entity that has what is asked for, and with `strict` nothing else."""
+    error = call.errors.everything if call.rights.cluster_configs else CLUSTER_AUTHORIZATION_FAILED
+    if error:
+        return DescribeClientQuotasResponse(error_code=error, error_message="simulated", entries=None)
+    wanted = {one.entity_type: one for one in request.components}
+    entries = [
+        (list(entity), list(values.items()))
+        for entity, values in call.model.quotas.items()
+        if wanted.keys() <= dict(entity).keys()
+        and not (request.strict and dict(entity).keys() - wanted.keys())
+        and all(_matches(wanted[kind], name) for kind, name in entity if kind in wanted)
+    ]
+    return DescribeClientQuotasResponse(error_code=NONE, error_message=None, entries=entries)
+
+
+def _matches(component: Any, name: str | None) -> bool:
+    if component.match_type == _EXACT:
+        return bool(name == component.match)
+    return component.match_type != _DEFAULT or name is None

@@ -155,6 +155,14 @@ EXAMPLES: Mapping[str, tuple[int, Fields, Fields]] = {
             {"partition_index": 3, "replicas": [1, 2], "adding_replicas": [2], "removing_replicas": [1]}
         ]}]},
     ),
+    "DescribeClientQuotasRequest": (
+        48,
+        {"components": [{"entity_type": "client-id", "match_type": 0, "match": "c"}], "strict": True},
+        {"throttle_time_ms": 1, "error_code": 31, "error_message": "no", "entries": [{
+            "entity": [{"entity_type": "user", "entity_name": None}, {"entity_type": "client-id", "entity_name": "c"}],
+            "values": [{"key": "consumer_byte_rate", "value": 1024.5}],
+        }]},
+    ),
     "DescribeQuorumRequest": (
         55,
         {"topics": [{"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}]},

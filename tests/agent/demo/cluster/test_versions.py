@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from kafka import KafkaAdminClient
 from kafka.protocol.admin import (
+    DescribeClientQuotasRequest,
     DescribeClusterRequest,
     DescribeConfigsRequest,
     DescribeGroupsRequest,
@@ -42,6 +43,7 @@ def test_api_versions(ask: Ask, version: int) -> None:
         35,
         36,
         46,
+        48,
         55,
         60,
         69,
@@ -197,6 +199,39 @@ def test_describe_log_dirs(ask: Ask, version: int) -> None:
     row = DescribeLogDirsRequest.DescribableLogDirTopic(topic="orders", partitions=[3])
     (disk,) = ask(DescribeLogDirsRequest(topics=[row]), version, 2).results
     assert [[part.partition_index for part in topic.partitions] for topic in disk.topics] == [[3]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "strict", "told"),
+    [
+        ([], False, ["a", "default", "both"]),
+        ([("client-id", 0, "a")], False, ["a", "both"]),
+        ([("client-id", 0, "a")], True, ["a"]),
+        ([("client-id", 1, None)], True, ["default"]),
+        ([("client-id", 2, None)], True, ["a", "default"]),
+        ([("user", 0, "alice"), ("client-id", 2, None)], True, ["both"]),
+        ([("user", 1, None)], False, []),
+    ],
+)
+@pytest.mark.parametrize("version", [0, 1])
+def test_describe_client_quotas(
+    model: Model, ask: Ask, version: int, asked: list[tuple[str, int, str | None]], strict: bool, told: list[str]
+) -> None:
+    entities = {
+        "a": [("client-id", "a")],
+        "default": [("client-id", None)],
+        "both": [("user", "alice"), ("client-id", "a")],
+    }
+    model.quotas = {tuple(entity): {"consumer_byte_rate": 5.5} for entity in entities.values()}  # type: ignore[misc]
+    component = DescribeClientQuotasRequest.ComponentData
+    rows = [component(entity_type=kind, match_type=how, match=name) for kind, how, name in asked]
+    answer = ask(DescribeClientQuotasRequest(components=rows, strict=strict), version)
+    found = [[(part.entity_type, part.entity_name) for part in entry.entity] for entry in answer.entries]
+    assert found == [entities[name] for name in told]
+    assert all((value.key, value.value) == ("consumer_byte_rate", 5.5) for e in answer.entries for value in e.values)
+    model.rights["ANONYMOUS"] = Rights(cluster_configs=False)
+    denied = ask(DescribeClientQuotasRequest(components=rows, strict=strict), version)
+    assert (denied.error_code, denied.entries) == (31, None)
 
 
 def test_both_clients_speak_to_an_old_broker(cluster: SimulatedCluster) -> None:
