@@ -48,10 +48,10 @@ def newest(points: Sequence[Point], start: int, end: int) -> Found | None:
     """The first record in [start, end) with the highest timestamp; None without records or times."""
     best: Found | None = None
     for low, high in _stretches(points, start, end):
-        for offset in (low, high):
-            at = timestamp_at(points, offset)
+        for at in (timestamp_at(points, low), timestamp_at(points, high)):
             if best is None or at > best.ms:
-                best = Found(offset, at)
+                # Where time runs slowly the ones before may have the same.
+                best = first_since(points, at, low, high + 1)
     return best
 
 

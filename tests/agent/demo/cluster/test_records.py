@@ -24,6 +24,8 @@ def test_the_first_record_that_is_not_older() -> None:
 def test_the_newest_record_is_not_always_the_last() -> None:
     assert newest(EVEN, 0, 11) == Found(10, 2000)
     assert newest([*EVEN, Point(11, 500)], 0, 12) == Found(10, 2000)
+    assert newest([Point(0, 1), Point(9, 2)], 0, 9) == Found(0, 1), "the first of those that are as new"
+    assert newest([Point(0, 0), Point(9, 2)], 0, 9) == Found(5, 1)
     assert newest([], 0, 5) is None
 
 
