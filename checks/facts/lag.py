@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from checks.facts.codes import refused
 from checks.facts.kafka import NEVER, Codes, Committed, Epochs, Floats, Ints, LogEnds, Rows
@@ -41,9 +43,9 @@ class Late:
 
 
 @lru_cache(maxsize=256)
-def _nevers(size: int) -> Ints:
-    """A column of NEVER, shared by all groups of this many rows."""
-    column = np.full(size, NEVER, dtype=np.int64)
+def _all(value: int, size: int, kind: type[np.signedinteger[Any]] = np.int64) -> npt.NDArray[Any]:
+    """A column of one value, shared by all groups of this many rows."""
+    column = np.full(size, value, dtype=kind)
     column.flags.writeable = False
     return column
 
@@ -96,10 +98,14 @@ class Lag:
         """Of a group that has read everything, the same to be kept for months: without a share in columns that hold the rows of
         all groups, and without what was looked up by time, which is of use for what is unread.
         """
-        names = ("start", "end", "stable", "lag", "error")
-        never = _nevers(self.lag.size)
-        kept = {name: getattr(self, name).copy() for name in names}
-        return replace(self, **kept, since=never, until=never, answers={})
+        size = self.lag.size
+        end, never = self.end.copy(), _all(NEVER, size)
+        stable = end if np.array_equal(self.stable, end) else self.stable.copy()
+        lag = self.lag.copy() if self.lag.any() else _all(0, size)
+        error = self.error.copy() if self.error.any() else _all(0, size, np.int16)
+        leaders = self.leader_epoch if isinstance(self.leader_epoch, Unknown) else self.leader_epoch.copy()
+        kept: dict[str, Any] = {"start": self.start.copy(), "end": end, "stable": stable, "lag": lag, "error": error}
+        return replace(self, **kept, leader_epoch=leaders, since=never, until=never, answers={})
 
     def place(self, row: int) -> tuple[str, int]:
         """Topic and partition of a row."""

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from sys import intern
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -98,7 +99,7 @@ class _Columns:
             raw = body[at : at + size]
             name = names.get(raw)
             if name is None:
-                name = names[raw] = text(body, at, size)
+                name = names[raw] = intern(text(body, at, size))
             topics.append(name)
             partitions, at = length(body, at + size)
             rows = body[at : at + _STRIDE * partitions]
@@ -181,7 +182,7 @@ def list_offsets(body: bytes) -> Offsets:
     count, at = length(body, 4)
     for _ in range(count):
         size, at = length(body, at)
-        topics.append(text(body, at, size))
+        topics.append(intern(text(body, at, size)))
         partitions, at = length(body, at + size)
         some = body[at : at + _LOG.itemsize * partitions]
         if len(some) < _LOG.itemsize * partitions or some[_LOG.itemsize - 1 :: _LOG.itemsize].strip(b"\0"):

@@ -148,10 +148,10 @@ def _read(body: bytes, kept: Kept[str, Known]) -> Metadata:
         begin = at
         (error,) = _SHORT.unpack_from(body, at)
         size, at = length(body, at + 2)
-        name = text(body, at, size)
+        name = intern(text(body, at, size))  # groups and logs name the same topics, a hundred thousand times
         if error == UNKNOWN_TOPIC:
             at = after_tags(body, _after_partitions(body, at + size + 17) + 4)
-            absent.append(intern(name))  # a hundred thousand names, which whoever asked holds as well
+            absent.append(name)
             continue
         known = kept.get(name)
         if known is not None and body.startswith(known[0], begin):  # what an entry holds also says where it ends
