@@ -9,8 +9,8 @@ import numpy as np
 
 from checks.check import Seen
 from checks.facts import Lag, Progress, Unknown
-from checks.facts.kafka import NEVER, Rows
 from checks.facts.lag import waits_of
+from checks.facts.offsets import NEVER, Rows
 from checks.wording import span
 
 

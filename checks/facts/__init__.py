@@ -8,20 +8,14 @@ from checks.facts.eligible import Eligible
 from checks.facts.features import Features
 from checks.facts.history import History, Snapshot
 from checks.facts.kafka import (
-    NEVER,
     NOT_SAMPLED,
     Broker,
     BrokerConfig,
     Cluster,
-    Committed,
     Group,
     KafkaSnapshot,
     LogDir,
-    LogEnds,
-    Lookups,
     Member,
-    Newest,
-    OpenTransactions,
     Quorum,
     Reassignment,
     Sample,
@@ -30,13 +24,13 @@ from checks.facts.kafka import (
     Topic,
     TopicConfig,
     Voter,
-    Waits,
     unseen_kafka,
 )
 from checks.facts.lag import Lag, Late, Progress
 from checks.facts.letters import DeadLetterTopics, Letters
 from checks.facts.logs import Arrivals, Extent, Logs, TopicLogs, Windows
 from checks.facts.newest import NewestRecords, Written
+from checks.facts.offsets import NEVER, Committed, LogEnds, Lookups, Newest, OpenTransactions, Waits
 from checks.facts.placement import Placement
 from checks.facts.platform import Platform
 from checks.facts.queues import Backlog, DeadLetterQueue, DeadLettersOf, Depth

@@ -9,7 +9,8 @@ import numpy as np
 
 from checks.facts.commits import NOBODY
 from checks.facts.history import KafkaFrame
-from checks.facts.kafka import Committed, Group
+from checks.facts.kafka import Group
+from checks.facts.offsets import Committed
 from checks.facts.packed import Packed
 from checks.facts.unknown import Lazy, Unknown, Why
 

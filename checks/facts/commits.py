@@ -8,9 +8,9 @@ from itertools import groupby
 import numpy as np
 
 from checks.facts.history import KafkaFrame
-from checks.facts.kafka import NEVER, Committed, Floats, Ints, Rows
 from checks.facts.lag import NOT_SEEN, Lag, has_rows_of, log_rows, offsets_at
 from checks.facts.logs import ONE_POLL, Flags, Logs
+from checks.facts.offsets import NEVER, Committed, Floats, Ints, Rows
 from checks.facts.packed import Packed
 from checks.facts.unknown import Lazy, Unknown, Why, young
 

@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from checks.facts.address import Address
-from checks.facts.kafka import NEVER, Committed, Floats, Ints, KafkaSnapshot, LogEnds
+from checks.facts.kafka import KafkaSnapshot
+from checks.facts.offsets import NEVER, Committed, Floats, Ints, LogEnds
 from checks.facts.packed import Packed, packed
 from checks.facts.sqs import SqsSnapshot
 from checks.facts.unknown import Unknown

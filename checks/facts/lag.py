@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.facts.codes import refused
-from checks.facts.kafka import NEVER, Codes, Committed, Epochs, Floats, Ints, LogEnds, Rows
 from checks.facts.logs import ONE_POLL, Flags, Logs
+from checks.facts.offsets import NEVER, Codes, Committed, Epochs, Floats, Ints, LogEnds, Rows
 from checks.facts.unknown import Lazy, Unknown, Why
 from checks.wording import moment
 

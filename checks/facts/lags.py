@@ -6,21 +6,9 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from checks.facts.kafka import (
-    NEVER,
-    Codes,
-    Committed,
-    Epochs,
-    Group,
-    Ints,
-    KafkaSnapshot,
-    LogEnds,
-    Lookups,
-    Rows,
-    TopicConfig,
-    Waits,
-)
+from checks.facts.kafka import Group, KafkaSnapshot, TopicConfig
 from checks.facts.lag import AHEAD, NOT_ASKED, REFUSED, Lag
+from checks.facts.offsets import NEVER, Codes, Committed, Epochs, Ints, LogEnds, Lookups, Rows, Waits
 from checks.facts.unknown import Unknown, Why
 
 _UNKNOWN_TOPIC_OR_PARTITION = 3

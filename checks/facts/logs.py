@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.facts.history import KafkaFrame
-from checks.facts.kafka import NEVER, Floats, Ints, LogEnds, Rows, Topic
+from checks.facts.kafka import Topic
+from checks.facts.offsets import NEVER, Floats, Ints, LogEnds, Rows
 from checks.facts.unknown import Lazy, Listing, Unknown, Why, young
 
 Flags = npt.NDArray[np.bool_]

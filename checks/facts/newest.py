@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from checks.facts.codes import refused
-from checks.facts.kafka import KafkaSnapshot, Rows
+from checks.facts.kafka import KafkaSnapshot
 from checks.facts.lags import remote_topics
+from checks.facts.offsets import Rows
 from checks.facts.unknown import Lazy, Unknown, Why
 
 _UNSUPPORTED_VERSION = 35

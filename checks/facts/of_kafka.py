@@ -18,9 +18,7 @@ from checks.facts.kafka import (
     BrokerConfig,
     Cluster,
     Group,
-    Ints,
     KafkaSnapshot,
-    LogEnds,
     Quorum,
     Sample,
     Topic,
@@ -31,6 +29,7 @@ from checks.facts.lags import answers_of, lags_of
 from checks.facts.letters import DeadLetterTopics
 from checks.facts.logs import Arrivals, Logs, TopicLogs
 from checks.facts.newest import NewestRecords
+from checks.facts.offsets import Ints, LogEnds
 from checks.facts.placement import Placement, placement_of
 from checks.facts.platform import Platform, recognise
 from checks.facts.quotas import Quotas

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from checks.facts.kafka import Committed, Floats, Ints
+from checks.facts.offsets import Committed, Floats, Ints
 from checks.facts.unknown import Unknown, Why
 
 _NOT_KEPT = Unknown(Why.UNSUPPORTED, "leader epochs of former polls are not kept")

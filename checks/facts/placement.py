@@ -6,7 +6,8 @@ from itertools import chain, islice
 
 import numpy as np
 
-from checks.facts.kafka import Ints, Topic
+from checks.facts.kafka import Topic
+from checks.facts.offsets import Ints
 from checks.facts.unknown import Listing, Unknown, Why
 
 

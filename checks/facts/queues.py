@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.facts.history import SqsFrame
-from checks.facts.kafka import NEVER, Floats, Ints, Rows
 from checks.facts.logs import Flags
+from checks.facts.offsets import NEVER, Floats, Ints, Rows
 from checks.facts.sqs import Queue, QueueSettings, SqsSnapshot
 from checks.facts.unknown import Unknown, Why
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from checks.facts.codes import refused
 from checks.facts.history import KafkaFrame
-from checks.facts.kafka import Committed, Group, KafkaSnapshot
+from checks.facts.kafka import Group, KafkaSnapshot
+from checks.facts.offsets import Committed
 from checks.facts.unknown import Lazy, Unknown, Why
 
 LOOKED_AT = "include all groups"

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from checks.facts.history import KafkaFrame, free_key
-from checks.facts.kafka import NEVER, Ints, Reassignment, Storage, Topic
+from checks.facts.kafka import Reassignment, Storage, Topic
+from checks.facts.offsets import NEVER, Ints
 from checks.facts.unknown import Lazy, Unknown, Why, young
 
 GROWTH_SPAN = 1800.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checks.facts.kafka import NEVER, Floats, Ints, LogEnds, OpenTransactions
+from checks.facts.offsets import NEVER, Floats, Ints, LogEnds, OpenTransactions
 from checks.facts.unknown import Unknown
 
 

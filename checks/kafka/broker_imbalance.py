@@ -4,8 +4,8 @@ import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import Cluster, Placement, Platform, Unknown, Why, known
-from checks.facts.kafka import Ints
 from checks.facts.logs import Flags
+from checks.facts.offsets import Ints
 from checks.wording import listed
 
 FEWEST = 3

@@ -6,7 +6,7 @@ import numpy as np
 from checks import reconciling, throttled
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Group, Lag, Progress, Quotas, Unknown, known
-from checks.facts.kafka import Rows
+from checks.facts.offsets import Rows
 from checks.unread import Wait, late, oldest, surely, unread
 from checks.wording import count, listed, rate, shell, shown, span
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import Attendance, Away, Group, Lag, Progress, Unknown, known
-from checks.facts.kafka import Rows
+from checks.facts.offsets import Rows
 from checks.unread import Wait, late, oldest, surely, unread
 from checks.wording import count, listed, shell, shown, span
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import NEVER, BrokerConfigs, HeldBack, TopicLogs, Unknown, Why, known
-from checks.facts.kafka import Rows
+from checks.facts.offsets import Rows
 from checks.wording import count, listed, shell, shown, span
 
 _LONGEST = "transaction.max.timeout.ms"

@@ -5,8 +5,8 @@ import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import Arrivals, Topic, Unknown, Why, known, young
-from checks.facts.kafka import Rows
 from checks.facts.logs import Windows
+from checks.facts.offsets import Rows
 from checks.wording import listed, rate, shell, shown, span
 
 PARTS = 3

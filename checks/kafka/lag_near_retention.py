@@ -7,7 +7,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Severity, check
 from checks.facts import Attendance, Group, Lag, TopicConfigs, Unknown, known
 from checks.facts.commits import NOBODY
-from checks.facts.kafka import Rows
+from checks.facts.offsets import Rows
 from checks.unread import surely, unread
 from checks.wording import count, listed, shell, shown, span
 

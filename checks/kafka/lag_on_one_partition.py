@@ -7,7 +7,7 @@ from checks import reconciling
 from checks.check import Fix, Kind, Problem, Severity, check, minutes
 from checks.facts import NEVER, Commits, Group, Lag, Member, Pace, Progress, Unknown, known
 from checks.facts.commits import NOBODY
-from checks.facts.kafka import Ints, Rows
+from checks.facts.offsets import Ints, Rows
 from checks.unread import unread
 from checks.wording import count, listed, rate, shell, shown, span
 

@@ -6,7 +6,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import Attendance, Before, Commits, Group, Lag, known
 from checks.facts.commits import NOBODY
-from checks.facts.kafka import Rows
+from checks.facts.offsets import Rows
 from checks.unread import unread
 from checks.wording import count, listed, shell, shown
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import PartitionSizes, Topic, TopicConfig, Unknown, known
-from checks.facts.kafka import Floats
+from checks.facts.offsets import Floats
 from checks.wording import bytesize, listed, shell, shown
 
 

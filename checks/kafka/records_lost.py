@@ -5,7 +5,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import Attendance, Commits, Group, Lag, TopicConfigs, Unknown, known
 from checks.facts.commits import NOBODY
-from checks.facts.kafka import Rows
+from checks.facts.offsets import Rows
 from checks.wording import count, listed, shell, shown, span
 
 

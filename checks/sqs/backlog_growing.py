@@ -7,7 +7,7 @@ import numpy as np
 
 from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import Backlog, DeadLettersOf, Queue, known, young
-from checks.facts.kafka import Ints
+from checks.facts.offsets import Ints
 from checks.wording import aws, count, rate, shell, shown, span
 
 PARTS = 3

@@ -30,7 +30,7 @@ from checks.facts import (
     Why,
     unseen_kafka,
 )
-from checks.facts.kafka import Floats, Ints
+from checks.facts.offsets import Floats, Ints
 from checks.limits import Limits
 from checks.questions import Questions
 from tests.checks.examples import ACCOUNT, BLIND, TLS_ONLY, member, queue

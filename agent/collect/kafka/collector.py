@@ -57,9 +57,9 @@ from checks.facts import (
     Why,
     unseen_kafka,
 )
-from checks.facts.kafka import Rows
 from checks.facts.lag import log_rows
 from checks.facts.lags import lags_of, remote_topics
+from checks.facts.offsets import Rows
 from checks.platform import GROUPS, TOPICS
 from checks.questions import Asked, Questions
 

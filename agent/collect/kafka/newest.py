@@ -14,8 +14,8 @@ import numpy as np
 from agent.collect.kafka.offsets import Places, ask
 from agent.collect.kafka.wire import Wire
 from checks.facts import NEVER, Address, KafkaSnapshot, Newest, Topic, Unknown
-from checks.facts.kafka import Codes, Ints
 from checks.facts.lags import remote_topics
+from checks.facts.offsets import Codes, Ints
 from checks.questions import Questions
 
 _NEWEST = -3

@@ -11,7 +11,7 @@ from agent.collect.kafka.decoding import Offsets, list_offsets, list_offsets_req
 from agent.collect.kafka.wire import Question, Wire
 from checks.facts import NEVER, LogEnds, Lookups, Topic, Unknown, Why
 from checks.facts.codes import LEADER_NOT_AVAILABLE, NOT_LEADER
-from checks.facts.kafka import Codes, Epochs, Ints
+from checks.facts.offsets import Codes, Epochs, Ints
 
 _LATEST, _EARLIEST = -1, -2
 _NETWORK_EXCEPTION = 13

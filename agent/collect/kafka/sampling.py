@@ -21,7 +21,7 @@ from agent.collect.kafka.rights import READ_TOPIC
 from agent.collect.kafka.wire import Wire
 from checks.facts import LogEnds, Sample, Topic, Unknown, Why
 from checks.facts.codes import TOPIC_DENIED, refused
-from checks.facts.kafka import Ints
+from checks.facts.offsets import Ints
 from checks.wording import meant, shell
 
 BUDGET = 1_000_000

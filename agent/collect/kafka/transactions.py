@@ -14,8 +14,8 @@ import numpy as np
 from agent.collect.kafka.waits import Unread
 from agent.collect.kafka.wire import Question, Wire
 from checks.facts import NEVER, LogEnds, OpenTransactions, Topic, Unknown, Waits
-from checks.facts.kafka import Rows
 from checks.facts.lags import waited_from
+from checks.facts.offsets import Rows
 
 OLD = 300.0
 """Seconds after which a transaction is worth asking whose it is: most end within one."""

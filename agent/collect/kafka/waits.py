@@ -16,7 +16,7 @@ import numpy as np
 from agent.collect.kafka.offsets import Answers, Places, ask, unanswered
 from agent.collect.kafka.wire import Wire
 from checks.facts import NEVER, LogEnds, Topic, Unknown, Waits, Why
-from checks.facts.kafka import Codes, Ints
+from checks.facts.offsets import Codes, Ints
 
 FIRST = 40
 """Times that a first look asks about a partition: a bisection from years down to a second takes so many."""

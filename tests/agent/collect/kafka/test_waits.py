@@ -17,7 +17,7 @@ from agent.collect.kafka.waits import ROUNDS, SLOW, Unread, Waiting
 from agent.collect.kafka.wire import Wire
 from agent.demo.cluster import Config, SimulatedCluster, brokers
 from checks.facts import NEVER, History, Lag, LogEnds, Topic, Unknown, Waits, Why, facts_of
-from checks.facts.kafka import Ints
+from checks.facts.offsets import Ints
 from checks.limits import Limits
 from checks.questions import Questions
 
