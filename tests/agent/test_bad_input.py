@@ -336,7 +336,8 @@ def test_a_web_page_instead_of_an_answer(sqs: Callable[..., Said], gateway: Gate
 
 def test_a_silent_endpoint(sqs: Callable[..., Said], gateway: Gateway) -> None:
     gateway.hooks["ListQueues"] = gateway.stall
-    seen_not(sqs(REGION, "--deadline", "3s"), "deadline", "in time")
+    # The collector says so, or whoever waits for it where that is late.
+    seen_not(sqs(REGION, "--deadline", "3s"), "deadline")
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,10 @@ def test_in_by_the_java_client_s_own_configuration(kafka_secure: KafkaCluster, t
         trust = f"ssl.truststore.type=PEM\nssl.truststore.location={certs.ca}\n"
         path.write_text(f"bootstrap.servers={kafka_secure.bootstrap_of(listener)}\n{text}{trust}")
         read = Security.from_properties(path)
-        assert probe(*read_endpoints(read.bootstrap)[0], read.security, SECONDS).cluster_id == kafka_secure.cluster_id
+        assert (
+            probe(*read_endpoints(list(read.bootstrap))[0], read.security, SECONDS).cluster_id
+            == kafka_secure.cluster_id
+        )
         assert read.ignored == ()
 
 
