@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,11 @@ from checks.facts.offsets import Committed, Floats, Ints
 from checks.facts.unknown import Unknown, Why
 
 _NOT_KEPT = Unknown(Why.UNSUPPORTED, "leader epochs of former polls are not kept")
+
+Moves = npt.NDArray[np.signedinteger[Any]]
+"""How far offsets are from where they were: most groups read less than 32,768 records of a partition in an hour."""
+
+_WIDTHS = tuple((np.iinfo(kind).max, kind) for kind in (np.int8, np.int16, np.int32))
 
 _STRANGERS = 1 / 8
 """Of the groups: where more do not fit into the layout of the poll before, a new one is cheaper."""
@@ -46,7 +52,7 @@ class Packed(Mapping[str, Committed]):
     def __init__(
         self,
         layout: _Layout,
-        moved: npt.NDArray[np.int32],
+        moved: Moves,
         at: Floats,
         others: Mapping[str, Committed],
         gone: frozenset[str],
@@ -78,7 +84,7 @@ class Packed(Mapping[str, Committed]):
         """The same object for polls that have the same groups: most of them."""
         return super().keys() if self._others or self._gone else self._layout.names
 
-    def moved(self, name: str) -> tuple[Committed, npt.NDArray[np.int32]] | None:
+    def moved(self, name: str) -> tuple[Committed, Moves] | None:
         """The first poll of this layout and how far each offset is from there; None of a group that is kept as it was."""
         if name in self._others:
             return None
@@ -103,9 +109,11 @@ def _packed(groups: Mapping[str, Committed], layout: _Layout) -> Packed | None:
         return None
     rows = [groups[name] if name in groups and name not in others else first for name, first in layout.first.items()]
     moved = _column(rows) - layout.offsets
-    if moved.size and max(-int(moved.min()), int(moved.max())) > np.iinfo(np.int32).max:
+    farthest = max(-int(moved.min()), int(moved.max())) if moved.size else 0
+    kind = next((kind for most, kind in _WIDTHS if farthest <= most), None)
+    if kind is None:
         return None
-    return Packed(layout, moved.astype(np.int32), np.array([one.at for one in rows]), others, gone)
+    return Packed(layout, moved.astype(kind), np.array([one.at for one in rows]), others, gone)
 
 
 def _unpacked(groups: Mapping[str, Committed]) -> Packed:

@@ -74,6 +74,23 @@ def members(bootstrap: str, *groups: str) -> list[MemberRow]:
     ]
 
 
+def reconciling(bootstrap: str, group: str) -> dict[str, tuple[int, str, int, str]]:
+    """{client id: (current epoch, current assignment, target epoch, target assignment)} of a group of KIP-848.
+
+    An assignment as `orders:0,1`; `-` where there is none. Each member needs a client id of its own.
+    """
+    rows = _table(_run(bootstrap, (group,), "--members", "--verbose"), "TARGET-EPOCH")
+    return {
+        row["CLIENT-ID"]: (
+            int(row["CURRENT-EPOCH"]),
+            row["CURRENT-ASSIGNMENT"],
+            int(row["TARGET-EPOCH"]),
+            row["TARGET-ASSIGNMENT"],
+        )
+        for row in rows
+    }
+
+
 def _run(bootstrap: str, groups: tuple[str, ...], *options: str, main: str = _MAIN) -> str:
     which = [part for group in groups for part in ("--group", group)] or ["--all-groups"]
     argv = java(main, "--bootstrap-server", bootstrap, "--describe", *which, *options, heap="96m")

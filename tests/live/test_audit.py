@@ -1,8 +1,10 @@
 """The audit and the lag against a real Apache Kafka, with Kafka's own command as the referee."""
 
 import time
+from collections.abc import Mapping
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings
 from agent.collect.kafka.security import Mechanism, Protocol, Security
@@ -80,6 +82,53 @@ def test_lag_equals_kafkas_own_command(kafka: KafkaCluster, fresh: str) -> None:
     kinds = {name: group.kind for name, group in snapshot.groups.items.items() if isinstance(group, Group)}
     assert kinds[f"{fresh}-newer"] == "consumer"
     assert kinds[f"{fresh}-classic"] == "classic"
+
+
+def test_a_member_that_does_not_take_up_its_assignment_is_named(kafka: KafkaCluster, fresh: str) -> None:
+    """It holds what another one is to read, as it does not poll; its client goes on telling the broker that it lives."""
+    seed.create_topics(kafka.bootstrap, {fresh: seed.TopicSpec(4)})
+    seed.produce(kafka.bootstrap, fresh, 10, partition=3, timestamp=int((time.time() - 1800) * 1000))
+    config = {
+        "bootstrap.servers": kafka.bootstrap,
+        "group.id": fresh,
+        "group.protocol": "consumer",
+        "client.id": "busy",
+    }
+    busy = Consumer(config | {"enable.auto.commit": False})
+    try:
+        busy.subscribe([fresh])
+        until(lambda: (busy.poll(0.1), len(busy.assignment()) == 4)[1], "it has all partitions")
+        busy.commit(offsets=[TopicPartition(fresh, 3, 0)], asynchronous=False)
+        with Member(kafka.bootstrap, fresh, fresh, protocol="consumer", partitions=0):
+
+            def dealt() -> tuple[KafkaSnapshot, Group] | None:
+                snapshot = look(kafka.bootstrap, fresh)
+                group = snapshot.groups.items[fresh]
+                waiting = [m.client_id for m in group.behind()] if isinstance(group, Group) else []
+                return (snapshot, group) if isinstance(group, Group) and waiting == ["busy"] else None
+
+            snapshot, group = until(dealt, "the other one has taken up the newest assignment")
+            theirs = referee.reconciling(kafka.bootstrap, fresh)
+    finally:
+        busy.close()
+    assert isinstance(group.members, tuple)
+
+    def said(places: Mapping[str, tuple[int, ...]] | Unknown) -> str:
+        assert not isinstance(places, Unknown)
+        return " ".join(f"{topic}:{','.join(map(str, numbers))}" for topic, numbers in places.items()) or "-"
+
+    ours = {
+        m.client_id: (
+            m.epoch,
+            said(m.assigned),
+            group.assignment_epoch,
+            said(m.assigned if m.target is None else m.target),
+        )
+        for m in group.members
+    }
+    assert ours == theirs
+    (lagging,) = [one for mark, one in judged(snapshot).findings.items() if mark.check == "kafka/group-lagging"]
+    assert "busy on 127.0.0.1 has not taken up the newest assignment" in lagging.summary
 
 
 def test_checks_fire_and_stay_silent_on_real_resources(kafka3: KafkaCluster, fresh: str) -> None:

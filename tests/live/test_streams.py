@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checks.facts import Group, Lag
-from tests.live import jars, referee, seed
+from tests.live import jars, load, referee, seed
 from tests.live.broker import JVM, KafkaCluster
 from tests.live.process import Process, until
 from tests.live.test_share import seen
@@ -29,6 +29,29 @@ def streams(java: None) -> str:
 
 def lags(lag: Lag) -> dict[tuple[str, int], int]:
     return {lag.place(row): int(lag.lag[row]) for row in range(lag.topic.size)}
+
+
+def under_load(kafka: KafkaCluster, group: str) -> None:
+    """Offsets only move forward: what Kafka's command tells between two looks lies between theirs."""
+
+    def look() -> dict[tuple[str, int], tuple[int, int]]:
+        _, lag = seen(kafka, group)
+        assert lag is not None
+        assert (lag.lag == lag.end - lag.committed).all()
+        assert (lag.lag >= 0).all()
+        return {lag.place(row): (int(lag.committed[row]), int(lag.end[row])) for row in range(lag.topic.size)}
+
+    before = first = look()
+    for _ in range(2):
+        theirs = referee.streams_lags(kafka.bootstrap, group)
+        later = look()
+        assert before.keys() == theirs.keys() == later.keys()
+        for place, told in theirs.items():
+            (committed, end), (read, grown) = before[place], later[place]
+            assert max(0, end - read) <= told <= grown - committed, (place, before[place], told, later[place])
+        before = later
+    moved = {place[0] for place, row in first.items() if later[place][0] > row[0] and later[place][1] > row[1]}
+    assert len(moved) == 2, "nothing came, or nothing was read"
 
 
 @contextmanager
@@ -72,6 +95,10 @@ def test_a_streams_group_is_read_as_kafkas_own_command_reads_it(
         assert {member.id: member.assigned for member in group.members} == theirs
         assert {member.subscribed for member in group.members} == {(fresh,)}
         assert lags(lag) == referee.streams_lags(kafka.bootstrap, fresh)
+
+        with load.producing(kafka.bootstrap, {fresh: 2}):
+            under_load(kafka, fresh)
+        until(idle, "all that came under load is read and committed", timeout=60)
 
         with frozen(app):
             seed.produce(kafka.bootstrap, fresh, 7, partition=1)

@@ -78,15 +78,19 @@ class Story:
                 self.failing.add(topic)
                 self.episodes[topic] += 1
 
-    def misbehave(self) -> None:
-        """Slack fails some of the next requests; sometimes the token may read the history, sometimes not."""
+    def misbehave(self, waiting: list[Delivery]) -> None:
+        """Slack fails some of the next requests; sometimes the token may read the history, sometimes not.
+
+        A message whose content is refused twice, as it was and as plain text, is given up: none shall be. So no content
+        is refused while one is `waiting` to be sent as plain text, or while such a fault has yet to strike.
+        """
+        refusing = not any(delivery.plain for delivery in waiting)
         with self.slack.lock:
             for token in self.slack.workspace.tokens.values():
                 token.scopes = set(SCOPES) if self.chance.random() < 0.5 else set(SCOPES) - HISTORY
         for _ in range(self.chance.randrange(3)):
             channel, fault = f"c-{self.chance.choice(TOPICS)}", self.chance.choice(FAULTS)
-            # A message whose content is refused twice, as it was and as plain text, is given up: none shall be.
-            if fault.get("error") != "invalid_blocks" or not self.refused.get(channel, _OVER).active:
+            if fault.get("error") != "invalid_blocks" or (refusing and not self.refused.get(channel, _OVER).active):
                 made = self.slack.fault(channel=channel, **fault)
                 if made.error == "invalid_blocks":
                     self.refused[channel] = made
@@ -161,7 +165,7 @@ def killed(scene: "Scene", kills: int, seed: int) -> tuple[Story, list[Life]]:
     routes = [{"resources": f"kafka://*/topics/{topic}", "to": f"slack:#c-{topic}"} for topic in TOPICS]
     config = configuration(scene.cluster, scene.slack, route={"to": "slack:#alerts", "repeat": "off", "routes": routes})
     for _ in range(kills):
-        story.misbehave()
+        story.misbehave(left_over(scene.folder / "state"))
         # One in six while it starts, however long that takes here; every other one just when Slack is asked something.
         starting, lasts = chance.random() < 1 / 6, chance.uniform(0.1, 1.2)
         asked = len(scene.slack.requests) + chance.choice((1, 3, 10_000, 10_000))
