@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from jinja2 import Environment
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from agent import VERSION
@@ -55,7 +55,7 @@ class _Target(NamedTuple):
 
 def render(content: Content) -> str:
     """The page. Every text in it is escaped by the template, and made printable before."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=PackageLoader("agent.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files("agent.report").joinpath("report.html").read_text(encoding="utf-8"))
     style = files("agent.web").joinpath("templates/style.css").read_text(encoding="utf-8")
     return template.render(
