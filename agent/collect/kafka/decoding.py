@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from sys import intern
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -132,9 +132,13 @@ class _Columns:
         order = order[(offset[order] >= 0) | (errors[order] != 0)]
         columns = (topic[order], partition[order], offset[order], errors[order], epoch[order])
         bounds = np.searchsorted(group[order], np.arange(len(self._heads) + 1)).tolist()
+        held: dict[tuple[int, bytes], npt.NDArray[Any]] = {}
         for i, (name, error, topics) in enumerate(self._heads):
-            # Copies: a group that stays as it is must not hold the columns of a hundred that change.
-            mine = (column[bounds[i] : bounds[i + 1]].copy() for column in columns)
+            # Copies: a group that stays as it is must not hold the columns of a hundred that change. Most groups differ in
+            # their offsets alone, and the other columns that are alike are one.
+            mine = [column[bounds[i] : bounds[i + 1]].copy() for column in columns]
+            for k in (0, 1, 3, 4):
+                mine[k] = held.setdefault((k, mine[k].tobytes()), mine[k])
             yield name, GroupOffsets(error, tuple(sorted(set(topics))), *mine)
 
 
