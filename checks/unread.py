@@ -9,7 +9,7 @@ import numpy as np
 
 from checks.check import Seen
 from checks.facts import Lag, Progress, Unknown
-from checks.facts.lag import waits_of
+from checks.facts.lag import near, waits_of
 from checks.facts.offsets import NEVER, Rows
 from checks.wording import span
 
@@ -78,10 +78,11 @@ def oldest(lag: Lag, rows: Rows, age: timedelta, progress: Progress | Unknown) -
 
 
 def _by_time(lag: Lag, row: int, seconds: float) -> Iterator[Seen]:
-    """The time of a row's first unread record, where it is what makes the wait so many seconds long."""
+    """The time of a row's first unread record, where it is what makes the wait so many seconds long: exact, or the latest it can be."""
     least, most = (column[row] for column in lag.waited())
     if least <= seconds <= most:
         topic, partition = lag.place(row)
         offset, until = max(int(lag.committed[row]), int(lag.start[row])), int(lag.until[row]) / 1000
-        unit = "seconds since the epoch, of the first unread record"
+        known = near(np.array(least), np.array(most))
+        unit = f"seconds since the epoch, of the first unread record{'' if known else ' at the latest'}"
         yield Seen(f"waits[{partition}@{offset}]", until, unit, ("topics", topic))

@@ -163,6 +163,8 @@ class Waits:
     error: Codes
     at: float
     """When it was asked, seconds since the epoch."""
+    hole: Unknown | None = None
+    """Why some of them are farther apart than they need be, if nobody refused to tell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -258,8 +258,13 @@ def made(
     # Without the number of the request, which is another one each time.
     question = blake2b(asked[4:8] + asked[12:] + whom.encode()).digest()
     answer = blake2b(memoryview(body)[4:]).digest()
-    found: T = memos.get(question, answer, lambda: _read(make, body) if raw else make(decoded(request.request, body)))
+    found: T = memos.get(question, answer, lambda: understood(body, request, make, raw=raw))
     return found
+
+
+def understood(body: bytes, request: Framed, make: Callable[[Any], T], *, raw: bool = False) -> T:
+    """As `made`, of an answer of which nothing is kept."""
+    return _read(make, body) if raw else make(decoded(request.request, body))
 
 
 def _read(make: Callable[[bytes], T], body: bytes) -> T:

@@ -1,6 +1,7 @@
 """ListOffsets: where each log begins and ends, and which record was the first after a point in time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -17,7 +18,8 @@ _LATEST, _EARLIEST = -1, -2
 _NETWORK_EXCEPTION = 13
 _LOST = {Why.DEADLINE: 7, Why.DENIED: 58, Why.UNSUPPORTED: 35}
 """Kafka's own code for why nothing was answered, where it has one: REQUEST_TIMED_OUT, SASL_AUTHENTICATION_FAILED, UNSUPPORTED_VERSION."""
-_BATCH = 5000
+_BATCH, _SMALL = 5000, 1000
+"""Partitions in a request; the fewer where a broker may have to read each of them from a disk."""
 _FLEXIBLE = 6
 
 Place = tuple[str, int]
@@ -135,30 +137,49 @@ def _rows(places: Places, some: Iterable[Place]) -> Ints:
     return places.rows((topic for topic, _ in pairs), np.ones(len(pairs), dtype=np.int64), partition)
 
 
-def ask(wire: Wire, places: Places, rows: Ints, moment: int | Ints, *, committed: bool = False) -> Answers:
+def ask(
+    wire: Wire,
+    places: Places,
+    rows: Ints,
+    moment: int | Ints,
+    *,
+    committed: bool = False,
+    arrived: dict[int, list[float]] | None = None,
+) -> Answers:
     """Columns over all rows of `places`, with an answer for those of `rows`. Each leader is asked for its own.
 
     `moment` in milliseconds since the epoch, or one of Kafka's special values, for all or for each of `rows`; `committed`:
-    as one sees it who reads only what transactions have committed.
+    as one sees it who reads only what transactions have committed. With `arrived`, which gets when each leader's answers came,
+    they are asked in smaller portions.
     """
     answers = unanswered(places.leader.size, _NETWORK_EXCEPTION)
     leaders = places.leader[rows]
     asked: list[Ints] = []
     questions: list[tuple[int | None, Question]] = []
+    portion = _BATCH if arrived is None else _SMALL
     for leader in np.unique(leaders).tolist():
         its = leaders == leader
         mine, moments = rows[its], moment if isinstance(moment, int) else moment[its]
         if leader < 0:
             answers.error[mine] = LEADER_NOT_AVAILABLE
             continue
-        for start in range(0, mine.size, _BATCH):
-            some = mine[start : start + _BATCH]
-            when = moments if isinstance(moments, int) else moments[start : start + _BATCH]
+        for start in range(0, mine.size, portion):
+            some = mine[start : start + portion]
+            when = moments if isinstance(moments, int) else moments[start : start + portion]
             asked.append(some)
-            questions.append((leader, _question(places, some, when, committed=committed)))
+            question = _question(places, some, when, committed=committed)
+            questions.append((leader, question if arrived is None else _timed(question, leader, arrived)))
     for some, told in zip(asked, wire.put_all(questions), strict=True):
         _fill(answers, places, some, told)
     return answers
+
+
+def _timed(question: Question, leader: int, arrived: dict[int, list[float]]) -> Question:
+    def noted(read: Callable[[Any], Any], body: Any) -> Any:
+        arrived.setdefault(leader, []).append(time.monotonic())
+        return read(body)
+
+    return question._replace(make=partial(noted, question.make), read=partial(noted, list_offsets))
 
 
 def _fill(answers: Answers, places: Places, rows: Ints, told: Offsets | Unknown) -> None:
@@ -191,8 +212,8 @@ def _question(places: Places, rows: Ints, moment: int | Ints, *, committed: bool
         read=list_offsets,
         write=lambda: list_offsets_request(names, counts, partition, moment, committed=committed),
         since=_FLEXIBLE,
-        # All else is asked about once: nothing of it is worth keeping.
         slot=(committed, moment, int(rows[0])) if ends else None,
+        once=not ends,
         what=(names, partition.tobytes()),
     )
 

@@ -24,6 +24,7 @@ from agent.collect.kafka.exchange import (
     Written,
     decoded,
     made,
+    understood,
 )
 from agent.collect.kafka.fanout import Line, Prepared, converse
 from agent.collect.kafka.idle import Idle
@@ -77,6 +78,11 @@ class Patience:
     def over(self) -> bool:
         return self._clock() >= self.end
 
+    @property
+    def scarce(self) -> bool:
+        """What is left of the cycle is no more than one request may take: it is for what has not been asked at all."""
+        return self._clock() >= self.end - self.each
+
 
 class Question(NamedTuple):
     """What is asked, and what to make of the answer; with `memos` the same as before where the answer is."""
@@ -95,6 +101,8 @@ class Question(NamedTuple):
     slot: Hashable = None
     """With `what`: where the last look put the same question, which is not built again."""
     what: object = None
+    once: bool = False
+    """The next look asks something else: nothing of it is kept."""
 
 
 class Connection:
@@ -146,6 +154,8 @@ class Connection:
         if memos is None:
             return Prepared(request, lambda _, body: question.make(decoded(request.request, body)))
         make = question.read if by_hand and question.read is not None else question.make
+        if question.once:
+            return Prepared(request, lambda _, body: understood(body, request, make, raw=by_hand))
         return Prepared(request, lambda asked, body: made(asked, body, request, make, memos, whom, raw=by_hand))
 
     def speaks(self, question: Question) -> bool:

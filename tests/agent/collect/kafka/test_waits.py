@@ -16,14 +16,14 @@ from agent.collect.kafka.offsets import Answers, Places, unanswered
 from agent.collect.kafka.waits import ROUNDS, SLOW, Unread, Waiting
 from agent.collect.kafka.wire import Wire
 from agent.demo.cluster import Config, SimulatedCluster, brokers
-from checks.facts import NEVER, History, Lag, LogEnds, Topic, Unknown, Waits, Why, facts_of
+from checks.facts import NEVER, History, Lag, LogEnds, Topic, Waits, Why, facts_of
 from checks.facts.offsets import Ints
 from checks.limits import Limits
 from checks.questions import Questions
 
 NOW = 1_800_000_000_000
 """Milliseconds."""
-WIRE = cast("Wire", SimpleNamespace(patience=SimpleNamespace(over=False)))
+WIRE = cast("Wire", SimpleNamespace(patience=SimpleNamespace(scarce=False)))
 
 
 class Logs:
@@ -34,10 +34,13 @@ class Logs:
         self.start, self.refused = start, refused
         self.asked: list[Ints] = []
         """The partitions of each round."""
+        self.leaders = (1,) * len(logs)
+        self.slow: dict[int, float] = {}
+        """Seconds that a leader takes for an answer."""
 
     def topics(self, name: str = "id") -> dict[str, Topic]:
         n = len(self.logs)
-        return {"t": Topic("t", name, False, (1,) * n, ((1,),) * n, ((1,),) * n, ((),) * n, (0,) * n)}
+        return {"t": Topic("t", name, False, self.leaders, ((1,),) * n, ((1,),) * n, ((),) * n, (0,) * n)}
 
     def ends(self) -> LogEnds:
         n = len(self.logs)
@@ -46,8 +49,13 @@ class Logs:
             ("t",), np.array([0, n]), np.full(n, self.start), end, end, np.zeros(n, dtype=np.int16), NOW / 1000
         )
 
-    def answer(self, _: Wire, places: Places, rows: Ints, moments: Ints) -> Answers:
+    def answer(
+        self, _: Wire, places: Places, rows: Ints, moments: Ints, *, arrived: dict[int, list[float]] | None = None
+    ) -> Answers:
         size = places.leader.size
+        if arrived is not None:
+            now = module.time.monotonic()
+            arrived |= {leader: [now + self.slow.get(leader, 0.0)] for leader in places.leader[rows].tolist()}
         told = unanswered(size)
         self.asked.append(rows)
         assert np.unique(rows).size == rows.size, "a broker refuses a partition that stands twice in a request"
@@ -175,19 +183,83 @@ def test_a_topic_that_was_created_anew_is_asked_from_the_start(ask: Any) -> None
     assert found.since.tolist() == [NOW - 20_000]
 
 
-def test_brokers_that_find_it_hard_are_left_alone(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    logs, clock = ask(Logs([NOW - 900_000, NOW - 800_000, NOW])), iter(range(100))
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock) * 2 * SLOW, time=None))
+def test_many_groups_on_one_partition_are_told_on_the_first_look(ask: Any) -> None:
+    random = np.random.default_rng(3)
+    log = np.sort(NOW - random.integers(0, 86_400_000, 5000))
+    logs = ask(Logs(log, log[::50]))
+    offsets = np.sort(random.choice(log.size, 60, replace=False)).tolist()
+    waiting = Waiting(lambda: NOW / 1000)
+    found = look(logs, [0] * 60 + [1], [*offsets, 40], waiting)
+    assert (found.until - found.since <= np.maximum(1000, (NOW - found.until) / 99)).all()
+    assert (found.since[:60] <= log[offsets]).all()
+    assert (log[offsets] <= found.until[:60]).all()
+    assert sum(rows.size for rows in logs.asked) < 5 * 61, "they learn from each other's answers"
+    later = sorted({offset + 1 for offset in offsets} & set(range(log.size)))
+    logs.asked.clear()
+    found = look(logs, [0] * len(later), later, waiting)
+    assert (found.until - found.since <= np.maximum(1000, (NOW - found.until) / 99)).all()
+    assert found.hole is None
+
+
+def test_a_broker_that_finds_it_hard_is_left_alone_and_what_was_known_stays(ask: Any) -> None:
+    log = np.arange(NOW - 4_000_000, NOW, 1000)
+    logs = ask(Logs(log, log))
+    logs.leaders = (1, 2)
     waiting, at = Waiting(lambda: at), NOW / 1000
-    found = waiting.read(WIRE, logs.topics(), logs.ends(), Unread(np.array([0]), np.array([1])))
-    assert isinstance(found, Waits)
-    assert len(logs.asked) == 1
-    later = waiting.read(WIRE, logs.topics(), logs.ends(), Unread(np.array([0]), np.array([1])))
-    assert isinstance(later, Unknown)
-    assert later.why is Why.OFF
+
+    def seen(offset: int) -> Waits:
+        return waiting.read(WIRE, logs.topics(), logs.ends(), Unread(np.array([0, 1]), np.array([offset, offset])))
+
+    assert seen(1000).since.tolist() == [log[1000], log[1000]]
+    logs.slow = {2: 3 * SLOW}
+    logs.asked.clear()
+    hard = seen(2000)
+    assert [rows.tolist() for rows in logs.asked][:2] == [[0, 1], [0]], "the other one goes on"
+    assert hard.hole is not None
+    assert "brokers 2 are" in hard.hole.detail
+    logs.asked.clear()
+    later = seen(2000)
+    assert logs.asked == []
+    assert later.since[0] == later.until[0] == log[2000]
+    assert log[1000] <= later.since[1] <= log[2000] <= later.until[1]
     at += module.PAUSE
-    again = waiting.read(WIRE, logs.topics(), logs.ends(), Unread(np.array([0]), np.array([1])))
-    assert isinstance(again, Waits)
+    logs.slow = {}
+    assert seen(2000).since.tolist() == [log[2000], log[2000]]
+
+
+def test_a_look_that_has_no_time_left_says_so_and_the_next_goes_on(ask: Any) -> None:
+    random = np.random.default_rng(6)
+    log = np.sort(NOW - random.integers(0, 80_000_000, 4000))
+    logs, waiting = ask(Logs(log)), Waiting(lambda: NOW / 1000)
+
+    class Patience:
+        @property
+        def scarce(self) -> bool:
+            return len(logs.asked) == 2
+
+    late = cast("Wire", SimpleNamespace(patience=Patience()))
+    found = waiting.read(late, logs.topics(), logs.ends(), Unread(np.array([0]), np.array([1234])))
+    assert len(logs.asked) == 2
+    assert found.hole is not None
+    assert found.hole.why is Why.DEADLINE
+    found = look(logs, [0], [1234], waiting)
+    assert found.hole is None
+    assert found.since[0] <= log[1234] <= found.until[0]
+
+
+def test_a_later_look_asks_the_widest_first_and_no_more_than_it_may(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 3)
+    random = np.random.default_rng(5)
+    logs = ask(Logs(*[np.sort(NOW - random.integers(0, 80_000_000, 500)) for _ in range(6)]))
+    waiting = Waiting(lambda: NOW / 1000)
+    look(logs, range(6), [100] * 6, waiting)
+    logs.asked.clear()
+    found = look(logs, range(6), [400] * 6, waiting)
+    assert sum(rows.size for rows in logs.asked) == 3
+    assert found.hole is not None
+    for _ in range(20):
+        found = look(logs, range(6), [400] * 6, waiting)
+    assert found.hole is None
 
 
 def test_groups_learn_it_from_a_cluster_and_remote_storage_is_not_asked() -> None:
