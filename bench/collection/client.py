@@ -2,6 +2,7 @@
 
 mqcanary        everything it reads, with the questions of every check
 mqcanary-lag    the same without the questions of checks, log directories and reassignments
+mqcanary-seconds  that, and its rows are the offsets of which it tells how long they wait, to a second or a hundredth
 confluent       confluent-kafka's AdminClient: groups, members, committed offsets, log start and end
 kafka-python    kafka-python's public admin calls: the same
 kafka-consumer-groups  Kafka's own command, a process for each look: groups, members, committed offsets, log ends
@@ -21,8 +22,10 @@ from typing import Any
 from agent.cli import GARBAGE
 
 
-def mqcanary(bootstrap: str, *, whole: bool) -> Callable[[], int]:
-    from agent.collect.kafka.collector import KafkaCollector, KafkaSettings  # noqa: PLC0415 - each client pays its own imports
+def mqcanary(bootstrap: str, *, whole: bool, seconds: bool = False) -> Callable[[], int]:
+    import numpy as np  # noqa: PLC0415 - each client pays its own imports
+
+    from agent.collect.kafka.collector import KafkaCollector, KafkaSettings  # noqa: PLC0415
     from checks import all_checks  # noqa: PLC0415
     from checks.facts import KafkaSnapshot, Unknown  # noqa: PLC0415
     from checks.limits import Limits  # noqa: PLC0415
@@ -37,6 +40,10 @@ def mqcanary(bootstrap: str, *, whole: bool) -> Callable[[], int]:
     def collect() -> int:
         nonlocal before
         before = collector.collect(before, 120.0)
+        waits = before.waits
+        if seconds and not isinstance(waits, Unknown):
+            narrow = (waits.until - waits.since) / 1000 <= np.maximum(1, (waits.at - waits.until / 1000) / 99)
+            return int(((waits.since >= 0) & narrow).sum())
         return sum(0 if isinstance(one, Unknown) else one.offset.size for one in before.committed.values())
 
     return collect
@@ -108,6 +115,7 @@ def command(bootstrap: str) -> Callable[[], int]:
 CLIENTS: Mapping[str, Callable[[str], Callable[[], int]]] = {
     "mqcanary": lambda bootstrap: mqcanary(bootstrap, whole=True),
     "mqcanary-lag": lambda bootstrap: mqcanary(bootstrap, whole=False),
+    "mqcanary-seconds": lambda bootstrap: mqcanary(bootstrap, whole=False, seconds=True),
     "confluent": confluent,
     "kafka-python": kafka_python,
     "kafka-consumer-groups": command,
