@@ -135,6 +135,8 @@ class Check:
     """How many polls in a row it needs to speak."""
     together: bool
     """Its findings read best as one line for each target with a list under it."""
+    internal: bool
+    """It judges topics of Kafka's own as well, on which groups and transactions rest; others leave them alone."""
     function: Callable[..., Iterator[Problem]]
     subject: Need
     needs: tuple[Need, ...]
@@ -208,6 +210,7 @@ def check(
     tier: Tier = Tier.DEFAULT,
     polls: int = 1,
     together: bool = False,
+    internal: bool = False,
     clear: Mapping[str, float] | None = None,
     ages: tuple[str, ...] = (),
     names: Callable[..., Iterable[str]] | None = None,
@@ -241,6 +244,7 @@ def check(
             tier=tier,
             polls=polls,
             together=together,
+            internal=internal,
             function=function,
             subject=facts[0],
             needs=tuple(facts[1:]),

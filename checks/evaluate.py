@@ -10,7 +10,7 @@ from operator import is_
 from typing import NamedTuple, cast
 
 from checks.check import Check, Evidence, Fix, Kind, Problem, Seen, Severity, Size
-from checks.facts import Address, Facts, Lazy, Queue, Unknown, Unobserved, Why, absence
+from checks.facts import Address, Facts, Lazy, Queue, Topic, Unknown, Unobserved, Why, absence
 from checks.ignores import Ignore, chosen
 from checks.limits import Limits, Ruling
 
@@ -328,6 +328,8 @@ def _results(facts: Facts, check: Check, limits: Limits, previous: Report | None
     columns = [facts.column(kind, check.subject.kind) for kind in check.facts]
     everywhere = limits.everywhere(check)
     for address, bound in zip(addresses, zip(*columns, strict=True), strict=True):
+        if not check.internal and isinstance(bound[0], Topic) and bound[0].internal:
+            continue
         old = before.all.get(address)
         ruling = everywhere or (old.ruling if old is not None and same else limits.of(check, address))
         if ruling.off:

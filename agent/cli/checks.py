@@ -27,6 +27,7 @@ def list_checks() -> None:
     """Every check: severity, what is wrong; and what is left out by default."""
     from checks import all_checks
     from checks.platform import GROUPS, TOPICS
+    from checks.wording import listed
 
     checks = all_checks()
     width = max(len(check.id) for check in checks)
@@ -35,6 +36,8 @@ def list_checks() -> None:
     click.echo("\nLeft out by default, since the platforms and tools make them (name one with --include to see it):")
     click.echo(f"topics  {' '.join(TOPICS)}")
     click.echo(f"groups  {' '.join(GROUPS)}")
+    own = listed([check.id for check in checks if check.internal], 9)
+    click.echo(f"\nKafka's own topics, on which groups and transactions rest, are judged by {own} all the same.")
 
 
 @command.command("explain", short_help="What a check looks at, and the limits and ignores in force.")

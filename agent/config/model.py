@@ -274,7 +274,7 @@ class KafkaSection(Section):
     security: SecuritySection | None = None
     """How it is reached, and as whom. Not given: PLAINTEXT."""
     topics: NameChoice = NameChoice()
-    """Which topics are judged."""
+    """Which topics are judged. What platforms make is left out unless `include` names it; `mqcanary checks list` shows what that is."""
     groups: NameChoice = NameChoice()
     """Which consumer groups are judged."""
     sample: SampleSection | None = None

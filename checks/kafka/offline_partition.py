@@ -5,14 +5,15 @@ from checks.facts import Eligible, Topic, Unknown, known
 from checks.wording import count, listed, shell, shown
 
 
-@check(kind=Kind.CONDITION, severity=Severity.CRITICAL)
+@check(kind=Kind.CONDITION, severity=Severity.CRITICAL, internal=True)
 def offline_partition(topic: Topic, eligible: Eligible) -> Iterator[Problem]:
     """A partition has no leader: nothing can be written to it or read from it.
 
     Why: producers to the partition block and then fail, its consumers stand still, and with unclean election off
         (the default) it stays so until one of its in-sync replicas is back.
     How: the leader of each partition in Metadata is -1. Who may lead it without loss are its in-sync replicas; where none
-        is left (Kafka 4.0 and later) its eligible leader replicas, as DescribeTopicPartitions tells them.
+        is left (Kafka 4.0 and later) its eligible leader replicas, as DescribeTopicPartitions tells them. Kafka's own topics
+        too: without a leader of their part of __consumer_offsets groups can neither commit nor be described.
     Limits: none; told at once. Where neither is told the fix says so, and that is a gap beside it.
     Silent when: the partition has a leader, however few replicas follow it (under-replicated speaks of that).
     Source: Apache Kafka, OfflinePartitionsCount: "alert if value is greater than 0"; KIP-966, eligible leader replicas.

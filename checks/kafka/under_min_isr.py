@@ -6,14 +6,14 @@ from checks.facts import Topic, TopicConfig, Unknown, known
 from checks.wording import count, listed, shell, shown
 
 
-@check(kind=Kind.CONDITION, severity=Severity.CRITICAL, after=minutes(1))
+@check(kind=Kind.CONDITION, severity=Severity.CRITICAL, after=minutes(1), internal=True)
 def under_min_isr(topic: Topic, config: TopicConfig | Unknown) -> Iterator[Problem]:
     """A partition has fewer copies in step than min.insync.replicas asks for: it takes no record with acks=all.
 
     Why: producers with acks=all (the default since Kafka 3.0) get NotEnoughReplicas, retry and give up; what
         transactions and consumer offsets of such partitions need is not written either.
     How: the in-sync replicas of each partition (Metadata) against min.insync.replicas in force for the topic
-        (DescribeConfigs), or its number of replicas, if that is smaller.
+        (DescribeConfigs), or its number of replicas, if that is smaller. Kafka's own topics too: groups can't commit then.
     Limits: none; told after a minute, which a restart of one broker does not reach where a copy is to spare.
     Silent when: copies are missing and enough are left (under-replicated speaks of that); the partition has no leader
         (offline-partition); it has fewer replicas than min.insync.replicas and all of them are in step.

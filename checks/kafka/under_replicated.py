@@ -5,14 +5,14 @@ from checks.facts import Moves, Topic, Unknown, known
 from checks.wording import count, listed, shell, shown
 
 
-@check(kind=Kind.CONDITION, severity=Severity.WARNING, after=minutes(15), together=True)
+@check(kind=Kind.CONDITION, severity=Severity.WARNING, after=minutes(15), together=True, internal=True)
 def under_replicated(topic: Topic, moves: Moves | Unknown) -> Iterator[Problem]:
     """A partition has fewer copies in step with its leader than it should have.
 
     Why: each copy that is missing is one lost broker less until records are lost or the partition stops; a broker that
         stays out of step is dead, out of disk, or too slow for what is written.
     How: the in-sync replicas of a partition against its replicas (Metadata), less those that a reassignment is only
-        just adding (ListPartitionReassignments).
+        just adding (ListPartitionReassignments). Kafka's own topics too.
     Limits: none; told after 15 minutes, so that a broker can restart in peace.
     Silent when: the partition has no leader (offline-partition speaks of that); what is missing is being added to it
         and is up. Where reassignments are not told that is a gap, and a partition is told of nevertheless unless it looks

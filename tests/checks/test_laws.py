@@ -61,6 +61,8 @@ FIRING = [(check, example) for check in all_checks() for example in examples(che
 
 def holes(value: Any, hint: Any = None) -> Iterator[Any]:  # noqa: C901, PLR0912 - one branch for each shape of a fact
     """The value with one thing in it not observed, for each thing that can be so."""
+    if hint == Unknown | None:  # why something else is as it is: nothing that is observed
+        return
     if isinstance(hint, types.UnionType) and Unknown in typing.get_args(hint):
         if not isinstance(value, Unknown):
             yield HOLE

@@ -82,6 +82,11 @@ class Choice:
             return True
         return "*" in self.include and not self._made(name)
 
+    def judges(self, name: str, topic: Topic | Unknown) -> bool:
+        """As `has`; Kafka's own topics as well, which only a few checks look at, unless `exclude` names them."""
+        own = not isinstance(topic, Unknown) and topic.internal and not _any_of(self.exclude).match(name)
+        return own or self.has(name)
+
     def without(self, names: Iterable[str]) -> frozenset[str]:
         """Those of `names` that are left out by choice, not as what the platform itself makes."""
         return frozenset(name for name in names if not self.has(name) and not self._made(name))
@@ -208,7 +213,7 @@ class KafkaCollector:
         groups = replace(groups, items={n: within(g, metadata.topics) for n, g in groups.items.items()})
         known = {name: topic for name, topic in metadata.topics.items() if not isinstance(topic, Unknown)}
         read = {t for c in committed.values() if not isinstance(c, Unknown) for t in c.topics}
-        judged = {name: topic for name, topic in metadata.topics.items() if self._settings.topics.has(name)}
+        judged = {name: topic for name, topic in metadata.topics.items() if self._settings.topics.judges(name, topic)}
         wanted = {name: topic for name, topic in known.items() if name in judged or name in read}
         ends = read_ends(wire, wanted, self._clock())
         if moved(ends):
