@@ -26,7 +26,8 @@ def command(*, group: str | None, by: str, form: str, **targets: Any) -> None:
     """Show how far every consumer group, or one, is behind.
 
     A row for each partition that is committed or assigned. What was never committed has no lag and shows "-"; what
-    could not be read is "?" in text, and null with an error in JSON.
+    could not be read is "?" in text, and null with an error in JSON. In sums (--by) it is left out: the rest is shown as
+    ">= 1800", and JSON has partial: true and the number of unknown_partitions beside lag.
 
     WAITING is how long the oldest unread record has been there, to a second or a hundredth, by its own timestamp:
     brokers tell it (ListOffsets by time), so that one look is enough, and DESCRIBE on the topic. Where they can't tell

@@ -18,6 +18,9 @@ unknown.
 `lag_seconds` is how long the oldest record that is not read has been waiting at least, and `lag_seconds_at_most` at most: the same
 where that is known exactly; both by the timestamps of records: where they do not run one way, a record counts as no older than the
 youngest one before it. `timestamps_by` says whose these are: "producer" (CreateTime: its clock, or the event's time) or "broker" (LogAppendTime). `error` says why something in the row is not known; it is null where nothing was committed, for then nothing is amiss.
+
+In sums, `partial` is true where the lag of some partition is not known, `unknown_partitions` of how many: then `lag` and `lag_seconds`
+are at least so much, by the others, and null where none is known.
 """
 
 _COLUMNS: Final = ("group", "topic", "partition", "committed_offset", "log_end_offset", "lag", "waiting", "members")
@@ -84,33 +87,40 @@ def _error(lag: Lag, row: int) -> str | None:
 
 
 def merged(rows: list[Row], by: str) -> list[Row]:
-    """Rows summed up by group or topic; a sum over something unknown is unknown, and `error` tells the first of it."""
+    """Rows summed up by group or topic; where a part is unknown the sum is that of the rest and says so, and `error` tells the
+    first of it.
+    """
     if by == "partition":
         return rows
     keys = ("cluster", *_KEYS[by])
-    merged: dict[tuple[str, ...], Row] = {}
+    parts: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        key = tuple(row[k] for k in keys)
-        names = dict(zip(keys, key, strict=True))
-        total = merged.setdefault(
-            key,
-            {**names, "partitions": 0, "lag": 0}
-            | {"lag_seconds": 0.0, "lag_seconds_at_most": 0.0, "timestamps_by": row["timestamps_by"]}
-            | {"members": row["members"], "error": None},
-        )
-        total["partitions"] += 1
-        total["error"] = total["error"] or row["error"]
-        if row["timestamps_by"] != total["timestamps_by"]:
-            total["timestamps_by"] = None
-        if row["error"]:
-            total["lag"] = None
-        elif total["lag"] is not None:
-            total["lag"] += row["lag"] or 0  # never committed: there is no lag to add
-        if row["lag"] != 0 and (row["lag"] or row["error"]):
-            for name in ("lag_seconds", "lag_seconds_at_most"):
-                known = total[name] is not None and row[name] is not None
-                total[name] = max(total[name], row[name]) if known else None
-    return list(merged.values())
+        parts.setdefault(tuple(row[k] for k in keys), []).append(row)
+    return [{**dict(zip(keys, key, strict=True)), **_total(some)} for key, some in parts.items()]
+
+
+def _total(rows: Sequence[Row]) -> Row:
+    unknown = [row for row in rows if row["error"]]
+    told = [row for row in rows if row["lag"] is not None]  # never committed: there is no lag to add
+    nothing = bool(unknown) and not told
+    whose = {row["timestamps_by"] for row in rows}
+    return {
+        "partitions": len(rows),
+        "lag": None if nothing else sum(row["lag"] for row in told),
+        "partial": bool(unknown),
+        "unknown_partitions": len(unknown),
+        "lag_seconds": None if nothing else _greatest(told, "lag_seconds"),
+        "lag_seconds_at_most": None if unknown else _greatest(told, "lag_seconds_at_most"),
+        "timestamps_by": whose.pop() if len(whose) == 1 else None,
+        "members": rows[0]["members"],
+        "error": unknown[0]["error"] if unknown else None,
+    }
+
+
+def _greatest(rows: Sequence[Row], name: str) -> float | None:
+    """Of those that are behind; none where one of them is not known."""
+    told = [row[name] for row in rows if row["lag"]]
+    return None if None in told else max(told, default=0.0)
 
 
 def table(rows: list[Row], by: str, clusters: int = 1, room: int | None = None) -> str:
@@ -167,6 +177,8 @@ def _cell(row: Row, column: str) -> str:
     if column == "waiting":
         return _waiting(row)
     value = row[column]
+    if column == "lag" and value is not None and row.get("partial"):
+        return f">= {value}"
     if value is None:
         never = not row["error"] and column in ("committed_offset", "lag")
         return "-" if never else "?"

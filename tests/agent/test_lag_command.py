@@ -86,14 +86,33 @@ def test_what_could_not_be_read_is_not_called_never_committed(
         SimulatedCluster(model("one", {"app": 7})) as cluster,
         cluster.fault(api=api, topic="orders", partition=1, error=29),
     ):
-        text, told, summed = (lag([cluster], *words) for words in ((), ("--format", "json"), ("--by", "group")))
+        text, told = lag([cluster]), lag([cluster], "--format", "json")
+        summed, counted = lag([cluster], "--by", "group"), lag([cluster], "--by", "group", "--format", "json")
     assert text.stdout.splitlines()[2].split()[5] == "?"
     (row,) = [row for row in rows(told) if row["error"]]
     assert (row["partition"], row["lag"]) == (1, None)
     assert "TOPIC_AUTHORIZATION_FAILED" in row["error"]
-    assert summed.stdout.splitlines()[1].split() == ["app", "3", "?", "?", "1"], (
-        "a sum over something unknown is unknown"
-    )
+    assert cells(summed)[1][:5] == ["app", "3", ">=", "7", ">="], "at least what is known"
+    (row,) = rows(counted)
+    assert (row["lag"], row["partial"], row["unknown_partitions"]) == (7, True, 1)
+    assert 3540 < row["lag_seconds"] < 3660
+    assert row["lag_seconds_at_most"] is None
+    assert "TOPIC_AUTHORIZATION_FAILED" in row["error"]
+
+
+def test_one_offset_beyond_the_end_does_not_hide_the_rest(lag: Callable[..., CompletedProcess[str]]) -> None:
+    made = model("one", {"app": 7})
+    made.add_group("old", {("orders", 0): 200, ("orders", 1): 5000})
+    made.add_group("odd", {("orders", 1): 5000})
+    with SimulatedCluster(made) as cluster:
+        text, told = lag([cluster], "--by", "topic"), lag([cluster], "--by", "group", "--format", "json")
+    lags = {row["group"]: (row["lag"], row["partial"], row["unknown_partitions"]) for row in rows(told)}
+    assert lags == {"app": (7, False, 0), "old": (800, True, 1), "odd": (None, True, 1)}
+    assert [line[:6] for line in cells(text)[1:]] == [
+        ["app", "orders", "3", "7", "HOUR", "1"],
+        ["odd", "orders", "1", "?", "?", "0"],
+        ["old", "orders", "2", ">=", "800", ">="],
+    ]
 
 
 def test_a_group_that_may_not_be_read_and_a_list_that_may_be_short(lag: Callable[..., CompletedProcess[str]]) -> None:
