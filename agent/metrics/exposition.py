@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import NamedTuple
 
 from agent.metrics.families import DROPPED, FAMILIES, TOPIC_SKEW
-from agent.metrics.kafka import GroupTexts, Partitions, kafka_chunks
+from agent.metrics.groups import Partitions
+from agent.metrics.held import Span
+from agent.metrics.kafka import KafkaKept, kafka_chunks
 from agent.metrics.own import finding_lines, gap_lines, target_lines, view_lines
-from agent.metrics.sqs import sqs_lines
+from agent.metrics.sqs import SqsKept, sqs_lines
 from agent.metrics.text import Chunk, Chunks, Family, packed, series
 from agent.view import Good, TargetView, View
 from checks.evaluate import Report
@@ -28,7 +31,7 @@ class Options:
     partitions: Partitions = "off"
     """Series of single partitions: none, those that some group has unread records on, or all."""
     ttl: float = 900.0
-    """Seconds for which the last good values of a target are served while it can't be seen."""
+    """Seconds for which the last good values of a target, or of a thing in it, are served while it can't be seen."""
     cap: int = 250_000
     """Series of one family, over all targets."""
 
@@ -39,7 +42,9 @@ class _Rendered(NamedTuple):
     facts: Facts | None
     snapshot: Snapshot | None
     bulk: Chunks
-    groups: GroupTexts
+    kept: KafkaKept | SqsKept | None
+    oldest: float
+    """When the oldest of it was seen that is not of its snapshot; infinite where there is none."""
     found: Report
     findings: Chunks
     seen: Report
@@ -136,12 +141,13 @@ def _rendered(target: TargetView, now: float, options: Options, before: _Rendere
     # a problem that can't be seen at the moment is not solved
     found = good.report if good and not target.up else target.report
     pack = partial(packed, cap=options.cap)
-    bulk, groups = _bulk(good, options, before)
+    bulk, kept = _bulk(good, now, options, before)
     return _Rendered(
         facts=facts,
         snapshot=good.snapshot if good else None,
         bulk=bulk,
-        groups=groups,
+        kept=kept,
+        oldest=kept.oldest if kept is not None else inf,
         found=found,
         findings=before.findings if before and before.found is found else pack(finding_lines(found)),
         seen=target.report,
@@ -173,15 +179,29 @@ def _served(target: TargetView, now: float, ttl: float) -> Good | None:
     return target.good if target.good is not None and now - target.good.snapshot.at <= patience else None
 
 
-def _bulk(good: Good | None, options: Options, before: _Rendered | None) -> tuple[Chunks, GroupTexts]:
-    if before and _still(good, before):
-        return before.bulk, before.groups
+def _bulk(
+    good: Good | None, now: float, options: Options, before: _Rendered | None
+) -> tuple[Chunks, KafkaKept | SqsKept | None]:
+    if before and _still(good, before) and now - before.oldest <= options.ttl:
+        return before.bulk, before.kept
     if good is None:
-        return {}, {}
+        return {}, None
+    former = before.kept if before and _follows(good.snapshot, before.snapshot) else None
+    then = before.snapshot.at if before and before.snapshot else 0.0
+    span = Span(then, now, options.ttl)
     if isinstance(good.snapshot, KafkaSnapshot):
-        groups = before.groups if before else {}
-        return kafka_chunks(good.facts, good.snapshot, options.partitions, options.cap, groups)
-    return packed(sqs_lines(good.facts, good.snapshot), options.cap), {}
+        known = former if isinstance(former, KafkaKept) else None
+        return kafka_chunks(good.facts, good.snapshot, options.partitions, options.cap, known, span)
+    lines, kept = sqs_lines(good.facts, good.snapshot, former if isinstance(former, SqsKept) else None, span)
+    return packed(lines, options.cap), kept
+
+
+def _follows(new: Snapshot, old: Snapshot | None) -> bool:
+    """Whether it is of the same cluster: of another one nothing is kept."""
+    if not isinstance(new, KafkaSnapshot) or not isinstance(old, KafkaSnapshot):
+        return True
+    one, other = new.cluster, old.cluster
+    return isinstance(one, Unknown) or isinstance(other, Unknown) or one.id == other.id
 
 
 def _capped(chunks: list[Chunk], cap: int) -> list[Chunk]:

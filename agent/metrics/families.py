@@ -1,7 +1,7 @@
 """Every family that is served, in the order in which it is served.
 
 Gauges in base units; timestamps are seconds since the epoch. `target` is the target's address (kafka://prod). Sums over
-partitions are left out while one of the partitions is not known.
+partitions are left out while one of the partitions is not known, but for those that say "at least".
 """
 
 from typing import Final
@@ -36,6 +36,16 @@ ALERTS: Final = Family("mqcanary_alerts", "gauge", "Alerts by phase; ended ones 
 GROUP_LAG: Final = Family(
     "mqcanary_group_lag_records", "gauge", "Records that a consumer group has not read yet, over all partitions."
 )
+GROUP_LAG_LEAST: Final = Family(
+    "mqcanary_group_lag_at_least_records",
+    "gauge",
+    "As mqcanary_group_lag_records where that is known, else over those partitions of which it is known.",
+)
+GROUP_UNKNOWN: Final = Family(
+    "mqcanary_group_unknown_partitions",
+    "gauge",
+    "Partitions of which the lag of a consumer group is not known at the moment; no series where there is none.",
+)
 GROUP_LAG_SECONDS: Final = Family(
     "mqcanary_group_lag_seconds",
     "gauge",
@@ -47,8 +57,46 @@ GROUP_LAG_AT_LEAST: Final = Family(
     "gauge",
     "As mqcanary_group_lag_seconds where that is known, else how long the oldest unread record is proven to wait.",
 )
-GROUP_STATE: Final = Family("mqcanary_group_state", "gauge", "1 for the state that the consumer group is in.")
+GROUP_STATE: Final = Family(
+    "mqcanary_group_state",
+    "gauge",
+    "1 for the state that the consumer group is in, with its kind: classic, consumer, ...",
+)
 GROUP_MEMBERS: Final = Family("mqcanary_group_members", "gauge", "Members of a consumer group, 0 if it is empty.")
+GROUP_LAST: Final = Family(
+    "mqcanary_group_last_success_timestamp_seconds",
+    "gauge",
+    "When the oldest of what is served of a consumer group was observed; no series where all of it is of the last look.",
+)
+TOPIC_LAST: Final = Family(
+    "mqcanary_topic_last_success_timestamp_seconds",
+    "gauge",
+    "When the oldest of what is served of a topic was observed; no series where all of it is of the last look.",
+)
+QUEUE_LAST: Final = Family(
+    "mqcanary_queue_last_success_timestamp_seconds",
+    "gauge",
+    "When what is served of a queue was observed; no series where that is the last look.",
+)
+BROKERS: Final = Family("mqcanary_brokers", "gauge", "Brokers of a cluster that are up.")
+BROKER_BYTES: Final = Family(
+    "mqcanary_broker_log_bytes", "gauge", "Bytes of all replicas in the log directories of a broker."
+)
+TOPIC_PARTITIONS: Final = Family("mqcanary_topic_partitions", "gauge", "Partitions of a topic.")
+TOPIC_OFFLINE: Final = Family("mqcanary_topic_offline_partitions", "gauge", "Partitions of a topic without a leader.")
+TOPIC_UNDER_REPLICATED: Final = Family(
+    "mqcanary_topic_under_replicated_partitions",
+    "gauge",
+    "Partitions of a topic that have a leader and fewer in-sync replicas than replicas.",
+)
+TOPIC_IN_SYNC: Final = Family(
+    "mqcanary_topic_fewest_in_sync_replicas",
+    "gauge",
+    "In-sync replicas of that partition of a topic which has the fewest; 0 for one without a leader.",
+)
+TOPIC_BYTES: Final = Family(
+    "mqcanary_topic_log_bytes", "gauge", "Bytes of a topic's logs, each partition once, as its leader has it."
+)
 TOPIC_END: Final = Family(
     "mqcanary_topic_log_end_offset", "gauge", "Log end offsets of a topic, summed over its partitions."
 )
@@ -60,10 +108,18 @@ TOPIC_SKEW: Final = Family(
 PARTITION_LAG: Final = Family(
     "mqcanary_group_partition_lag_records", "gauge", "Records of one partition that a consumer group has not read yet."
 )
+PARTITION_SECONDS: Final = Family(
+    "mqcanary_group_partition_lag_seconds", "gauge", "As mqcanary_group_lag_seconds, of one partition."
+)
 PARTITION_COMMITTED: Final = Family(
     "mqcanary_group_partition_committed_offset", "gauge", "The first record that a consumer group has not read yet."
 )
 PARTITION_END: Final = Family("mqcanary_topic_partition_log_end_offset", "gauge", "Log end offset of one partition.")
+PARTITION_START: Final = Family(
+    "mqcanary_topic_partition_log_start_offset",
+    "gauge",
+    "Log start offset of one partition: the first record that is left.",
+)
 
 QUEUE_VISIBLE: Final = Family("mqcanary_queue_visible_messages", "gauge", "Messages that wait in a queue.")
 QUEUE_IN_FLIGHT: Final = Family(
@@ -111,16 +167,30 @@ FAMILIES: Final = (
     FINDINGS,
     GAPS,
     ALERTS,
+    BROKERS,
+    BROKER_BYTES,
+    GROUP_LAST,
     GROUP_LAG,
+    GROUP_LAG_LEAST,
+    GROUP_UNKNOWN,
     GROUP_LAG_SECONDS,
     GROUP_LAG_AT_LEAST,
     GROUP_STATE,
     GROUP_MEMBERS,
+    TOPIC_LAST,
+    TOPIC_PARTITIONS,
+    TOPIC_OFFLINE,
+    TOPIC_UNDER_REPLICATED,
+    TOPIC_IN_SYNC,
+    TOPIC_BYTES,
     TOPIC_END,
     TOPIC_SKEW,
     PARTITION_LAG,
+    PARTITION_SECONDS,
     PARTITION_COMMITTED,
+    PARTITION_START,
     PARTITION_END,
+    QUEUE_LAST,
     QUEUE_VISIBLE,
     QUEUE_IN_FLIGHT,
     QUEUE_DELAYED,

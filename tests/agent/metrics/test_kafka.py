@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agent.metrics import Options, exposition
-from agent.metrics.kafka import Partitions
+from agent.metrics.groups import Partitions
 from checks.facts import NEVER, KafkaSnapshot, Listing, Unknown, Waits, Why
 from tests.agent.metrics.views import Series, of, scraped, target, view
 from tests.checks.examples import AT, group, kafka, member, topic

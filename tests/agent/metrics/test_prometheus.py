@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ import pytest
 from agent.metrics import Exposition, Options, exposition
 from agent.metrics.families import FAMILIES
 from agent.metrics.text import CONTENT_TYPE
+from agent.view import View
 from alerts.model import Delivery, Op, State
 from checks.check import Severity
+from checks.facts import KafkaSnapshot, SqsSnapshot, Unknown, Why
 from tests.agent.metrics.test_exposition import HOSTILE, finding
 from tests.agent.metrics.views import report_of, target, view
-from tests.checks.examples import AT, group, kafka, member, queue, sqs, topic
+from tests.checks.examples import AT, disk, group, kafka, member, queue, sqs, topic
 
 
 def program(name: str) -> str:
@@ -33,32 +36,56 @@ def program(name: str) -> str:
     return found
 
 
-def everything() -> Exposition:
-    """Every family, with names of every kind."""
+def looks() -> list[KafkaSnapshot]:
     names = [*HOSTILE, "app", "a\udc80"]
-    polls = [
+    return [
         kafka(
-            [topic("orders", 2, topic_id="t1")],
+            [topic("orders", 2, topic_id="t1"), topic("mails", topic_id="t2")],
             [group(name, [member("m", {"orders": (0,)})]) for name in names],
             committed={name: {("orders", 0): 90} for name in names},
             ends={("orders", 0): 80 + 20 * k, ("orders", 1): 100 + 3 * k},
+            storage={"1": disk(sizes={("orders", 0): 9, ("mails", 0): 7}), "2": disk(sizes={("orders", 1): 8})},
             at=AT + 30 * (k - 2),
         )
         for k in range(3)
     ]
+
+
+def seen() -> View:
+    """With names of every kind."""
+    polls = looks()
     cluster = target(*polls, report=report_of(polls[-1], finding("kafka/a", "app", Severity.CRITICAL)))
     queues = target(sqs(queue("jobs", redrive="jobs-dlq"), *(queue(name) for name in ("jobs-dlq", *HOSTILE))))
-    delivery = Delivery("1", 1, "t", "slack", Op.POST, (), (), AT)
-    seen = view(
-        cluster,
-        queues,
-        state=State(deliveries={"1": delivery}),
-        calls={("kafka://prod", "ListOffsets", "ok"): 1},
-        requests={("kafka://prod", "k1:9092"): 12},
-        budgets={"kafka://prod": 500},
-        delivered={("slack", "delivered"): 5},
+    return view(cluster, queues, **OWN)
+
+
+OWN: dict[str, Any] = {
+    "state": State(deliveries={"1": Delivery("1", 1, "t", "slack", Op.POST, (), (), AT)}),
+    "calls": {("kafka://prod", "ListOffsets", "ok"): 1},
+    "requests": {("kafka://prod", "k1:9092"): 12},
+    "budgets": {"kafka://prod": 500},
+    "delivered": {("slack", "delivered"): 5},
+}
+
+
+def everything() -> Exposition:
+    """Every family, with names of every kind; of each kind of thing one that could be seen a look ago."""
+    before = seen()
+    (cluster, queues) = (before.targets[address] for address in sorted(before.targets, key=str))
+    now, depths = cluster.snapshot, queues.snapshot
+    assert isinstance(now, KafkaSnapshot)
+    assert isinstance(depths, SqsSnapshot)
+    away = Unknown(Why.UNREACHABLE, "no broker answers")
+    now = replace(
+        now,
+        at=AT + 30,
+        groups=replace(now.groups, items={**now.groups.items, "app": away}),
+        topics=replace(now.topics, items={**now.topics.items, "mails": away}),
     )
-    return exposition(seen, AT, Options(partitions="all"))
+    depths = replace(depths, at=AT + 30, queues=replace(depths.queues, items={**depths.queues.items, "jobs": away}))
+    after = view(target(*looks(), now, report=cluster.report), target(depths), **OWN)
+    options = Options(partitions="all")
+    return exposition(after, AT + 30, options, exposition(before, AT, options))
 
 
 def test_the_sample_has_every_family() -> None:

@@ -49,3 +49,23 @@ def test_dead_letter_queues_that_were_not_chosen() -> None:
     }
     found = seen(sqs(queue("jobs", redrive="far-dlq"), others=others))
     assert of(found, "dead_letter_queue_messages", "queue") == {"far-dlq": 4, elsewhere: 5}
+
+
+def test_a_queue_that_cannot_be_seen_keeps_its_last_values_for_a_while() -> None:
+    all_there = sqs(queue("jobs", visible=7, redrive="dlq"), queue("dlq", visible=3))
+    first = exposition(view(target(all_there)), AT, Options())
+    items = {"jobs": DENIED, "dlq": queue("dlq", visible=4)}
+    for at, there in ((AT + 30, True), (AT + 900, True), (AT + 901, False)):
+        look = replace(all_there, at=at, queues=replace(all_there.queues, items=items))
+        first = exposition(view(target(look)), at, Options(), first)
+        found = scraped(first)
+        assert of(found, "queue_visible_messages", "queue") == ({"jobs": 7, "dlq": 4} if there else {"dlq": 4})
+        assert of(found, "queue_last_success_timestamp_seconds", "queue") == ({"jobs": AT} if there else {})
+        # whether anybody still redrives into it is not known either, but its depth is
+        assert of(found, "dead_letter_queue_messages", "queue") == ({"dlq": 4} if there else {})
+    gone = replace(all_there, at=AT + 30, queues=replace(all_there.queues, items={"dlq": queue("dlq")}))
+    found = scraped(
+        exposition(view(target(gone)), AT + 30, Options(), exposition(view(target(all_there)), AT, Options()))
+    )
+    assert set(of(found, "queue_visible_messages", "queue")) == {"dlq"}
+    assert not of(found, "queue_last_success_timestamp_seconds")
