@@ -94,11 +94,8 @@ def places_of(facts: Facts, name: str, lag: Lag, before: Places | None, span: Sp
     if lag.read or not lag.error.any():
         return made
     seen = np.where(lag.error == 0, inf, np.nan)
-    return (
-        _filled(made._replace(seen=seen), seen, before, span, topics)
-        if before is not None
-        else made._replace(seen=seen)
-    )
+    made = made._replace(seen=seen)
+    return made if before is None else _filled(made, seen, before, span, topics)
 
 
 def read_places(lag: Lag) -> Places:

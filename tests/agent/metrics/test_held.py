@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.daemon.memory import same
@@ -49,10 +51,8 @@ class Served:
     def look(self, seen: KafkaSnapshot) -> Series:
         self.snapshot = snapshot = same(seen, self.snapshot)
         self.history = self.history.plus(snapshot)
-        self.facts = facts = facts_of(snapshot, self.history, self.facts)
-        report = report_of(snapshot)
-        one = TargetView(facts.address, "p", snapshot, facts, report, Good(snapshot, facts, report), 30.0, 0.1)
-        self.made = exposition(view(one), snapshot.at, self.options, self.made)
+        self.facts = facts_of(snapshot, self.history, self.facts)
+        self.made = exposition(view(seen_last(self)), snapshot.at, self.options, self.made)
         return scraped(self.made)
 
 
@@ -80,6 +80,14 @@ def without_log(snapshot: KafkaSnapshot, *rows: int) -> KafkaSnapshot:
     start, end, error = ends.start.copy(), ends.end.copy(), ends.error.copy()
     start[list(rows)], end[list(rows)], error[list(rows)] = NEVER, NEVER, NOT_AVAILABLE
     return replace(snapshot, ends=replace(ends, start=start, end=end, stable=end, error=error))
+
+
+def seen_last(served: Served) -> TargetView:
+    snapshot, facts = served.snapshot, served.facts
+    assert snapshot is not None
+    assert facts is not None
+    report = report_of(snapshot)
+    return TargetView(facts.address, "p", snapshot, facts, report, Good(snapshot, facts, report), 30.0, 0.1)
 
 
 def text_of(served: Served, name: str) -> GroupText:
@@ -320,13 +328,43 @@ def test_it_ends_without_another_look() -> None:
     served = Served()
     served.look(orders(0))
     served.look(without_group(orders(30), "app"))
-    assert served.made is not None
-    assert isinstance(served.snapshot, KafkaSnapshot)
-    assert served.facts is not None
-    report = report_of(served.snapshot)
-    good = Good(served.snapshot, served.facts, report)
-    one = TargetView(served.facts.address, "p", served.snapshot, served.facts, report, good, 30.0, 0.1)
+    one = seen_last(served)
     for seconds, there in ((900, True), (901, False)):
         found = scraped(exposition(view(one), AT + seconds, ALL, served.made))
         assert ("app" in of(found, "group_lag_records", "group")) == there
         assert of(found, "group_lag_records", "group")["idle"] == 0
+
+
+HOLES = st.tuples(
+    st.sampled_from([30, 400, 901]),
+    st.sets(st.sampled_from(["app", "idle"])),
+    st.sets(st.integers(0, 2)),
+    st.booleans(),
+    st.tuples(st.integers(0, 100), st.integers(0, 120)),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(HOLES, max_size=6), st.sampled_from(["off", "lagging", "all"]))
+def test_nothing_is_left_of_any_outage(
+    outages: list[tuple[int, set[str], set[int], bool, tuple[int, int]]], how: str
+) -> None:
+    options = Options(partitions=how)  # type: ignore[arg-type]
+    served, at = Served(options), 0
+    for wait, groups, logs, ends, read in outages:
+        at += wait
+        look = without_log(without_group(orders(at, committed=read), *groups), *logs)
+        served.look(replace(look, ends=AWAY) if ends else look)  # no series twice
+    for wait in (30, 901):
+        served.look(orders(at + wait))
+        assert served.made is not None
+        assert served.made.text == alone(served, at + wait)
+    served.look(without_group(orders(at + 1900), "app"))
+    served.look(without_group(orders(at + 2900), "app"))
+    assert served.made is not None
+    assert served.made.text == alone(served, at + 2900)
+
+
+def alone(served: Served, seconds: float) -> bytes:
+    """The last look, rendered by who never saw another one."""
+    return exposition(view(seen_last(served)), AT + seconds, served.options).text
