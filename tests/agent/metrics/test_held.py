@@ -205,9 +205,14 @@ def test_nothing_is_kept_of_a_topic_that_is_gone_or_another_one() -> None:
     served.look(without_group(without_log(orders(30), 1, 2), "app"))
     gone = kafka([topic("mails", topic_id="t2")], [group("idle")], absent=["orders"], at=AT + 60)
     gone = replace(gone, groups=replace(gone.groups, items={**gone.groups.items, "app": AWAY}))
-    found = served.look(gone)
+    for look in (gone, replace(gone, at=AT + 90, ends=AWAY)):
+        found = served.look(look)
+        assert not any(("topic", "orders") in labels for _, labels in found)
+        assert of(found, "group_state", "group") == {"app": 1, "idle": 1}
+    served = Served()
+    served.look(orders(0))
+    found = served.look(replace(gone, ends=AWAY))
     assert not any(("topic", "orders") in labels for _, labels in found)
-    assert of(found, "group_state", "group") == {"app": 1, "idle": 1}
 
 
 def test_a_topic_that_cannot_be_described_keeps_its_series() -> None:
