@@ -109,7 +109,9 @@ PARTITION_LAG: Final = Family(
     "mqcanary_group_partition_lag_records", "gauge", "Records of one partition that a consumer group has not read yet."
 )
 PARTITION_SECONDS: Final = Family(
-    "mqcanary_group_partition_lag_seconds", "gauge", "As mqcanary_group_lag_seconds, of one partition."
+    "mqcanary_group_partition_lag_seconds",
+    "gauge",
+    "As mqcanary_group_lag_seconds, of one partition with something to read; no series where all is read.",
 )
 PARTITION_COMMITTED: Final = Family(
     "mqcanary_group_partition_committed_offset", "gauge", "The first record that a consumer group has not read yet."

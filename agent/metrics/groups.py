@@ -184,17 +184,11 @@ def _add_partitions(lines: Collected, place: str, rows: Sequence[Row]) -> None:
     )
     lines[PARTITION_LAG] += [f'{lag}{row.partition}"}} {row.lag}' for row in rows if row.lag != NEVER]
     lines[PARTITION_SECONDS] += [
-        f'{seconds}{row.partition}"}} {_seconds(row.waits)}'
-        for row in rows
-        if row.lag != NEVER and not isnan(row.waits)
+        f'{seconds}{row.partition}"}} {row.waits:.3f}' for row in rows if row.lag > 0 and not isnan(row.waits)
     ]
     lines[PARTITION_COMMITTED] += [
         f'{committed}{row.partition}"}} {row.committed}' for row in rows if row.committed != NEVER
     ]
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.3f}" if value else "0"
 
 
 def lagging(texts: GroupTexts) -> AbstractSet[tuple[str, int]]:
