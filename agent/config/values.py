@@ -107,7 +107,11 @@ def number(value: object) -> int:
 
 def counted(value: object) -> int:
     """A number of things of which there must be one."""
-    if (found := number(value)) == 0:
+    try:
+        found = number(value)
+    except ValueError:
+        raise ValueError(f"{_said(value)} is not a whole number; write 1 or more") from None
+    if not found:
         raise ValueError(f"{_said(value)} is not enough; write 1 or more")
     return found
 

@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 
 from agent.collect.kafka.msk import MskIam
 from agent.collect.kafka.pem import MARK
-from agent.collect.kafka.properties import LoginModule, parse_jaas, parse_properties
+from agent.collect.kafka.properties import LoginModule, parse_jaas, parse_properties, properties_of
 from agent.collect.kafka.security import MECHANISMS, Mechanism, Protocol, Security
 from agent.collect.kafka.tokens import ClientCredentials, GivenToken, TokenSource
 from agent.errors import ConfigError
@@ -64,7 +64,32 @@ class _Keys(dict[str, str]):
 
 
 def read_client_properties(source: Path | str) -> ClientProperties:
-    keys = _Keys(parse_properties(_text(source)))
+    """A path, or the text itself.
+
+    Raises:
+        ConfigError: it can't be used; said with its file, and the line of the key that is to be mended.
+    """
+    text = _text(source)
+    try:
+        return _read(_Keys(parse_properties(text)))
+    except ConfigError as error:
+        raise ConfigError(f"{_place(source, text, str(error))}{error}") from None
+
+
+def _place(source: Path | str, text: str, said: str) -> str:
+    """`client.properties:3: ` before what is said of a key; nothing where the text came without a file."""
+    if text is source:
+        return ""
+    try:
+        lines = {one.key: one.line for one in properties_of(text)}
+    except ConfigError:  # the very thing that is said
+        lines = {}
+    key = re.match(r"[a-z0-9.]+", said)
+    line = lines.get(key[0]) if key else None
+    return f"{source}: " if line is None else f"{source}:{line}: "
+
+
+def _read(keys: _Keys) -> ClientProperties:
     protocol = _protocol(keys.first("security.protocol"))
     mechanism = _mechanism(keys.first("sasl.mechanism", "sasl.mechanisms"), needed=protocol.sasl)
     login = parse_jaas(jaas) if protocol.sasl and (jaas := keys.first("sasl.jaas.config")) else None

@@ -12,30 +12,42 @@ _KEY: Final = re.compile(r"(?P<key>(?:\\.|[^\\=: \t\f])*)[ \t\f]*[=:]?[ \t\f]*",
 _CONTROL: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
+class Property(NamedTuple):
+    key: str
+    value: str
+    line: int
+    """Where it begins, counted from 1."""
+
+
 def parse_properties(text: str) -> dict[str, str]:
     """What java.util.Properties makes of the text; where a key stands twice the later one counts."""
-    properties: dict[str, str] = {}
-    for line in _logical_lines(text.removeprefix("\ufeff")):
+    return {one.key: one.value for one in properties_of(text)}
+
+
+def properties_of(text: str) -> Iterator[Property]:
+    """The properties in their order."""
+    for number, line in _logical_lines(text.removeprefix("\ufeff")):
         if match := _KEY.match(line):  # always: it matches nothing, too
             key = _unescape(match["key"], key="")
-            properties[key] = _unescape(line[match.end() :], key=key)
-    return properties
+            yield Property(key, _unescape(line[match.end() :], key=key), number)
 
 
-def _logical_lines(text: str) -> Iterator[str]:
-    pending = ""
-    for natural in _LINE.split(text):
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Each with the number of its first natural line."""
+    pending, begin = "", 0
+    for number, natural in enumerate(_LINE.split(text), start=1):
         line = natural.lstrip(" \t\f")
         if not pending and (not line or line[0] in "#!"):
             continue
+        begin = begin or number
         # An even number of backslashes is that many halves of them; the odd one joins the next line.
         continued = (len(line) - len(line.rstrip("\\"))) % 2 == 1
         pending += line[:-1] if continued else line
         if not continued:
-            yield pending
-            pending = ""
+            yield begin, pending
+            pending, begin = "", 0
     if pending:
-        yield pending
+        yield begin, pending
 
 
 def _unescape(text: str, *, key: str) -> str:

@@ -261,6 +261,10 @@ def test_limits_later_wins_key_by_key_and_tells_its_line(read: Any) -> None:
         ("kafka:\n- name: [a\n", ["3: not YAML, column 1: expected ',' or ']', but got '<stream end>'"]),
         ("kafka:\n\t- x", ["2: not YAML, column 1: a tab indents; use spaces"]),
         ("alerts: {many: 0}", ['1: alerts.many: "0" is not enough; write 1 or more']),
+        (
+            'kafka: [{bootstrap: "a:1", requests: -4}]',
+            ['1: kafka[0].requests: "-4" is not a whole number; write 1 or more'],
+        ),
         ("- a", ["1: not a configuration; write keys such as kafka: and sqs:"]),
         ("", ["1: nothing is written here; begin with: mqcanary config init"]),
         ("a: \x00", ["1: not YAML: character U+0000 is not allowed; delete it"]),

@@ -200,6 +200,27 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         assert refused(source).startswith(f"{path} cannot be read (No such file or directory)")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# x\n\nsecurity.protocol = SSSL\n", ":3: security.protocol=SSSL is unknown: set one of PLAINTEXT, SSL, "),
+        ("client.id=a\\\n  b\nsecurity.protocol=TLS", ":3: security.protocol=TLS is unknown: set one of "),
+        (
+            "security.protocol=SASL_SSL\nsasl.mechanism=NTLM",
+            ":2: sasl.mechanism=NTLM is not supported: use one of PLAIN",
+        ),
+        ("security.protocol=SASL_SSL", ":1: security.protocol=SASL_SSL needs sasl.mechanism: set one of PLAIN"),
+        ("a=\\u12", ": a has a malformed \\u escape"),
+    ],
+)
+def test_what_cannot_be_used_is_said_with_its_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "client.properties"
+    path.write_text(text)
+    assert refused(path).startswith(f"{path}{said}")
+    if "\n" in text:
+        assert refused(text).startswith(said.split(" ", 1)[1]), "what came without a file has none"
+
+
 def test_a_store_in_the_place_of_the_properties(tmp_path: Path) -> None:
     store = tmp_path / "trust.jks"
     store.write_bytes(b"\xfe\xed\xfe\xed\0\0\0\2")
