@@ -20,6 +20,7 @@ class Calls:
         self.budget = budget
         self._counts: Counter[tuple[str, str]] = Counter()
         self._servers: Counter[str] = Counter()
+        self._throttled: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def add(self, operation: str, result: str) -> None:
@@ -30,6 +31,16 @@ class Calls:
         """So many requests went to one of several servers."""
         with self._lock:
             self._servers[server] += requests
+
+    def throttled(self, server: str, seconds: float) -> None:
+        """One of several servers said that it holds us up for so long by a quota."""
+        with self._lock:
+            self._throttled[server] += round(seconds * 1000)
+
+    def throttles(self) -> Counter[str]:
+        """Milliseconds of that so far, by server."""
+        with self._lock:
+            return Counter(self._throttled)
 
     def servers(self) -> Counter[str]:
         """Requests so far, by server."""

@@ -39,8 +39,7 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
         address = snapshot.address.under("groups", name)
         group, lag = facts.get(Group, address), facts.get(Lag, address)
         if isinstance(lag, Unknown) or isinstance(group, Unknown):
-            why = group if isinstance(group, Unknown) else lag
-            hole(f"group {shown(name)}: {why.detail if isinstance(why, Unknown) else ''}")
+            hole(_unread(name, next(one for one in (group, lag) if isinstance(one, Unknown))))
             continue
         members = None if isinstance(group.members, Unknown) else len(group.members)
         places = sorted(range(lag.topic.size), key=lag.place)
@@ -61,6 +60,12 @@ def rows_of(snapshot: KafkaSnapshot, hole: Callable[[str], None], only: str | No
                 "members": members,
                 "error": _error(lag, row),
             }
+
+
+def _unread(name: str, why: Unknown) -> str:
+    """Which group can't be read, why, and what to do; a reason that begins with the group names it once."""
+    who, reason = f"group {shown(name)}", f"{why.detail}: {why.close}" if why.close else why.detail
+    return reason if reason.startswith(f"{who}: ") else f"{who}: {reason}"
 
 
 def _offset(value: Any) -> int | None:

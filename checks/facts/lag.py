@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checks.facts.codes import refused
+from checks.facts.codes import topic_refused
 from checks.facts.logs import ONE_POLL, Flags, Logs
 from checks.facts.offsets import NEVER, Codes, Committed, Epochs, Floats, Ints, LogEnds, Rows
 from checks.facts.unknown import Lazy, Unknown, Why
@@ -149,7 +149,7 @@ class Lag:
             return None
         topic, partition = self.place(int(failed[0]))
         more = f" (and {failed.size - 1} more)" if failed.size > 1 else ""
-        return refused(int(self.error[failed[0]]), f"offsets of {topic}/{partition}{more}")
+        return topic_refused(int(self.error[failed[0]]), f"offsets of {topic}/{partition}{more}", topic)
 
     def waited(self) -> tuple[Floats, Floats]:
         """For each row how many seconds its first unread record is there, by look-ups by time: at least, and at most.
@@ -205,7 +205,7 @@ class Lag:
                 "history of log ends (another poll), and a look at the clock of the producer that wrote it",
             )
         if (failed := next((answer for answer in told if answer < AHEAD), None)) is not None:
-            return refused(REFUSED - failed, f"the look-up by time of {topic}/{partition}")
+            return topic_refused(REFUSED - failed, f"the look-up by time of {topic}/{partition}", topic)
         return Unknown(
             Why.OFF,
             f"nobody asked whether {topic}/{partition} holds unread records older than {age:g} s",

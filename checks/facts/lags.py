@@ -6,12 +6,11 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
+from checks.facts.codes import LEFT_OUT, NOT_SHOWN, UNKNOWN_TOPIC
 from checks.facts.kafka import Group, KafkaSnapshot, TopicConfig
 from checks.facts.lag import AHEAD, NOT_ASKED, REFUSED, Lag
 from checks.facts.offsets import NEVER, Codes, Committed, Epochs, Ints, LogEnds, Lookups, Rows, Waits
 from checks.facts.unknown import Unknown, Why
-
-_UNKNOWN_TOPIC_OR_PARTITION = 3
 
 _NOT_COLLECTED = Unknown(Why.UNSUPPORTED, "its committed offsets are not in the snapshot")
 
@@ -47,9 +46,10 @@ class _Rows:
         self.error = np.concatenate([part[4] for part in parts])
         topics = list(chain.from_iterable(part[0] for part in parts))
         begins = np.cumsum([0, *(len(part[0]) for part in parts)])[:-1]
-        place = self.topic + np.repeat(begins, sizes)
+        self.place = self.topic + np.repeat(begins, sizes)
+        """Index into the topics of all parts, one behind the other."""
         # A place that the log ends do not have reads the sentinel row that is appended to every column.
-        self.log: Rows = ends.rows_of(topics, place, self.partition)
+        self.log: Rows = ends.rows_of(topics, self.place, self.partition)
 
 
 def _joined(
@@ -62,7 +62,11 @@ def _joined(
             parts[i] = _with_assigned(*known[i])
         rows = _Rows(ends, parts)
     end, start, stable = (np.append(column, NEVER)[rows.log] for column in (ends.end, ends.start, ends.stable))
-    refused = np.append(ends.error, np.int16(_UNKNOWN_TOPIC_OR_PARTITION))[rows.log]
+    refused = np.append(ends.error, np.int16(UNKNOWN_TOPIC))[rows.log]
+    if (beside := np.flatnonzero(rows.log == ends.end.size)).size:
+        names = list(chain.from_iterable(part[0] for part in parts))
+        place, which = np.unique(rows.place[beside], return_inverse=True)
+        refused[beside] = np.array([_unseen(snapshot, ends, names[i]) for i in place.tolist()], dtype=np.int16)[which]
     error = np.where(rows.error != 0, rows.error, refused).astype(np.int16)
     seen = (error == 0) & (rows.committed >= 0) & (end >= 0)
     lag = np.where(seen & (rows.committed <= end), end - rows.committed, NEVER)
@@ -108,6 +112,13 @@ def _joined(
         )
         lags[group.name] = lag_of.alone() if lag_of.read else lag_of
     return lags
+
+
+def _unseen(snapshot: KafkaSnapshot, ends: LogEnds, topic: str) -> int:
+    """The code of a partition whose log ends were not asked for."""
+    if topic in ends.rows or topic in snapshot.topics.absent:
+        return UNKNOWN_TOPIC
+    return LEFT_OUT if topic in snapshot.topics.left_out else NOT_SHOWN
 
 
 def waited_from(waits: Waits, ends: LogEnds, log: Rows, begin: Ints) -> tuple[Ints, Ints]:

@@ -78,8 +78,13 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-def collector_of(cluster: SimulatedCluster, clock: Callable[[], float] = time.time) -> KafkaCollector:
-    return KafkaCollector(KafkaSettings(cluster.endpoints), Questions(CHECKS, Limits()), clock)
+def collector_of(
+    cluster: SimulatedCluster,
+    clock: Callable[[], float] = time.time,
+    endpoints: tuple[tuple[str, int], ...] = (),
+) -> KafkaCollector:
+    """`endpoints`: by which it comes in, instead of all brokers."""
+    return KafkaCollector(KafkaSettings(endpoints or cluster.endpoints), Questions(CHECKS, Limits()), clock)
 
 
 def look(cluster: SimulatedCluster, previous: KafkaSnapshot | None = None) -> Look:

@@ -14,7 +14,7 @@ import pytest
 from agent.demo.cluster import Config, Member, Model, Rights, SimulatedCluster, brokers
 from tests.agent.conftest import Run
 
-OFFSET_FETCH, LIST_OFFSETS = 9, 2
+OFFSET_FETCH, LIST_OFFSETS, DESCRIBE = 9, 2, 15
 
 
 def model(name: str, lags: dict[str, int]) -> Model:
@@ -127,9 +127,34 @@ def test_a_group_that_may_not_be_read_and_a_list_that_may_be_short(lag: Callable
     assert "without DESCRIBE on the cluster" in line
     assert "--operation Describe --cluster" in line
     assert denied.returncode == 3
-    assert "group secret: committed offsets of secret: GROUP_AUTHORIZATION_FAILED" in denied.stderr
+    assert (
+        "group secret: committed offsets of secret: GROUP_AUTHORIZATION_FAILED: grant DESCRIBE on group"
+        in denied.stderr
+    )
     assert "secret" not in denied.stdout
     assert (other.returncode, "secret" in other.stderr) == (0, False)
+
+
+def test_a_group_that_may_not_be_described_is_named_once_with_the_command(
+    lag: Callable[..., CompletedProcess[str]],
+) -> None:
+    with SimulatedCluster(model("one", {"app": 7})) as cluster, cluster.fault(api=DESCRIBE, group="app", error=30):
+        denied = lag([cluster])
+    assert denied.returncode == 3
+    assert denied.stderr.startswith(
+        "mqcanary: group app: GROUP_AUTHORIZATION_FAILED: grant DESCRIBE on group app: kafka-acls"
+    )
+    assert denied.stderr.rstrip().endswith("--operation Describe --group app")
+
+
+def test_a_cluster_none_of_whose_brokers_can_be_come_to(lag: Callable[..., CompletedProcess[str]]) -> None:
+    with SimulatedCluster(model("one", {"app": 7})) as cluster:
+        cluster.model.brokers[1].host = "kafka.invalid"
+        done = lag([cluster])
+    assert (done.returncode, done.stdout) == (3, "")
+    (line,) = done.stderr.splitlines()
+    assert "kafka.invalid" in line
+    assert "advertised.listeners" in line
 
 
 def test_groups_of_one_name_in_two_clusters_stay_two(lag: Callable[..., CompletedProcess[str]]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.due import due
 from agent.collect.kafka.rights import DESCRIBE_CONFIGS_CLUSTER, DESCRIBE_CONFIGS_TOPIC
-from agent.collect.kafka.wire import Question, Wire
+from agent.collect.kafka.wire import Wire
 from checks.facts import BrokerConfig, Setting, Topic, TopicConfig, Unknown, Why
 from checks.facts.codes import refused
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from agent.collect.kafka.rights import DESCRIBE_TOPIC
 from agent.collect.kafka.wire import Wire
 from checks.facts import Topic, Unknown, Why
-from checks.facts.codes import LEADER_NOT_AVAILABLE, refused
+from checks.facts.codes import LEADER_NOT_AVAILABLE, refused, topic_refused
 
 Brokers = tuple[int, ...]
 Place = tuple[str, int]
@@ -63,7 +62,7 @@ def _page(answer: Any) -> _Page:
     topics: dict[str, Unknown] = {}
     for topic in answer.topics:
         if topic.error_code:
-            topics[topic.name] = refused(topic.error_code, f"topic {topic.name}", DESCRIBE_TOPIC.close(topic.name))
+            topics[topic.name] = topic_refused(topic.error_code, f"topic {topic.name}", topic.name)
         for row in topic.partitions:
             rows[topic.name, row.partition_index] = _brokers(topic.name, row)
     left = answer.next_cursor

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agent.collect.kafka.configs import EVERY
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.due import due
 from agent.collect.kafka.probe import CLIENT_ID
-from agent.collect.kafka.wire import Question, Wire
+from agent.collect.kafka.wire import Wire
 from checks.facts import Features, Unknown
 from checks.facts.codes import refused
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from agent.collect.kafka import share, streams
 from agent.collect.kafka.committed import of_rows
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.decoding import GroupOffsets, offset_fetch
 from agent.collect.kafka.rights import DESCRIBE_GROUP
-from agent.collect.kafka.wire import Question, Wire
+from agent.collect.kafka.wire import Wire
 from checks.facts import NEVER, Committed, Group, Member, Unknown, Why
-from checks.facts.codes import COORDINATOR_NOT_AVAILABLE, GROUP_NOT_FOUND, NOT_COORDINATOR, refused
+from checks.facts.codes import COORDINATOR_NOT_AVAILABLE, GROUP_DENIED, GROUP_NOT_FOUND, NOT_COORDINATOR, refused
 
 CONSUMER_GROUP_DESCRIBE = 69
 _BATCH = 100
@@ -146,17 +147,23 @@ def find_coordinators(wire: Wire, names: Sequence[str]) -> dict[str, int | Unkno
         if isinstance(answer, Unknown):
             return dict.fromkeys(names, answer)
         for entry in answer.coordinators:
-            found[entry.key] = (
-                refused(entry.error_code, f"coordinator of {entry.key}") if entry.error_code else entry.node_id
-            )
+            found[entry.key] = _node(entry, entry.key)
         return found
     for name in names:
         answer = wire.ask(None, FindCoordinatorRequest, 3, key=name, key_type=0)
         if isinstance(answer, Unknown):
             found[name] = answer
         else:
-            found[name] = refused(answer.error_code, f"coordinator of {name}") if answer.error_code else answer.node_id
+            found[name] = _node(answer, name)
     return found
+
+
+def _node(answer: Any, name: str) -> int | Unknown:
+    """The coordinator of a group."""
+    if not answer.error_code:
+        return int(answer.node_id)
+    close = DESCRIBE_GROUP.remedy(name) if answer.error_code == GROUP_DENIED else ""
+    return refused(answer.error_code, f"coordinator of {name}", close)
 
 
 class _Moved(Exception):  # noqa: N818 - a signal within this module
@@ -214,7 +221,7 @@ def _by_broker(listed: Iterable[Listed]) -> dict[int, list[Listed]]:
 
 
 def _failed(code: int, what: str, name: str) -> Unknown:
-    unknown = refused(code, what, DESCRIBE_GROUP.close(name) if code == 30 else "")
+    unknown = refused(code, what, DESCRIBE_GROUP.remedy(name) if code == GROUP_DENIED else "")
     return Unknown(unknown.why, unknown.detail, unknown.close, last=_Moved() if code in _MOVED else None)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent.collect.kafka.wire import Connection, Endpoint
+    from agent.collect.kafka.connection import Connection, Endpoint
 
 LONGEST = 120.0
 """Seconds for which one is kept: firewalls forget what is silent, and tell nobody."""

@@ -9,11 +9,11 @@ from sys import intern
 from typing import Any
 
 from agent.collect.kafka.compact import after_tags, end, length, text, written
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.exchange import Kept
-from agent.collect.kafka.rights import DESCRIBE_TOPIC
-from agent.collect.kafka.wire import Question, Wire
+from agent.collect.kafka.wire import Wire
 from checks.facts import Broker, Cluster, Topic, Unknown, Why
-from checks.facts.codes import UNKNOWN_TOPIC, refused
+from checks.facts.codes import UNKNOWN_TOPIC, topic_refused
 
 _OPERATIONS = {3: "READ", 4: "WRITE", 5: "CREATE", 6: "DELETE", 7: "ALTER", 8: "DESCRIBE"}
 _OPERATIONS |= {9: "CLUSTER_ACTION", 10: "DESCRIBE_CONFIGS", 11: "ALTER_CONFIGS", 12: "IDEMPOTENT_WRITE"}
@@ -83,7 +83,7 @@ def _of_answer(answer: Any) -> Metadata:
 
 
 def _refused(code: int, topic: str) -> Unknown:
-    return refused(code, f"topic {topic}", DESCRIBE_TOPIC.close(topic))
+    return topic_refused(code, f"topic {topic}", topic)
 
 
 def _cluster(id_: str | None, controller: int, brokers: Iterable[Broker], allowed: Iterable[int] | None) -> Cluster:

@@ -8,15 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.decoding import Offsets, list_offsets, list_offsets_request
-from agent.collect.kafka.wire import Question, Wire
+from agent.collect.kafka.wire import Wire
 from checks.facts import NEVER, LogEnds, Lookups, Topic, Unknown, Why
 from checks.facts.codes import LEADER_NOT_AVAILABLE, NOT_LEADER
 from checks.facts.offsets import Codes, Epochs, Ints
 
 _LATEST, _EARLIEST = -1, -2
 _NETWORK_EXCEPTION = 13
-_LOST = {Why.DEADLINE: 7, Why.DENIED: 58, Why.UNSUPPORTED: 35}
+_TIMED_OUT = 7
+_LOST = {Why.DEADLINE: _TIMED_OUT, Why.DENIED: 58, Why.UNSUPPORTED: 35}
 """Kafka's own code for why nothing was answered, where it has one: REQUEST_TIMED_OUT, SASL_AUTHENTICATION_FAILED, UNSUPPORTED_VERSION."""
 _BATCH, _SMALL = 5000, 1000
 """Partitions in a request; the fewer where a broker may have to read each of them from a disk."""
@@ -169,8 +171,12 @@ def ask(
             asked.append(some)
             question = _question(places, some, when, committed=committed)
             questions.append((leader, question if arrived is None else _timed(question, leader, arrived)))
-    for some, told in zip(asked, wire.put_all(questions), strict=True):
-        _fill(answers, places, some, told)
+    told = wire.put_all(questions)
+    for some, (node, _), one in zip(asked, questions, told, strict=True):
+        if isinstance(one, Unknown):
+            answers.error[some] = _lost(wire, node, one.why)
+        else:
+            _fill(answers, places, one)
     return answers
 
 
@@ -182,10 +188,13 @@ def _timed(question: Question, leader: int, arrived: dict[int, list[float]]) -> 
     return question._replace(make=partial(noted, question.make), read=partial(noted, list_offsets))
 
 
-def _fill(answers: Answers, places: Places, rows: Ints, told: Offsets | Unknown) -> None:
-    if isinstance(told, Unknown):
-        answers.error[rows] = _LOST.get(told.why, _NETWORK_EXCEPTION)
-        return
+def _lost(wire: Wire, leader: int | None, why: Why) -> int:
+    """The code of what this leader did not answer."""
+    code = _LOST.get(why, _NETWORK_EXCEPTION)
+    return wire.held(leader) or code if code == _TIMED_OUT else code
+
+
+def _fill(answers: Answers, places: Places, told: Offsets) -> None:
     at = places.rows(told.topics, told.counts, told.partition)
     known = at >= 0  # a broker may say what nobody asked for
     at, good = at[known], told.error[known] == 0

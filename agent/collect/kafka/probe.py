@@ -74,6 +74,8 @@ class Visit:
         self.left = left
         self.seconds = seconds
         self.doing = ""
+        self.throttled = 0.0
+        """Seconds for which the broker said that it holds us up."""
 
     def look(self, context: ssl.SSLContext | None, secrets: Mapping[str, str]) -> Probed:
         with self.named(), closing(self.reach()) as sock, self.talk(sock, context) as exchange:
@@ -292,6 +294,7 @@ class Visit:
             closed = self.closed()
             mechanisms = () if self.protocol.sasl else self.offered()
             raise (self.sasl_required(mechanisms) if mechanisms else closed) from None
+        self.throttled += max(0, answer.throttle_time_ms) / 1000
         brokers = {broker.node_id: (str(broker.host), int(broker.port)) for broker in answer.brokers or ()}
         return Probed(versions, answer.cluster_id or "", brokers)
 

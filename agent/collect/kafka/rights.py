@@ -41,6 +41,10 @@ class Right:
         where = "the cluster" if self.kind == "cluster" else f"{self.kind} {name}" if name else f"the {self.kind}s"
         return f"grant {self.code} on {where}"
 
+    def remedy(self, name: str) -> str:
+        """The same for one resource, with the command."""
+        return f"{self.close(name)}: {command('User:NAME', [self], name)}"
+
 
 DESCRIBE_TOPIC = Right(
     "Describe",

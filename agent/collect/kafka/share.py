@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from agent.collect.kafka.committed import of_rows
-from agent.collect.kafka.wire import Question
+from agent.collect.kafka.connection import Question
 from checks.facts import NEVER, Committed, Unknown
 
 DESCRIBE, OFFSETS = 77, 90

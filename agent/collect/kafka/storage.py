@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.due import due
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
-from agent.collect.kafka.wire import Question, Wire
+from agent.collect.kafka.wire import Wire
 from checks.facts import Cluster, LogDir, Reassignment, Storage, Topic, Unknown, Why
 from checks.facts.codes import CLUSTER_DENIED, refused
 

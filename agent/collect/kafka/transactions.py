@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.waits import Unread
-from agent.collect.kafka.wire import Question, Wire
+from agent.collect.kafka.wire import Wire
 from checks.facts import NEVER, LogEnds, OpenTransactions, Topic, Unknown, Waits
 from checks.facts.lags import waited_from
 from checks.facts.offsets import Rows

@@ -4,173 +4,26 @@ It stands on kafka-python's message and SASL classes and on sockets of our own: 
 that is followed at once by end of file, and can't be told a deadline that covers TLS handshakes.
 """
 
-import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from agent.collect.kafka.cause import Cause
-from agent.collect.kafka.exchange import (
-    ClosedError,
-    Exchange,
-    Framed,
-    LateError,
-    Memos,
-    StrangeError,
-    Written,
-    decoded,
-    made,
-    understood,
-)
-from agent.collect.kafka.fanout import Line, Prepared, converse
+from agent.collect.kafka.connection import Connection, Endpoint, Patience, Question, connected
+from agent.collect.kafka.exchange import ClosedError, LateError, Memos, StrangeError
+from agent.collect.kafka.fanout import Line, converse
 from agent.collect.kafka.idle import Idle
-from agent.collect.kafka.probe import Visit
 from agent.collect.kafka.security import Security
+from agent.collect.kafka.throttle import LEAST
 from agent.collect.targets import Calls
-from agent.errors import ConfigError, ConnectError
 from checks.facts import Unknown, Why
+from checks.facts.codes import BUDGET_SPENT, LESS_THROTTLE, MORE_REQUESTS, throttled
+from checks.wording import span
 
 T = TypeVar("T")
-
-Endpoint = tuple[str, int]
-
-ALLOWED = frozenset({1, 2, 3, 9, 10, 15, 16, 17, 18, 32, 35, 36, 46, 48, 55, 61, 65, 66, 69, 75, 77, 89, 90})
-"""API keys that may be sent: reading ones alone. A test on the wire holds collectors to it."""
-
-_WHY = {
-    Cause.TIMED_OUT: Why.DEADLINE,
-    Cause.WRONG_CREDENTIALS: Why.DENIED,
-    Cause.SASL_REQUIRED: Why.DENIED,
-    Cause.CLIENT_CERTIFICATE_REQUIRED: Why.DENIED,
-    Cause.CLIENT_CERTIFICATE_REFUSED: Why.DENIED,
-    Cause.TOKEN_REFUSED: Why.DENIED,
-    Cause.UNSUPPORTED_BROKER: Why.UNSUPPORTED,
-}
-
-
-class Patience:
-    """Seconds left: of the whole cycle, and of the request that is under way."""
-
-    def __init__(self, seconds: float, each: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self.end = clock() + seconds
-        self.each = each
-        self._request_end = self.end
-
-    def another(self) -> "Patience":
-        """Of the same cycle, for a request beside this one."""
-        return Patience(self.end - self._clock(), self.each, self._clock)
-
-    def begin(self) -> None:
-        self._request_end = min(self.end, self._clock() + self.each)
-
-    def __call__(self) -> float:
-        left = self._request_end - self._clock()
-        if left <= 0:
-            raise LateError
-        return left
-
-    @property
-    def over(self) -> bool:
-        return self._clock() >= self.end
-
-    @property
-    def scarce(self) -> bool:
-        """What is left of the cycle is no more than one request may take: it is for what has not been asked at all."""
-        return self._clock() >= self.end - self.each
-
-
-class Question(NamedTuple):
-    """What is asked, and what to make of the answer; with `memos` the same as before where the answer is."""
-
-    kind: Any
-    most: int
-    """The highest version that is wanted."""
-    fields: Callable[[], Mapping[str, Any]]
-    make: Callable[[Any], Any] = lambda answer: answer
-    memos: Memos | None = None
-    read: Callable[[bytes], Any] | None = None
-    """What to make of the answer's bytes instead, from version `since` on."""
-    write: Callable[[], bytes] | None = None
-    """The request's bytes behind its header, instead of `fields` from version `since` on."""
-    since: int = 0
-    slot: Hashable = None
-    """With `what`: where the last look put the same question, which is not built again."""
-    what: object = None
-    once: bool = False
-    """The next look asks something else: nothing of it is kept."""
-
-
-class Connection:
-    """One broker, greeted and authenticated."""
-
-    def __init__(self, endpoint: Endpoint, security: Security, patience: Patience) -> None:
-        self.endpoint = endpoint
-        self.kept = False
-        """From a look before, and it has not answered in this one: the broker may have ended it meanwhile."""
-        self._stack = ExitStack()
-        patience.begin()
-        visit = Visit(*endpoint, security, patience, round(patience(), 1))
-        try:
-            with visit.named():
-                secrets = security.sasl_options(patience())
-                context = security.ssl_context() if security.protocol.tls else None
-                sock = self._stack.enter_context(closing(visit.reach()))
-                self.exchange: Exchange = self._stack.enter_context(visit.talk(sock, context))
-                self.versions: Mapping[int, tuple[int, int]] = visit.greet(self.exchange)
-                visit.check(self.versions)
-                if secrets:
-                    visit.authenticate(self.exchange, secrets)
-                visit.survey(self.exchange, self.versions)
-        except BaseException:
-            self.close()
-            raise
-
-    def resume(self, patience: Patience) -> None:
-        self.kept, self.exchange.left = True, patience
-
-    def prepared(self, question: Question, node: int | None) -> Prepared:
-        """The request, in the highest version that both sides speak, and what becomes of its answer."""
-        kind, memos = question.kind, question.memos
-        key, version = kind.API_KEY, self._common(question)
-        if key not in ALLOWED:
-            raise AssertionError(f"API {key} is not one that only reads")
-        by_hand = question.read is not None and version >= question.since
-
-        def build() -> Framed:
-            if by_hand and question.write is not None:
-                return Written(key, version, question.write())
-            return Framed(kind(version=version, **question.fields()))
-
-        whom = f"{node} {self.endpoint}"
-        if memos is None or question.slot is None:
-            request = build()
-        else:
-            request = memos.framed((whom, key, version, question.slot), question.what, build)
-        if memos is None:
-            return Prepared(request, lambda _, body: question.make(decoded(request.request, body)))
-        make = question.read if by_hand and question.read is not None else question.make
-        if question.once:
-            return Prepared(request, lambda _, body: understood(body, request, make, raw=by_hand))
-        return Prepared(request, lambda asked, body: made(asked, body, request, make, memos, whom, raw=by_hand))
-
-    def speaks(self, question: Question) -> bool:
-        """Whether it knows a version of the question that we know."""
-        return self._common(question) >= self.versions.get(question.kind.API_KEY, (0, -1))[0]
-
-    def _common(self, question: Question) -> int:
-        return min(self.version(question.kind.API_KEY), question.most)
-
-    def version(self, key: int) -> int:
-        """The highest version of an API that the broker speaks, -1 if it does not know it."""
-        return self.versions.get(key, (0, -1))[1]
-
-    def close(self) -> None:
-        self._stack.close()
 
 
 class Wire:
@@ -190,6 +43,12 @@ class Wire:
         self._idle = idle
         self._spent: Counter[Endpoint] = Counter()
         """Requests to each broker in this cycle, beside those that greet it."""
+        self._wanted: set[Endpoint] = set()
+        """Who was to be asked more than the budget has."""
+        self._throttled: Counter[Endpoint] = Counter()
+        """Milliseconds for which each said that it holds us up."""
+        self._entered: set[Endpoint] = set()
+        """Who has let us in."""
         self._security = security
         self.patience = patience
         self._links: dict[Endpoint, Connection | Unknown] = {}
@@ -292,9 +151,11 @@ class Wire:
         converse([line for _, _, line in lines], self.patience.end)
         again: dict[Endpoint, list[int]] = {}
         for link, able, line in lines:
+            self._held_up(link)
             if link.kept and not line.answers and isinstance(line.failure, ClosedError):
                 link.close()
                 del self._links[link.endpoint]
+                self._entered.discard(link.endpoint)
                 again[link.endpoint] = able
                 continue
             link.kept = link.kept and not line.answers
@@ -312,6 +173,8 @@ class Wire:
         budget = self._calls.budget
         most = len(asked) if budget is None else max(0, budget - self._spent[endpoint])
         able = asked[:most]
+        if most < len(asked):
+            self._wanted.add(endpoint)
         self._spent[endpoint] += len(able)
         self._calls.sent(f"{endpoint[0]}:{endpoint[1]}", len(able))
         return able, asked[most:]
@@ -345,7 +208,7 @@ class Wire:
         """A broker that fails is not asked again in this cycle."""
         place, name = f"{link.endpoint[0]}:{link.endpoint[1]}", _name(question)
         if isinstance(error, LateError):
-            failure = Unknown(Why.DEADLINE, f"{place} did not answer {name} in time")
+            failure = self._late(link.endpoint, f"{place} did not answer {name} in time")
         elif isinstance(error, StrangeError):
             failure = Unknown(Why.UNREACHABLE, f"{place} answered {name} with something that is not Kafka's protocol")
         else:
@@ -354,6 +217,51 @@ class Wire:
         link.close()
         self._links[link.endpoint] = failure
         return failure
+
+    def _late(self, endpoint: Endpoint, what: str) -> Unknown:
+        seconds = self._throttled[endpoint] / 1000
+        if seconds < LEAST:
+            return Unknown(Why.DEADLINE, what)
+        broker = next((f"broker {node}" for node, place in self._endpoints.items() if place == endpoint), "it")
+        return Unknown(Why.DEADLINE, f"{what}: throttled by {broker} for {span(seconds)}", LESS_THROTTLE)
+
+    def _held_up(self, link: Connection) -> None:
+        """Takes over what a broker has said of its quotas."""
+        seconds, link.throttled = link.throttled, 0.0
+        if seconds:
+            self._throttled[link.endpoint] += round(seconds * 1000)
+            self._calls.throttled(f"{link.endpoint[0]}:{link.endpoint[1]}", seconds)
+
+    def held(self, node: int | None) -> int:
+        """The code of ours that says what kept a broker from answering in time; 0 where none does."""
+        endpoint = None if node is None else self._endpoints.get(node)
+        if endpoint is None:
+            return 0
+        if isinstance(self._links.get(endpoint), Unknown) and self._throttled[endpoint] >= LEAST * 1000:
+            return throttled(self._throttled[endpoint] / 1000)
+        return BUDGET_SPENT if endpoint in self._wanted else 0
+
+    def nobody(self) -> Unknown | None:
+        """Why no broker of the cluster lets us in where it tells clients to come to; None where one has.
+
+        Who was not tried so far is tried only if none of the others has.
+        """
+        places = list(dict.fromkeys(self._endpoints.values()))
+        if not places or not self._entered.isdisjoint(places):
+            return None
+        self._reach(places)
+        lost = [link for place in places if isinstance(link := self._link(place), Unknown)]
+        if len(lost) < len(places):
+            return None
+        # A refusal by a broker that answered says more than a host that does not.
+        first = min(lost, key=lambda unknown: unknown.why is not Why.DENIED)
+        many = len(self._endpoints)
+        who = (
+            f"none of the {many} brokers of the cluster lets us in"
+            if many > 1
+            else "the only broker of the cluster does not let us in"
+        )
+        return Unknown(first.why, f"{who} where it tells clients to come to: {first.detail}", first.close)
 
     def link(self, node: int) -> Unknown | None:
         """Why a broker can't be used; None if it can."""
@@ -370,6 +278,8 @@ class Wire:
             made = self._kept(endpoint) or self._connected(endpoint)
             with self._lock:
                 kept = self._links.setdefault(endpoint, _ENDED if self._over else made)
+                if isinstance(kept, Connection):
+                    self._entered.add(endpoint)
             if kept is not made and isinstance(made, Connection):
                 made.close()  # somebody else was faster, or the look was over by then
         return self._links[endpoint]
@@ -381,22 +291,12 @@ class Wire:
         return link
 
     def _connected(self, endpoint: Endpoint) -> Connection | Unknown:
-        made = self._tried(endpoint)
+        patience, ours = self.patience.another(), endpoint in self._bootstrap
+        made = connected(endpoint, self._security, patience, ours=ours)
+        if isinstance(made, Connection):
+            self._held_up(made)
         self._calls.add("Connect", made.why if isinstance(made, Unknown) else "ok")
         return made
-
-    def _tried(self, endpoint: Endpoint) -> Connection | Unknown:
-        place = f"{endpoint[0]}:{endpoint[1]}"
-        try:
-            return Connection(endpoint, self._security, self.patience.another())
-        except ConnectError as error:
-            return Unknown(_WHY.get(Cause(error.cause), Why.UNREACHABLE), error.what, error.mend)
-        except ConfigError as error:
-            return Unknown(Why.OFF, str(error))
-        except LateError:
-            return Unknown(Why.DEADLINE, f"no time was left to connect to {place}")
-        except (ClosedError, OSError, ssl.SSLError):
-            return Unknown(Why.UNREACHABLE, f"{place} closed the connection")
 
     def close(self) -> None:
         with self._lock:
@@ -426,7 +326,7 @@ def _too_old(endpoint: Endpoint, question: Question) -> Unknown:
 
 def _spent(endpoint: Endpoint, budget: int | None) -> Unknown:
     what = f"{endpoint[0]}:{endpoint[1]} was asked the {budget} requests that one look may take"
-    return Unknown(Why.DEADLINE, what, "raise `requests` of the cluster, or look at less of it")
+    return Unknown(Why.DEADLINE, what, MORE_REQUESTS)
 
 
 class UnreachableError(Exception):

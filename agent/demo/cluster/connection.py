@@ -128,6 +128,8 @@ class Connection(asyncio.Protocol):
         transport.write(answer[:cut])
         if cut is not None:
             raise _HangupError
+        if throttle := _throttle(faults, api):
+            await asyncio.sleep(throttle / 1000)  # nothing more is read from it for so long, as a real broker does
 
     def _answer(self, request: Any, api: int, version: int, correlation: int, faults: list[Fault]) -> bytes:
         if api == SASL_HANDSHAKE:
@@ -140,8 +142,9 @@ class Connection(asyncio.Protocol):
             call = Call(model, self.broker, version, rights, ItemErrors.of(faults), advertised(model.versions))
             handle = APIS[api].handle
             response = None if handle is None else handle(call, request)
-        throttle = max((fault.throttle_ms for fault in faults), default=0)
-        if throttle and hasattr(response, "throttle_time_ms"):  # controllers tell of no quota
+        if (throttle := _throttle(faults, api)) and hasattr(
+            response, "throttle_time_ms"
+        ):  # controllers tell of no quota
             response.throttle_time_ms = throttle
         return _framed(response, version, correlation)
 
@@ -157,6 +160,11 @@ class Connection(asyncio.Protocol):
         client_id = request.header.client_id or ""
         at = self._host.model.clock()
         self._host.record(Request(at, self.broker, api, version, client_id, self._principal, fields))
+
+
+def _throttle(faults: list[Fault], api: int) -> int:
+    """Milliseconds; none before somebody is known, for whom there is a quota."""
+    return 0 if api in _BEFORE_AUTHENTICATION else max((fault.throttle_ms for fault in faults), default=0)
 
 
 async def _endure(faults: list[Fault]) -> None:

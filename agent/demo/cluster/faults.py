@@ -14,7 +14,8 @@ class Fault:
     name, as in DescribeConfigs) or in FindCoordinator of the group `coordinator`; with none of these, of everything in the
     response. `delay` is in seconds; requests behind it on the connection wait too. `stall` never answers and leaves the
     connection open. `drop` closes the connection instead of an answer, `cut` after so many bytes of one. `throttle_ms` is
-    what the response says of quotas. `times` requests are hit, then no more (None: all).
+    what the response says of quotas; for so long nothing more is read from the connection. `times` requests are hit, then no
+    more (None: all).
 
     Works as a context manager that ends with `off()`.
     """

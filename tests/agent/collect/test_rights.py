@@ -9,7 +9,7 @@ from kafka.protocol.api_key import ApiKey
 
 from agent.collect.aws import rights as aws
 from agent.collect.kafka import rights as kafka
-from agent.collect.kafka.wire import ALLOWED
+from agent.collect.kafka.connection import ALLOWED
 from agent.docs.rights import readme
 
 README = Path("README.md")

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +25,18 @@ from checks.facts import (
     unseen_kafka,
     unseen_sqs,
 )
-from checks.facts.codes import code_name
+from checks.facts.codes import (
+    BUDGET_SPENT,
+    LEFT_OUT,
+    LESS_THROTTLE,
+    MORE_REQUESTS,
+    NOT_SHOWN,
+    UNKNOWN_TOPIC,
+    code_name,
+    refused,
+    throttled,
+    topic_refused,
+)
 from checks.facts.lags import answers_of, lags_of
 from tests.checks.examples import AT, arn, group, kafka, member, queue, sqs, topic
 
@@ -94,9 +108,28 @@ def test_rows_are_committed_and_assigned_partitions_together() -> None:
         ("orders", 0): (40, 60, 0),
         ("orders", 1): (100, 0, 0),
         ("orders", 2): (-1, -1, 0),
-        ("gone", 0): (-1, -1, 3),
+        ("gone", 0): (-1, -1, NOT_SHOWN),
     }
     assert lag.total == 60
+    close = (
+        "grant DESCRIBE on topic gone: kafka-acls.sh --bootstrap-server $BOOTSTRAP --add --allow-principal User:NAME"
+    )
+    assert lag.unknown() == Unknown(
+        Why.DENIED,
+        "offsets of gone/0: the topic is not shown to us: denied, or deleted",
+        f"{close} --operation Describe --topic gone",
+    )
+
+
+@pytest.mark.parametrize(("known_as", "code"), [("absent", UNKNOWN_TOPIC), ("left_out", LEFT_OUT)])
+def test_a_topic_that_is_not_there_and_one_that_is_left_out_are_not_said_to_be_denied(known_as: str, code: int) -> None:
+    app = group("app", [member("m", {"gone": (0,)})])
+    seen = kafka([topic("orders", 1)], [app], committed={"app": {("orders", 0): 40}})
+    listed: Any = {"gone": Absence(AT, 1)} if known_as == "absent" else frozenset({"gone"})
+    seen = replace(seen, topics=replace(seen.topics, **{known_as: listed}))
+    lag = lags_of(seen, [app])["app"]
+    assert isinstance(lag, Lag)
+    assert lag.error.tolist() == [0, code]
     assert np.array_equal(lag.older_than(9.0, np.array([0])).rows, [])
     hidden = group("app", [Member("m", "c", "h", None, Unknown(Why.DENIED, "no"), ())])
     assert isinstance(hidden.assigned_topics(), Unknown)
@@ -126,7 +159,8 @@ def test_a_look_up_by_time_that_failed_says_why_and_proves_nothing(code: int, wh
     assert isinstance(lag, Lag)
     late = lag.older_than(60.0, np.arange(2))
     assert not late.rows.size
-    assert late.unknown == Unknown(why, f"the look-up by time of orders/0: {code_name(code)}")
+    assert late.unknown == topic_refused(code, "the look-up by time of orders/0", "orders")
+    assert late.unknown.why is why
 
 
 def test_settings_that_are_not_told_are_unknown() -> None:
@@ -140,3 +174,13 @@ def test_settings_that_are_not_told_are_unknown() -> None:
 def test_a_code_of_a_newer_broker_keeps_its_number() -> None:
     assert code_name(29) == "TOPIC_AUTHORIZATION_FAILED"
     assert code_name(9999) == "error 9999"
+
+
+def test_what_no_broker_says_has_codes_of_our_own_and_what_mends_it() -> None:
+    assert refused(BUDGET_SPENT, "offsets of t/0") == Unknown(
+        Why.DEADLINE, "offsets of t/0: its broker was asked all that `requests` allows in one look", MORE_REQUESTS
+    )
+    for seconds, told in ((0.2, "1 s"), (12.4, "12 s"), (1e9, "8 h 20 min")):
+        assert -(1 << 15) < throttled(seconds) < BUDGET_SPENT
+        held = refused(throttled(seconds), "offsets of t/0")
+        assert held == Unknown(Why.DEADLINE, f"offsets of t/0: throttled by its broker for {told}", LESS_THROTTLE)

@@ -22,7 +22,7 @@ from kafka.net.sasl import get_sasl_mechanism
 from kafka.protocol.broker_version_data import BROKER_API_VERSIONS, infer_broker_version_from_api_versions
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
-from agent.collect.kafka import messages, wire
+from agent.collect.kafka import connection, messages
 from agent.collect.kafka.batches import UnreadableError, batches, records
 from agent.collect.kafka.compact import behind_header
 from agent.collect.kafka.decoding import list_offsets, offset_fetch
@@ -181,7 +181,7 @@ def test_each_request_is_one_that_is_allowed_and_has_an_example() -> None:
     assert {name: kind.API_KEY for name, kind in kinds().items()} == {
         name: key for name, (key, _, _) in EXAMPLES.items()
     }
-    assert {key for key, _, _ in EXAMPLES.values()} == wire.ALLOWED
+    assert {key for key, _, _ in EXAMPLES.values()} == connection.ALLOWED
 
 
 def test_the_examples_hold_every_field_that_the_source_sets_or_reads() -> None:

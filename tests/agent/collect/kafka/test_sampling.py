@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent import snapshot as files
-from agent.collect.kafka import batches, wire
+from agent.collect.kafka import batches, connection
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
 from agent.collect.kafka.sampling import BUDGET, Reading, Sampling
 from agent.demo.cluster import ANONYMOUS, NOBODY, Model, Rights, SimulatedCluster, Writing, brokers
@@ -82,7 +82,7 @@ def test_without_it_no_record_is_asked_for(cluster: SimulatedCluster) -> None:
 @pytest.mark.parametrize("budget", [100_000, 400_000])
 def test_what_is_asked_only_reads_and_keeps_to_its_bytes(cluster: SimulatedCluster, budget: int) -> None:
     sample = sampled(collector(cluster, Sampling(("a",), budget)).collect(None, 10))
-    assert {request.api for request in cluster.requests} <= wire.ALLOWED
+    assert {request.api for request in cluster.requests} <= connection.ALLOWED
     asked = [request.fields for request in cluster.asked(FETCH)]
     assert {topic["topic"] for fields in asked for topic in fields["topics"]} == {"a"}
     assert asked[0]["max_bytes"] <= budget

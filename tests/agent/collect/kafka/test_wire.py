@@ -1,17 +1,20 @@
 """Several brokers asked through the wire: what each of them does is its own affair."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.metadata import Metadata, read_metadata
-from agent.collect.kafka.security import Security
-from agent.collect.kafka.wire import Question, Wire, wired
+from agent.collect.kafka.security import Protocol, Security
+from agent.collect.kafka.wire import Wire, wired
 from agent.demo.cluster import SimulatedCluster, brokers
 from checks.facts import Unknown, Why
+from tests.agent.collect.kafka.conftest import Authority
 
 LIST_GROUPS = 16
 
@@ -82,6 +85,25 @@ def test_a_question_that_a_broker_does_not_know_keeps_the_others(connect: Callab
     wire = connect(10.0)
     newer = question()._replace(most=-1)
     assert whys(wire.put_all([(1, question()), (1, newer), (1, question())])) == [0, Why.UNSUPPORTED, 0]
+
+
+def test_a_name_that_no_certificate_holds_is_mended_at_the_brokers(
+    authority: Authority, server_context: Callable[..., ssl.SSLContext]
+) -> None:
+    model = brokers(3)
+    with SimulatedCluster(model, tls=server_context()) as cluster:
+        security = Security(protocol=Protocol.SSL, ca=authority.ca.certificate)
+        for broker in model.brokers.values():
+            broker.host = "localhost"
+        with wired(cluster.endpoints[:1], security, 5.0) as wire:
+            wire.know({b.id: (b.host, b.port) for b in model.brokers.values()})
+            nobody = wire.nobody()
+            assert isinstance(nobody, Unknown)
+            assert "shows a certificate for another name" in nobody.detail
+            assert "advertised.listeners that its certificate holds" in nobody.close
+            model.brokers[3].host = "127.0.0.1"
+            wire.know({b.id: (b.host, b.port) for b in model.brokers.values()})
+            assert wire.nobody() is None
 
 
 def test_a_look_that_is_over_connects_no_more(cluster: SimulatedCluster, connect: Callable[[float], Wire]) -> None:

@@ -157,6 +157,19 @@ def test_a_throttled_answer(cluster: SimulatedCluster, ask: Callable[..., Any]) 
     assert ask(groups_asked(), 5).throttle_time_ms == 250
 
 
+def test_a_throttled_connection_is_not_read_from_for_so_long(
+    cluster: SimulatedCluster, wire: Callable[..., Any]
+) -> None:
+    cluster.fault(throttle_ms=250, api=LIST_GROUPS)
+    held, other = wire(), wire()
+    begun = time.monotonic()
+    held.ask(groups_asked(), 5, close=False)
+    other.ask(metadata_asked(), 9)
+    assert time.monotonic() - begun < 0.2, "the answer itself and other connections do not wait"
+    held.ask(metadata_asked(), 9)
+    assert time.monotonic() - begun >= 0.25
+
+
 def test_a_broker_that_is_down_refuses_and_comes_back_on_its_port(
     cluster: SimulatedCluster, wire: Callable[..., Any], admin: KafkaAdminClient
 ) -> None:
