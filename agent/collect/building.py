@@ -24,6 +24,8 @@ class Watched:
     deadline: float
     sampling: "Sampling | None" = None
     """What it samples, if anything."""
+    scope: tuple[str, ...] = ()
+    """The groups of a cluster that alone are looked at, as names or globs."""
 
 
 def build(
@@ -42,7 +44,7 @@ def build(
     for cluster in kafka:
         length = cluster.deadline.total_seconds() if cluster.deadline else deadline
         sampled = sampling(cluster)
-        yield Watched(_kafka(cluster, questions, platform, sampled, keep=keep), length, sampled)
+        yield Watched(_kafka(cluster, questions, platform, sampled, keep=keep), length, sampled, cluster.scope)
     for region in sqs:
         length = region.deadline.total_seconds() if region.deadline else deadline
         yield Watched(_sqs(region), length)

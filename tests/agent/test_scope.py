@@ -9,6 +9,7 @@ import pytest
 
 from agent.audit import audit
 from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings
+from agent.collect.kafka.scope import nobodys
 from agent.config import Config, load
 from agent.config.scope import scoped
 from agent.demo.cluster import ANONYMOUS, Member, Rights, SimulatedCluster, brokers
@@ -98,6 +99,34 @@ def test_a_group_that_is_not_there_is_absent_and_a_lost_coordinator_is_unknown(c
     after = look(cluster, "orders-app", previous=before)
     assert isinstance(after.groups.items["orders-app"], Unknown)
     assert not after.groups.absent
+
+
+def gaps(snapshot: KafkaSnapshot) -> dict[str, Unknown]:
+    """Those of lists, by kind."""
+    report = audit([snapshot], all_checks(), Limits())[0].report
+    return {gap.address.kind: gap.unknown for gap in report.gaps.values() if not gap.check}
+
+
+def test_a_name_that_no_group_has_is_said(cluster: SimulatedCluster) -> None:
+    assert "groups" not in gaps(look(cluster, "orders-app"))
+    told = gaps(look(cluster, "orders-app", "order-app", "xyz"))["groups"]
+    assert told.detail == "--scope names what no group is called: order-app, xyz"
+    assert nobodys(("order-app", "xyz"), look(cluster, "orders-app", "order-app", "xyz").groups) == {
+        "order-app": "did you mean orders-app? Else it is there from its first commit on",
+        "xyz": "mend the name in --scope; a group is there from its first commit on",
+    }
+    assert gaps(look(cluster, "xyz*"))["groups"].detail == "--scope names what no group is called: xyz*"
+    assert "groups" not in gaps(look(cluster, "ord*"))
+
+
+def test_what_is_denied_or_away_is_not_said_to_be_nobody(cluster: SimulatedCluster) -> None:
+    cluster.model.rights[ANONYMOUS] = Rights(topics={"orders"}, groups={"pay-app"}, cluster=False)
+    assert not nobodys(("orders-app",), look(cluster, "orders-app").groups)
+    cluster.model.rights.clear()
+    cluster.stop_broker(2)
+    holes = look(cluster, "xyz*").groups
+    assert len(holes.blind) > 1
+    assert not nobodys(("xyz*",), holes)
 
 
 @pytest.fixture

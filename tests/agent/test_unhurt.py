@@ -130,11 +130,21 @@ def test_rights_that_are_taken_away_resolve_nothing(cluster: Cluster) -> None:
 # ── what a broker says of itself ──
 
 
-def test_quotas_hold_nothing_up_and_nothing_away(cluster: Cluster) -> None:
-    with cluster.fault(throttle_ms=30_000):
-        seen = look(cluster)
+def test_a_quota_that_there_is_time_for_takes_nothing_away(cluster: Cluster) -> None:
+    with cluster.fault(throttle_ms=20):
+        seen = looked(collector_of(cluster), deadline=30.0)
     whole(seen)
+    assert seen.seconds > 20 * 0.02, "each broker holds up what follows on its connection"
+
+
+def test_a_quota_of_one_broker_takes_its_own_away_and_nothing_else(cluster: Cluster) -> None:
+    good = look(cluster)
+    with cluster.fault(throttle_ms=30_000, broker=2):
+        seen = look(cluster)
     assert seen.seconds < DEADLINE
+    only(seen, good, "g2", "t2")
+    assert "throttled by broker 2 for" in str(seen.snapshot.groups.blind)
+    whole(look(cluster, seen.snapshot))
 
 
 def test_an_address_that_does_not_resolve_costs_its_broker_alone(cluster: Cluster) -> None:
@@ -145,6 +155,43 @@ def test_an_address_that_does_not_resolve_costs_its_broker_alone(cluster: Cluste
     only(seen, good, "g2", "t2")
     assert "broker-2.invalid" in str(seen.snapshot.groups.blind)
     assert not seen.snapshot.groups.absent
+
+
+def test_where_no_broker_can_be_come_to_nothing_of_the_cluster_is_seen(cluster: Cluster) -> None:
+    collector = collector_of(cluster, endpoints=cluster.endpoints[:1])
+    good = looked(collector).snapshot
+    with cluster.lock:
+        for broker in cluster.model.brokers.values():
+            broker.host = "kafka.invalid"
+    seen = looked(collector, good)
+    unseen = seen.snapshot.cluster
+    assert isinstance(unseen, Unknown)
+    assert unseen.why is Why.UNREACHABLE
+    assert unseen.detail.startswith(
+        "none of the 3 brokers of the cluster lets us in where it tells clients to come to: "
+    )
+    assert "kafka.invalid:" in unseen.detail
+    assert "does not resolve" in unseen.detail
+    assert "advertised.listeners" in unseen.close
+    assert seen.snapshot.address == good.address
+    assert facts_of(seen.snapshot, History()).unseen is unseen
+    assert not seen.found
+
+
+@pytest.mark.parametrize("scope", [(), ("g1",)], ids=["whole", "scoped"])
+@pytest.mark.parametrize("here", [0, 1], ids=["none", "one"])
+def test_one_broker_that_can_be_come_to_is_enough(cluster: Cluster, scope: tuple[str, ...], here: int) -> None:
+    with cluster.lock:
+        for broker in cluster.model.brokers.values():
+            broker.port = 1 if broker.id != 3 * here else broker.port
+    cluster.model.brokers[1].host = "127.0.0.2"  # where nobody listens, either
+    settings = replace(collector_of(cluster).settings, bootstrap=cluster.endpoints[1:2], scope=scope)
+    snapshot = KafkaCollector(settings, Questions(CHECKS, Limits())).collect(None, DEADLINE)
+    if here:
+        assert not isinstance(snapshot.cluster, Unknown)
+    else:
+        assert isinstance(snapshot.cluster, Unknown)
+        assert "refuses connections" in snapshot.cluster.detail
 
 
 def test_another_cluster_at_the_same_address_is_another_target(cluster: Cluster) -> None:

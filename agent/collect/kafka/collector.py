@@ -2,9 +2,9 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase, translate
+from fnmatch import translate
 from functools import cache, lru_cache
 from sys import intern
 
@@ -12,18 +12,11 @@ import numpy as np
 
 from agent.collect.kafka.calm import Calm
 from agent.collect.kafka.configs import Configs
+from agent.collect.kafka.connection import Endpoint
 from agent.collect.kafka.eligible import read_eligible
 from agent.collect.kafka.exchange import Memos
 from agent.collect.kafka.features import FeatureLevels
-from agent.collect.kafka.groups import (
-    CONSUMER_GROUP_DESCRIBE,
-    GroupList,
-    Listed,
-    describe,
-    fetch_committed,
-    find_coordinators,
-    list_groups,
-)
+from agent.collect.kafka.groups import Listed, describe, fetch_committed, list_groups
 from agent.collect.kafka.idle import Idle
 from agent.collect.kafka.lockout import Lockout
 from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
@@ -34,12 +27,13 @@ from agent.collect.kafka.quorum import read_quorum
 from agent.collect.kafka.quotas import ClientQuotas
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.sampling import Sampler, Sampling
+from agent.collect.kafka.scope import SCOPED, missed, scoped, topics_of, vain
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.storage import LogDirs, holders, read_reassignments
 from agent.collect.kafka.streams import within
 from agent.collect.kafka.transactions import read_open, standing
 from agent.collect.kafka.waits import Unread, Waiting
-from agent.collect.kafka.wire import Endpoint, UnreachableError, Wire, wired
+from agent.collect.kafka.wire import UnreachableError, Wire, wired
 from agent.collect.targets import Calls
 from checks.facts import (
     Absence,
@@ -62,9 +56,6 @@ from checks.facts.lags import lags_of, remote_topics
 from checks.facts.offsets import Rows
 from checks.platform import GROUPS, TOPICS
 from checks.questions import Asked, Questions
-
-SCOPED = Unknown(Why.OFF, "only what --scope names is looked at")
-_GLOB = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +149,9 @@ class KafkaCollector:
     def settings(self) -> KafkaSettings:
         return self._settings
 
-    def without_sampling(self) -> "KafkaCollector":
-        """One for the same cluster that reads no record."""
-        return KafkaCollector(replace(self._settings, sampling=None), self._questions, self._clock)
+    def unlimited(self) -> "KafkaCollector":
+        """One for the same cluster that reads no record, and may ask as much as it takes."""
+        return KafkaCollector(replace(self._settings, sampling=None, requests=None), self._questions, self._clock)
 
     @property
     def place(self) -> str:
@@ -206,8 +197,11 @@ class KafkaCollector:
         broker_ids = [b.id for b in cluster.brokers]
 
         chosen, groups, committed = self._groups(wire, cluster, previous, at)
+        if (nobody := wire.nobody()) is not None:
+            self._lockout.refused(nobody)
+            return unseen_kafka(target, at, nobody)
         if scope:
-            read_too = read_metadata(wire, _topics_of(groups, committed))
+            read_too = read_metadata(wire, topics_of(groups, committed))
             metadata = replace(metadata, topics={}) if isinstance(read_too, Unknown) else read_too
         # A group's tasks name partitions, whether or not each topic has them: only now is it known which are there.
         groups = replace(groups, items={n: within(g, metadata.topics) for n, g in groups.items.items()})
@@ -263,75 +257,30 @@ class KafkaCollector:
     ) -> tuple[Mapping[str, Listed], Listing[Group], dict[str, Committed | Unknown]]:
         """The groups to judge, as they are listed and as they are, and where they stand."""
         scope, brokers = self._settings.scope, [b.id for b in cluster.brokers]
-        listed, unfound = self._scoped(wire, scope, brokers) if scope else (list_groups(wire, brokers), {})
+        listed, unfound = scoped(wire, scope, brokers) if scope else (list_groups(wire, brokers), {})
         chosen = {name: g for name, g in listed.groups.items() if self._settings.groups.has(name)}
-        missed, lost = self._missed(wire, previous, listed.groups)
-        chosen |= missed
+        more, lost = missed(wire, previous, listed.groups)
+        chosen |= more
         spared = self._calm.spared(chosen)
         described, gone = describe(wire, [one for name, one in chosen.items() if name not in spared])
         described |= spared | unfound | lost
         there = [(listed, described[name]) for name, listed in chosen.items() if name in described]
         asked = [replace(g, kind=d.kind) if isinstance(d, Group) else g for g, d in there]
         committed = fetch_committed(wire, asked, self._clock)
-        return (
-            chosen,
-            Listing(
-                items={name: described[name] for name in sorted(described)},
-                blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
-                absent=_absences(gone, previous.groups if previous else None, at),
-                excluded=sum(not self._settings.groups.has(name) for name in listed.groups),
-                left_out=self._settings.groups.without(listed.groups),
-            ),
-            committed,
+        groups = Listing(
+            items={name: described[name] for name in sorted(described)},
+            blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
+            absent=_absences(gone, previous.groups if previous else None, at),
+            excluded=sum(not self._settings.groups.has(name) for name in listed.groups),
+            left_out=self._settings.groups.without(listed.groups),
         )
+        return chosen, replace(groups, blind=(*groups.blind, *vain(scope, groups))), committed
 
     def _forget(self) -> None:
         seldom = (self._configs, self._log_dirs, self._features, self._quotas)
         for known in (*seldom, self._waiting, self._newest, self._calm):
             known.forget()
         self._missing = Missing()
-
-    def _scoped(
-        self, wire: Wire, scope: tuple[str, ...], brokers: Sequence[int]
-    ) -> tuple[GroupList, dict[str, Unknown]]:
-        """The groups of a scope: a name is asked for at its coordinator, a glob needs the lists.
-
-        The second part is those whose coordinator is not told.
-        """
-        names = [name for name in scope if not _GLOB.intersection(name)]
-        listed = list_groups(wire, brokers) if len(names) < len(scope) else GroupList({}, ())
-        groups = {n: g for n, g in listed.groups.items() if any(fnmatchcase(n, glob) for glob in scope)}
-        lost: dict[str, Unknown] = {}
-        missing = [name for name in names if name not in groups]
-        found = find_coordinators(wire, missing) if missing else {}
-        wire.reach({node for node in found.values() if not isinstance(node, Unknown)})
-        for name, node in found.items():
-            if isinstance(node, Unknown):
-                lost[name] = node
-            else:
-                groups[name] = Listed(name, _kind(wire, node), "", "", node)
-        return GroupList(groups, listed.holes), lost
-
-    def _missed(
-        self, wire: Wire, previous: KafkaSnapshot | None, listed: Mapping[str, Listed]
-    ) -> tuple[dict[str, Listed], dict[str, Unknown]]:
-        """Groups seen before and not listed now: asked for by name, since a list proves nothing.
-
-        The second part is those whose coordinator is not told.
-        """
-        if previous is None:
-            return {}, {}
-        names = sorted((previous.groups.items.keys() | previous.groups.absent.keys()) - listed.keys())
-        missed: dict[str, Listed] = {}
-        lost: dict[str, Unknown] = {}
-        for name, node in (find_coordinators(wire, names) if names else {}).items():
-            before = previous.groups.items.get(name)
-            if isinstance(node, Unknown):
-                lost[name] = node
-            else:
-                kind = before.kind if isinstance(before, Group) else _kind(wire, node)
-                missed[name] = Listed(name, kind, "", "", node)
-        return missed, lost
 
     def _topics(
         self,
@@ -472,21 +421,6 @@ class _Read:
             return False
         columns = ("first", "start", "end", "stable", "error")
         return all(np.array_equal(getattr(ends, name), getattr(self.ends, name)) for name in columns)
-
-
-def _kind(wire: Wire, node: int) -> str:
-    """How a group of a kind that is not known is asked for: whoever is no KIP-848 group is described as a classic one."""
-    return "consumer" if wire.version(node, CONSUMER_GROUP_DESCRIBE) >= 0 else "classic"
-
-
-def _topics_of(groups: Listing[Group], committed: Mapping[str, Committed | Unknown]) -> list[str]:
-    """What these groups read, as far as their offsets and their members tell."""
-    names = {topic for one in committed.values() if not isinstance(one, Unknown) for topic in one.topics}
-    for group in groups.items.values():
-        for member in () if isinstance(group, Unknown) or isinstance(group.members, Unknown) else group.members:
-            names |= set(() if isinstance(member.assigned, Unknown) else member.assigned)
-            names |= set(() if isinstance(member.subscribed, Unknown) else member.subscribed)
-    return sorted(names)
 
 
 def _absences(names: frozenset[str], before: Listing[Topic] | Listing[Group] | None, at: float) -> dict[str, Absence]:
