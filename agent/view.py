@@ -60,6 +60,8 @@ class View:
     """Target, operation and result ("ok" or a cause) to the number of API calls so far."""
     requests: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Target and broker (host and port) to the number of requests so far."""
+    throttled: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Likewise to the milliseconds for which it said that it holds us up by a quota."""
     budgets: Mapping[str, int] = field(default_factory=dict)
     """Target to the requests that each of its brokers may be asked in one look, where that is limited."""
     delivered: Mapping[tuple[str, str], int] = field(default_factory=dict)

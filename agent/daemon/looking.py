@@ -14,6 +14,7 @@ from agent.collect.building import Watched
 from agent.collect.targets import GRACE
 from agent.daemon.memory import pruned, same
 from checks.facts import Address, History, KafkaSnapshot, Snapshot, Unknown, Why, facts_of
+from checks.facts.codes import LESS_THROTTLE
 
 if TYPE_CHECKING:
     from agent.collect.kafka.sampling import Sampling
@@ -23,6 +24,9 @@ ABANDONED = 3
 
 REASONS = 10
 """Reasons of one outage that the log names: they may come and go in turns."""
+
+THROTTLED = 1000
+"""Milliseconds of one look from which on the log says that a quota held it up."""
 
 log = structlog.get_logger("look")
 
@@ -63,6 +67,9 @@ class Looker:
         self._previous = remembered
         self._before: Counter[tuple[str, str]] = Counter()
         self._servers: Counter[str] = Counter()
+        self._throttled: Counter[str] = Counter()
+        self._slowed: set[str] = set()
+        """Brokers of which the log says that they throttle us."""
         self._rung = threading.Event()
         self._stopped = threading.Event()
         self._hanging: list[threading.Thread] = []
@@ -70,6 +77,8 @@ class Looker:
         """Why it has not been seen since it last was, as far as the log names it."""
         self._sampled: set[str] = set()
         """Globs of topics to sample of which the log says, if so, that they choose none."""
+        self._scoped: set[str] = set()
+        """Groups of the scope of which the log says, if so, that they are not there."""
         self._thread = threading.Thread(target=self._run, name=f"target {self.place}", daemon=True)
 
     @property
@@ -83,8 +92,10 @@ class Looker:
         self._previous = former._previous or self._previous  # noqa: SLF001 - one of its own
         self._hanging = list(former._hanging)  # noqa: SLF001
         self._before, self._servers = Counter(former.calls()), Counter(former.servers())
+        self._throttled = Counter(former.throttles())
         self._told = set(former._told)  # noqa: SLF001
         self._sampled = set(former._sampled)  # noqa: SLF001
+        self._scoped = set(former._scoped)  # noqa: SLF001
 
     def start(self) -> None:
         self._thread.start()
@@ -103,6 +114,10 @@ class Looker:
     def servers(self) -> Mapping[str, int]:
         """Requests so far, by server, where there are several."""
         return self._servers + self._watched.collector.calls.servers()
+
+    def throttles(self) -> Mapping[str, int]:
+        """Milliseconds so far for which each of them said that it holds us up by a quota."""
+        return self._throttled + self._watched.collector.calls.throttles()
 
     @property
     def budget(self) -> int | None:
@@ -125,7 +140,7 @@ class Looker:
             self._rung.wait()
             if self._stopped.is_set():
                 return
-            start = time.monotonic()
+            start, throttled = time.monotonic(), self.throttles()
             try:
                 snapshot = self._look()
             except Exception as error:  # noqa: BLE001 - no thread can be started: said, and tried again at the next ring
@@ -142,8 +157,11 @@ class Looker:
             if self._stopped.is_set():
                 return
             self._say(snapshot.address, unseen)
-            if unseen is None and isinstance(snapshot, KafkaSnapshot) and self._watched.sampling is not None:
-                self._say_vain(snapshot, self._watched.sampling)
+            self._say_throttled(snapshot.address, throttled)
+            if unseen is None and isinstance(snapshot, KafkaSnapshot):
+                self._say_missing(snapshot, self._watched.scope)
+                if self._watched.sampling is not None:
+                    self._say_vain(snapshot, self._watched.sampling)
             self._hand(self, snapshot)
 
     def _say(self, target: Address, unseen: Unknown | None) -> None:
@@ -156,6 +174,17 @@ class Looker:
             log.warning("not seen", target=str(target), reason=unseen.detail)
             self._told.add(unseen.detail)
 
+    def _say_throttled(self, target: Address, before: Mapping[str, int]) -> None:
+        """A broker that throttles us is a line, and one more only after a look in which it did not."""
+        slow = {
+            server: (ms - before.get(server, 0)) / 1000
+            for server, ms in self.throttles().items()
+            if ms - before.get(server, 0) >= THROTTLED
+        }
+        for server in sorted(slow.keys() - self._slowed):
+            log.warning("throttled", target=str(target), broker=server, seconds=slow[server], mend=LESS_THROTTLE)
+        self._slowed = set(slow)
+
     def _say_vain(self, snapshot: KafkaSnapshot, sampling: "Sampling") -> None:
         """Each glob that chooses no topic is a line, once."""
         from agent.collect.kafka.sampling import vain  # noqa: PLC0415 - only where something is sampled
@@ -164,6 +193,15 @@ class Looker:
             self._sampled.update(globs)
             for glob, mend in vain([(globs, snapshot.topics.items)]).items():
                 log.warning("nothing to sample", target=str(snapshot.address), topics=glob, mend=mend)
+
+    def _say_missing(self, snapshot: KafkaSnapshot, scope: tuple[str, ...]) -> None:
+        """Each name of the scope that no group has is a line, once."""
+        if names := [name for name in scope if name not in self._scoped]:
+            from agent.collect.kafka.scope import nobodys  # noqa: PLC0415 - as above
+
+            self._scoped.update(names)
+            for name, mend in nobodys(names, snapshot.groups).items():
+                log.warning("no such group", target=str(snapshot.address), group=name, mend=mend)
 
     def _look(self) -> Snapshot:
         collector, deadline = self._watched.collector, self._watched.deadline
@@ -191,6 +229,7 @@ class Looker:
         self._hanging.append(thread)
         self._before = self._before + collector.calls.counts()
         self._servers = self._servers + collector.calls.servers()
+        self._throttled = self._throttled + collector.calls.throttles()
         collector.close()
         self._watched = self._make()  # client and all: what hangs may hold a lock
         return collector.unseen(Unknown(Why.DEADLINE, f"{collector.place} was not observed within {deadline:g} s"))

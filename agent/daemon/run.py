@@ -304,6 +304,11 @@ class Daemon:
                     for place, looker in lookers
                     for server, count in looker.servers().items()
                 },
+                throttled={
+                    (self._name(house, place), server): milliseconds
+                    for place, looker in lookers
+                    for server, milliseconds in looker.throttles().items()
+                },
                 budgets={
                     self._name(house, place): looker.budget for place, looker in lookers if looker.budget is not None
                 },

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -26,12 +26,14 @@ from agent.collect.kafka.rights import (
 )
 from agent.collect.kafka.sampling import Sampling
 from agent.collect.kafka.security import Mechanism, Protocol, Security
+from agent.collect.kafka.throttle import LEAST
 from agent.collect.kafka.wire import UnreachableError, Wire, wired
 from agent.doctor.costs import blinded
 from agent.doctor.model import Item, State, Subject
 from agent.doctor.release import version
 from checks import all_checks
 from checks.facts import Cluster, KafkaSnapshot, Topic, Unknown, Why
+from checks.facts.codes import LESS_THROTTLE
 from checks.facts.platform import recognise
 from checks.wording import count, listed, shown, span
 
@@ -52,7 +54,7 @@ Grant = Callable[[Right, str, bool], str]
 def examine(collector: KafkaCollector, deadline: float, every: float) -> Subject:
     """`deadline` and `every` in seconds. Never raises for what is outside."""
     settings = collector.settings
-    looking = collector.without_sampling()
+    looking = collector.unlimited()
     snapshot = looking.collect(None, deadline)
     cluster = snapshot.cluster
     if isinstance(cluster, Unknown):
@@ -67,7 +69,26 @@ def examine(collector: KafkaCollector, deadline: float, every: float) -> Subject
         return Subject(name, (_unreachable(error.unknown),))
     each = sum(made.values())
     text = f"{count(each, 'request')} in a first look; at most {round(each * _MONTH / every):,} a month at one each {span(every)}"
-    return Subject(name, (*items, Item("calls", State.OK, text)))
+    told = Item("calls", State.OK, text), *_budget(settings.requests, looking.calls.servers())
+    return Subject(name, (*items, *told, *_throttled(looking.calls.throttles(), cluster)))
+
+
+def _budget(budget: int | None, asked: Mapping[str, int]) -> Iterator[Item]:
+    """Whether `requests` of the cluster is enough; the look that was counted is not held to it."""
+    server, most = max(asked.items(), key=lambda one: one[1], default=("", 0))
+    if budget is not None and most > budget:
+        text = f"a first look asks {shown(server)} {most} times, and `requests: {budget}` allows {budget}: the rest are gaps"
+        yield Item("requests", State.WARNING, text, mend=f"write `requests: {most}` or more, or look at less of it")
+
+
+def _throttled(milliseconds: Mapping[str, int], cluster: Cluster) -> Iterator[Item]:
+    nodes = {f"{broker.host}:{broker.port}": f"broker {broker.id}, " for broker in cluster.brokers}
+    for server, ms in sorted(milliseconds.items(), key=lambda one: (nodes.get(one[0], ""), one[0])):
+        if ms >= LEAST * 1000:
+            text = (
+                f"{nodes.get(server, '')}{shown(server)}, held us up for {span(ms / 1000)} of a first look, by a quota"
+            )
+            yield Item("throttled", State.WARNING, text, mend=LESS_THROTTLE)
 
 
 def _unreachable(unknown: Unknown) -> Item:

@@ -23,6 +23,11 @@ API_CALLS: Final = Family(
     "mqcanary_api_calls_total", "counter", "Calls to the target by operation and result: ok, or a cause."
 )
 BROKER_REQUESTS: Final = Family("mqcanary_broker_requests_total", "counter", "Requests that a Kafka broker was asked.")
+BROKER_THROTTLED: Final = Family(
+    "mqcanary_broker_throttle_seconds_total",
+    "counter",
+    "Seconds for which a Kafka broker said that it holds the agent's requests up, by a quota.",
+)
 BROKER_BUDGET: Final = Family(
     "mqcanary_broker_requests_budget",
     "gauge",
@@ -165,6 +170,7 @@ FAMILIES: Final = (
     OVERRUNS,
     API_CALLS,
     BROKER_REQUESTS,
+    BROKER_THROTTLED,
     BROKER_BUDGET,
     FINDINGS,
     GAPS,

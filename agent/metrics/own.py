@@ -9,6 +9,7 @@ from agent.metrics.families import (
     API_CALLS,
     BROKER_BUDGET,
     BROKER_REQUESTS,
+    BROKER_THROTTLED,
     BUILD,
     CONFIG_OK,
     DELIVERIES,
@@ -89,6 +90,10 @@ def view_lines(view: View) -> Lines:
     lines[BROKER_REQUESTS] = [
         series(BROKER_REQUESTS, count, target=target, broker=broker)
         for (target, broker), count in sorted(view.requests.items())
+    ]
+    lines[BROKER_THROTTLED] = [
+        series(BROKER_THROTTLED, milliseconds / 1000, target=target, broker=broker)
+        for (target, broker), milliseconds in sorted(view.throttled.items())
     ]
     lines[BROKER_BUDGET] = [
         series(BROKER_BUDGET, count, target=target) for target, count in sorted(view.budgets.items())

@@ -195,7 +195,19 @@ class KafkaCluster:
 
     def limit(self, *entity: str, rate: int) -> None:
         """Bytes a second that consumers may read; `entity` as kafka-configs.sh has it: --entity-type clients --entity-name app."""
-        words = ("--bootstrap-server", self.bootstrap, "--alter", "--add-config", f"consumer_byte_rate={rate}", *entity)
+        self._quota("--add-config", f"consumer_byte_rate={rate}", *entity)
+
+    @contextlib.contextmanager
+    def slowed(self, *entity: str, percentage: float) -> Iterator[None]:
+        """What the brokers' threads may do for the same, in per cent of one of them; the cluster is as before afterwards."""
+        self._quota("--add-config", f"request_percentage={percentage}", *entity)
+        try:
+            yield
+        finally:
+            self._quota("--delete-config", "request_percentage", *entity)
+
+    def _quota(self, *words: str) -> None:
+        words = ("--bootstrap-server", self.bootstrap, "--alter", *words)
         argv = java("kafka.admin.ConfigCommand", *words, heap="96m", release=self._release)
         subprocess.run(argv, capture_output=True, check=True, timeout=60)
 

@@ -1,6 +1,7 @@
 """What each right shows, on Kafka's own authorizer: what one may not see is unknown, and is never taken for nothing."""
 
 import time
+from collections import Counter
 
 import pytest
 from confluent_kafka.admin import AclOperation, ResourceType
@@ -52,6 +53,9 @@ class Case:
         seed.allow(self.kafka.bootstrap, "alice", kind, name, operations)
 
     def look(self, *scope: str) -> KafkaSnapshot:
+        return self.collector(*scope).collect(None, 30)
+
+    def collector(self, *scope: str) -> KafkaCollector:
         bootstrap = read_endpoints(self.kafka.bootstrap_of("SASL_PLAINTEXT"))
         security = Security(
             protocol=Protocol.SASL_PLAINTEXT,
@@ -60,7 +64,7 @@ class Case:
             password=Secret.literal(self.kafka.users["alice"]),
         )
         settings = KafkaSettings(bootstrap, security=security, scope=scope)
-        return KafkaCollector(settings, Questions([group_lagging], Limits())).collect(None, 30)
+        return KafkaCollector(settings, Questions([group_lagging], Limits()))
 
     def told(self, snapshot: KafkaSnapshot) -> str:
         """What is said of its lag."""
@@ -159,6 +163,25 @@ def test_describe_configs_on_the_cluster_shows_the_quota_that_keeps_a_group_from
         seen = until(known, "the broker knows both quotas")
         limit = f"client id {case.name} may read at most 1.0 MiB/s from each broker by quota"
         assert case.told(seen).endswith(f" in 1 partition; {limit}, unless a quota of its user goes before")
+
+
+def test_a_quota_of_requests_is_told_by_the_brokers_and_counted(case: Case) -> None:
+    """A hundredth of a per cent of a thread: a real broker says so in its answers, and reads nothing more for as long."""
+    case.allow(ResourceType.TOPIC, AclOperation.DESCRIBE)
+    case.allow(ResourceType.GROUP, AclOperation.DESCRIBE)
+    with case.kafka.slowed("--entity-type", "users", "--entity-name", "alice", percentage=0.01):
+
+        def held() -> Counter[str] | None:
+            collector = case.collector()
+            begun = time.monotonic()
+            collector.collect(None, 30)
+            told = collector.calls.throttles()
+            assert sum(told.values()) / 1000 < 30 * len(case.kafka.brokers) + 30
+            return told if told and time.monotonic() - begun > 1 else None
+
+        told = until(held, "a broker throttles")
+    assert all(milliseconds > 0 for milliseconds in told.values())
+    assert set(told) <= {f"{host}:{port}" for host, port in read_endpoints(case.kafka.bootstrap_of("SASL_PLAINTEXT"))}
 
 
 def test_read_adds_the_producer_of_an_open_transaction_and_describe_on_its_id_whose_it_is(case: Case) -> None:

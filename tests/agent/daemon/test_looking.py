@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,9 +13,9 @@ from agent.collect.kafka.sampling import Sampling
 from agent.collect.targets import Calls
 from agent.daemon import looking
 from agent.daemon.looking import ABANDONED, REASONS, Looker
-from checks.facts import KafkaSnapshot, Snapshot, Unknown, Why, facts_of, unseen_kafka
+from checks.facts import Absence, KafkaSnapshot, Snapshot, Unknown, Why, facts_of, unseen_kafka
 from checks.facts.history import History
-from tests.checks.examples import AT, kafka, topic
+from tests.checks.examples import AT, group, kafka, topic
 from tests.live.process import until
 
 Act = Callable[[object], Snapshot]
@@ -79,13 +79,14 @@ def begin(over: threading.Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[Be
         follow: Looker | None = None,
         remembered: Snapshot | None = None,
         sampling: Sampling | None = None,
+        scope: tuple[str, ...] = (),
     ) -> Watch:
         made: list[Fake] = []
         handed: queue.Queue[Snapshot] = queue.Queue()
 
         def make() -> Watched:
             made.append(Fake(act))
-            return Watched(made[-1], deadline, sampling)
+            return Watched(made[-1], deadline, sampling, scope)
 
         looker = Looker(make, lambda _, snapshot: handed.put(snapshot), "kafka:prod", remembered)
         if follow is not None:
@@ -245,6 +246,42 @@ def test_an_outage_is_a_line_for_each_reason_and_one_at_its_end(begin: Begin) ->
     with capture_logs() as lines:
         again.look()
     assert lines == [], "a reload says nothing anew"
+
+
+def test_a_group_of_the_scope_that_is_not_there_is_a_line_once(begin: Begin) -> None:
+    def seen(_previous: object = None) -> Snapshot:
+        snapshot = kafka([topic("orders")], [group("pay-app", [])])
+        return replace(snapshot, groups=replace(snapshot.groups, absent={"pay-ap": Absence(AT, 1)}))
+
+    with capture_logs() as lines:
+        watch = begin(seen, scope=("pay-ap", "pay-app"))
+        for _ in range(3):
+            watch.look()
+        begin(seen, scope=("pay-ap", "x*"), follow=watch.looker).look()
+    assert [(line["event"], line["log_level"], line["target"], line["group"]) for line in lines] == [
+        ("no such group", "warning", "kafka://prod", name) for name in ("pay-ap", "x*")
+    ]
+    assert lines[0]["mend"].startswith("did you mean pay-app?")
+
+
+def test_a_broker_that_throttles_is_a_line_until_it_does_not(begin: Begin) -> None:
+    turns = iter([0, 1500, 400, 2500, 3000, 0, 1000])
+    watches: list[Watch] = []
+
+    def look(_previous: object) -> Snapshot:
+        for ms in (next(turns), 300):
+            watches[0].made[-1].calls.throttled(f"k{1 if ms != 300 else 2}:9092", ms / 1000)
+        return good()
+
+    with capture_logs() as lines:
+        watches.append(begin(look))
+        for _ in range(7):
+            watches[0].look()
+    assert [(line["event"], line["log_level"], line["broker"], line["seconds"]) for line in lines] == [
+        ("throttled", "warning", "k1:9092", seconds) for seconds in (1.5, 2.5, 1.0)
+    ]
+    assert "request_percentage" in lines[0]["mend"]
+    assert watches[0].looker.throttles() == {"k1:9092": 8400, "k2:9092": 2100}
 
 
 def test_a_glob_that_chooses_no_topic_to_sample_is_a_line_once(begin: Begin) -> None:

@@ -89,6 +89,48 @@ def test_a_target_that_is_away_wins(cluster: SimulatedCluster, run: Run) -> None
     assert "refuses connections" in done.out
 
 
+def test_a_cluster_none_of_whose_brokers_can_be_come_to_is_not_reachable(cluster: SimulatedCluster, run: Run) -> None:  # noqa: F811
+    for broker in cluster.model.brokers.values():
+        broker.host = "kafka.invalid"
+    done = run("doctor", "--kafka", cluster.bootstrap, "--format", "json")
+    assert done.code == 3
+    (item,) = items(done.out).values()
+    assert "kafka.invalid" in item["text"]
+    assert "advertised.listeners" in item["mend"]
+
+
+def test_a_budget_that_a_first_look_does_not_keep_to_is_a_warning(
+    cluster: SimulatedCluster,
+    run: Run,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "m.yaml"
+
+    def told(requests: int) -> dict[str, Any] | None:
+        path.write_text(f"kafka: [{{bootstrap: '{cluster.bootstrap}', requests: {requests}}}]\n")
+        done = run("doctor", "--config", path, "--state", tmp_path, "--format", "json")
+        assert done.code == 0
+        return items(done.out).get(("kafka", "requests"))
+
+    warned = told(8)
+    assert warned is not None
+    assert warned["state"] == "warning"
+    assert "and `requests: 8` allows 8: the rest are gaps" in warned["text"]
+    enough = int(warned["mend"].split("`requests: ")[1].split("`")[0])
+    assert told(enough) is None
+    assert told(enough - 1) is not None
+
+
+def test_quotas_that_hold_it_up_are_a_warning(cluster: SimulatedCluster, run: Run) -> None:  # noqa: F811
+    words = ("doctor", "--kafka", cluster.bootstrap, "--format", "json")
+    with cluster.fault(throttle_ms=500, api=2, broker=2):
+        item = items(run(*words).out)["kafka", "throttled"]
+    assert item["state"] == "warning"
+    assert item["text"].startswith(f"broker 2, 127.0.0.1:{cluster.port(2)}, held us up for ")
+    assert "request_percentage" in item["mend"]
+    assert ("kafka", "throttled") not in items(run(*words).out)
+
+
 def test_it_makes_no_topic_and_asks_nothing_that_changes(cluster: SimulatedCluster, run: Run) -> None:  # noqa: F811
     before = set(cluster.model.topics)
     run("doctor", "--kafka", cluster.bootstrap)

@@ -88,6 +88,7 @@ def test_alerts_deliveries_and_the_rest() -> None:
         state=state,
         calls={("kafka://prod", "ListOffsets", "ok"): 12, ("kafka://prod", "ListOffsets", "denied"): 1},
         requests={("kafka://prod", "k1:9092"): 40, ("kafka://prod", "k2:9092"): 38},
+        throttled={("kafka://prod", "k1:9092"): 12_345},
         budgets={"kafka://prod": 100},
         delivered={("slack", "delivered"): 5},
         config_ok=False,
@@ -102,6 +103,7 @@ def test_alerts_deliveries_and_the_rest() -> None:
         ("ListOffsets", "denied"): 1,
     }
     assert of(found, "broker_requests_total", "broker") == {"k1:9092": 40, "k2:9092": 38}
+    assert of(found, "broker_throttle_seconds_total", "broker") == {"k1:9092": 12.345}
     assert of(found, "broker_requests_budget", "target") == {"kafka://prod": 100}
     assert of(found, "config_last_reload_successful") == {(): 0}
     assert of(found, "judged_timestamp_seconds") == {(): AT}
