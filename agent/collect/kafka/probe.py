@@ -74,6 +74,8 @@ class Visit:
         self.left = left
         self.seconds = seconds
         self.doing = ""
+        self.greeted = False
+        """It has said which versions it speaks: it is Kafka."""
         self.throttled = 0.0
         """Seconds for which the broker said that it holds us up."""
 
@@ -91,10 +93,12 @@ class Visit:
         try:
             yield
         except LateError:
+            # Its first answer tells of no quota: what follows one that bites is just silence.
+            known = f"does a quota of requests hold client id {CLIENT_ID} up (request_percentage)?"
             raise self.error(
                 Cause.TIMED_OUT,
                 f"did not finish {self.doing} within {self.seconds:g} s",
-                "is it overloaded, or something else than Kafka?",
+                f"is it overloaded, or {known if self.greeted else 'something else than Kafka?'}",
             ) from None
         except ssl.SSLError as error:
             raise self.tls_error(error) from None
@@ -244,6 +248,7 @@ class Visit:
             if not again:
                 raise
             raise self.unanswered(error) from None
+        self.greeted = True
         return {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys or ()}
 
     def unanswered(self, error: Exception) -> ConnectError:

@@ -63,6 +63,7 @@ OWN: dict[str, Any] = {
     "state": State(deliveries={"1": Delivery("1", 1, "t", "slack", Op.POST, (), (), AT)}),
     "calls": {("kafka://prod", "ListOffsets", "ok"): 1},
     "requests": {("kafka://prod", "k1:9092"): 12},
+    "throttled": {("kafka://prod", "k1:9092"): 1500},
     "budgets": {"kafka://prod": 500},
     "delivered": {("slack", "delivered"): 5},
 }

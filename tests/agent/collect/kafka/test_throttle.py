@@ -97,6 +97,15 @@ def test_a_look_that_a_quota_ended_says_so_in_its_gaps(cluster: SimulatedCluster
     assert told_of.close == LESS_THROTTLE
 
 
+def test_who_is_silent_behind_its_first_answer_may_be_held_up_by_a_quota(cluster: SimulatedCluster) -> None:
+    """The first question is put in a version whose answer has no room for it."""
+    for api, mend in ((API_VERSIONS, "or something else than Kafka?"), (METADATA, "or does a quota of requests hold")):
+        with cluster.fault(api=api, stall=True):
+            unseen = looked(collector_of(cluster, endpoints=cluster.endpoints[:1])).snapshot.cluster
+        assert isinstance(unseen, Unknown)
+        assert mend in unseen.close
+
+
 def test_a_broker_that_is_silent_without_a_word_of_quotas_is_not_said_to_throttle(cluster: SimulatedCluster) -> None:
     with cluster.fault(api=LIST_OFFSETS, broker=2, stall=True):
         seen = looked(collector_of(cluster))
