@@ -7,6 +7,7 @@ import pytest
 
 from agent import snapshot as files
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from agent.collect.kafka.rights import DESCRIBE_TOPIC
 from agent.demo.cluster import NOBODY, SimulatedCluster, brokers
 from checks import all_checks
 from checks.facts import KafkaSnapshot, Unknown, Why
@@ -79,7 +80,7 @@ def test_what_is_not_told_is_unknown_and_the_rest_is_not_lost_with_it(cluster: S
         told = look()
     assert told["orders"][0] == (2,)
     assert told["wide"].why is Why.DENIED
-    assert told["wide"].close == "grant DESCRIBE on topic wide"
+    assert told["wide"].close == DESCRIBE_TOPIC.remedy("wide")
     assert told["well"].why is Why.UNSUPPORTED
     with cluster.fault(api=PARTITIONS, cut=9):
         assert {one.why for one in look().values()} == {Why.UNREACHABLE}
