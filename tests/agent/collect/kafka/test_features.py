@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from agent.collect.kafka.scope import SCOPED
 
 from agent import snapshot as files
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from agent.collect.kafka.scope import SCOPED
 from agent.demo.cluster import SimulatedCluster, brokers
 from checks import all_checks
 from checks.facts import Features, KafkaSnapshot, Unknown, Why

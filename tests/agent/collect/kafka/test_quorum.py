@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from agent.collect.kafka.scope import SCOPED
 
 from agent import snapshot as files
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from agent.collect.kafka.scope import SCOPED
 from agent.demo.cluster import SimulatedCluster, Voter, brokers
 from agent.demo.cluster.model import ANONYMOUS, Rights
 from checks import all_checks

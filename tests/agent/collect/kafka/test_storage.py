@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from agent.collect.kafka.scope import SCOPED
 
 from agent import snapshot as files
 from agent.collect.kafka.collector import KafkaCollector, KafkaSettings
+from agent.collect.kafka.scope import SCOPED
 from agent.collect.kafka.storage import LogDirs, _storage
 from agent.demo.cluster import SimulatedCluster, brokers
 from agent.demo.cluster.model import ANONYMOUS, Rights
