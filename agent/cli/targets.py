@@ -59,10 +59,12 @@ def aim(
     sample: Sequence[str] | None = None,
     sample_budget: str | None = None,
     keys: dict[str, Counter[bytes]] | None = None,
+    groups: Sequence[str] = (),
+    judged: bool = True,
 ) -> Aim:
     """The targets that the options name, or else those of the file. `sample`: globs of topics of every cluster, instead of
     those that the file has for each; None: no record is read. `sample_budget` likewise: how much of each topic. The keys go to
-    `keys`.
+    `keys`. `groups`: names or globs of the only ones to look at, with what they read. `judged`: ask what the checks want to know.
 
     Raises:
         ConfigError: one of them can't be used, or there is none.
@@ -79,9 +81,9 @@ def aim(
     if not clusters and not regions:
         here = f"{config} names no target: add one" if config else "nothing to look at: give"
         raise ConfigError(f"{here} --kafka HOST:PORT, --sqs REGION or --config FILE")
-    clusters = tuple(_narrowed(cluster, include, exclude) for cluster in clusters)
+    clusters = tuple(replace(_narrowed(cluster, include, exclude), scope=tuple(groups)) for cluster in clusters)
     regions = tuple(region.model_copy(update=_names(region, include, exclude)) for region in regions)
-    questions = Questions(all_checks(), limits)
+    questions = Questions(all_checks() if judged else (), limits)
     most = _budget(sample_budget) if sample_budget is not None else None
     if most is not None and not sample and not any(cluster.sample for cluster in clusters):
         raise ConfigError("--sample-budget says how much of each sampled topic is read: add --sample GLOB")

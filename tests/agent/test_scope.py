@@ -127,6 +127,18 @@ def test_what_is_denied_or_away_is_not_said_to_be_nobody(cluster: SimulatedClust
     holes = look(cluster, "xyz*").groups
     assert len(holes.blind) > 1
     assert not nobodys(("xyz*",), holes)
+def test_nobody_is_asked_for_a_coordinator_where_that_would_make_the_topic_of_offsets(
+    cluster: SimulatedCluster,
+) -> None:
+    cluster.model.groups.clear()
+    cluster.model.offsets_topic = False
+    before = look(cluster, "orders-app")
+    assert not before.groups.items
+    assert not look(cluster, "orders-app", previous=before).groups.items
+    assert not cluster.model.offsets_topic
+    cluster.model.add_group("orders-app", {("orders", 0): 1})
+    cluster.model.offsets_topic = True  # its first member has asked for a coordinator
+    assert look(cluster, "orders-app", previous=before).groups.items.keys() == {"orders-app"}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from agent.collect.kafka.connection import Endpoint
 from agent.collect.kafka.eligible import read_eligible
 from agent.collect.kafka.exchange import Memos
 from agent.collect.kafka.features import FeatureLevels
-from agent.collect.kafka.groups import Listed, describe, fetch_committed, list_groups
+from agent.collect.kafka.groups import GroupList, Listed, describe, fetch_committed, list_groups
 from agent.collect.kafka.idle import Idle
 from agent.collect.kafka.lockout import Lockout
 from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
@@ -27,7 +27,7 @@ from agent.collect.kafka.quorum import read_quorum
 from agent.collect.kafka.quotas import ClientQuotas
 from agent.collect.kafka.rights import DESCRIBE_CLUSTER, command
 from agent.collect.kafka.sampling import Sampler, Sampling
-from agent.collect.kafka.scope import SCOPED, missed, scoped, topics_of, vain
+from agent.collect.kafka.scope import OFFSETS_TOPIC, SCOPED, is_glob, missed, scoped, topics_of, vain
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.storage import LogDirs, holders, read_reassignments
 from agent.collect.kafka.streams import within
@@ -182,7 +182,7 @@ class KafkaCollector:
     def _look(self, wire: Wire, previous: KafkaSnapshot | None) -> KafkaSnapshot:
         at = self._clock()
         scope = self._settings.scope
-        metadata = read_metadata(wire, () if scope else None)
+        metadata = self._begin(wire, previous)
         if isinstance(metadata, Unknown):
             return self.unseen(metadata)
         cluster = metadata.cluster
@@ -196,12 +196,12 @@ class KafkaCollector:
             self._forget()
         broker_ids = [b.id for b in cluster.brokers]
 
-        chosen, groups, committed = self._groups(wire, cluster, previous, at)
+        chosen, groups, committed = self._groups(wire, metadata, previous, at)
         if (nobody := wire.nobody()) is not None:
             self._lockout.refused(nobody)
             return unseen_kafka(target, at, nobody)
         if scope:
-            read_too = read_metadata(wire, topics_of(groups, committed))
+            read_too = read_metadata(wire, topics_of(groups.items.values(), committed.values()))
             metadata = replace(metadata, topics={}) if isinstance(read_too, Unknown) else read_too
         # A group's tasks name partitions, whether or not each topic has them: only now is it known which are there.
         groups = replace(groups, items={n: within(g, metadata.topics) for n, g in groups.items.items()})
@@ -252,24 +252,36 @@ class KafkaCollector:
         topics = {name: topic for name, topic in wanted.items() if name in judged}
         return replace(snapshot, samples=self._sampler.look(wire, topics, ends))
 
+    def _begin(self, wire: Wire, previous: KafkaSnapshot | None) -> Metadata | Unknown:
+        """Of a scope only which brokers there are, and whether there is a group at all."""
+        if not self._settings.scope:
+            return read_metadata(wire)
+        return read_metadata(wire, () if previous is not None and previous.groups.items else (OFFSETS_TOPIC,))
+
     def _groups(
-        self, wire: Wire, cluster: Cluster, previous: KafkaSnapshot | None, at: float
+        self, wire: Wire, metadata: Metadata, previous: KafkaSnapshot | None, at: float
     ) -> tuple[Mapping[str, Listed], Listing[Group], dict[str, Committed | Unknown]]:
         """The groups to judge, as they are listed and as they are, and where they stand."""
-        scope, brokers = self._settings.scope, [b.id for b in cluster.brokers]
-        listed, unfound = scoped(wire, scope, brokers) if scope else (list_groups(wire, brokers), {})
+        scope, brokers = self._settings.scope, [b.id for b in metadata.cluster.brokers]
+        none = OFFSETS_TOPIC in metadata.absent
+        if none:
+            listed, unfound = GroupList({}, ()), dict[str, Unknown]()
+        else:
+            listed, unfound = scoped(wire, scope, brokers) if scope else (list_groups(wire, brokers), {})
         chosen = {name: g for name, g in listed.groups.items() if self._settings.groups.has(name)}
-        more, lost = missed(wire, previous, listed.groups)
+        more, lost = missed(wire, None if none else previous, listed.groups)
         chosen |= more
         spared = self._calm.spared(chosen)
         described, gone = describe(wire, [one for name, one in chosen.items() if name not in spared])
         described |= spared | unfound | lost
+        if none:
+            gone |= {name for name in scope if not is_glob(name)}
         there = [(listed, described[name]) for name, listed in chosen.items() if name in described]
         asked = [replace(g, kind=d.kind) if isinstance(d, Group) else g for g, d in there]
         committed = fetch_committed(wire, asked, self._clock)
         groups = Listing(
             items={name: described[name] for name in sorted(described)},
-            blind=(*((SCOPED,) if scope else _group_blindness(cluster)), *listed.holes),
+            blind=(*((SCOPED,) if scope else _group_blindness(metadata.cluster)), *listed.holes),
             absent=_absences(gone, previous.groups if previous else None, at),
             excluded=sum(not self._settings.groups.has(name) for name in listed.groups),
             left_out=self._settings.groups.without(listed.groups),

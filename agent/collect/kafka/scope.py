@@ -1,6 +1,6 @@
-"""Groups that are asked for by name: those of `--scope`, and those that were there and are listed no more."""
+"""Groups that are asked for by name, at their coordinators, whether or not a list has them: those of `--scope`, and those that were there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from agent.collect.kafka.groups import CONSUMER_GROUP_DESCRIBE, GroupList, Listed, find_coordinators, list_groups
@@ -9,26 +9,26 @@ from checks.facts import Committed, Group, KafkaSnapshot, Listing, Unknown, Why
 from checks.wording import meant
 
 SCOPED = Unknown(Why.OFF, "only what --scope names is looked at")
+OFFSETS_TOPIC = "__consumer_offsets"
+"""A broker that is asked for a coordinator creates it where there is none. Then there is no group either: nobody is to be asked."""
 _GLOB = frozenset("*?[")
 
 
-def scoped(wire: Wire, scope: tuple[str, ...], brokers: Sequence[int]) -> tuple[GroupList, dict[str, Unknown]]:
+def is_glob(name: str) -> bool:
+    return not _GLOB.isdisjoint(name)
+
+
+def scoped(wire: Wire, scope: Sequence[str], brokers: Sequence[int]) -> tuple[GroupList, dict[str, Unknown]]:
     """The groups of a scope: a name is asked for at its coordinator, a glob needs the lists.
 
     The second part is those whose coordinator is not told.
     """
-    names = [name for name in scope if not _GLOB.intersection(name)]
+    names = [name for name in scope if not is_glob(name)]
     listed = list_groups(wire, brokers) if len(names) < len(scope) else GroupList({}, ())
     groups = {n: g for n, g in listed.groups.items() if any(fnmatchcase(n, glob) for glob in scope)}
-    lost: dict[str, Unknown] = {}
-    missing = [name for name in names if name not in groups]
-    found = find_coordinators(wire, missing) if missing else {}
-    wire.reach({node for node in found.values() if not isinstance(node, Unknown)})
-    for name, node in found.items():
-        if isinstance(node, Unknown):
-            lost[name] = node
-        else:
-            groups[name] = Listed(name, _kind(wire, node), "", "", node)
+    found, lost = _found(wire, [name for name in names if name not in groups])
+    wire.reach(set(found.values()))
+    groups |= {name: Listed(name, _kind(wire, node), "", "", node) for name, node in found.items()}
     return GroupList(groups, listed.holes), lost
 
 
@@ -41,17 +41,17 @@ def missed(
     """
     if previous is None:
         return {}, {}
-    names = sorted((previous.groups.items.keys() | previous.groups.absent.keys()) - listed.keys())
-    found: dict[str, Listed] = {}
-    lost: dict[str, Unknown] = {}
-    for name, node in (find_coordinators(wire, names) if names else {}).items():
-        before = previous.groups.items.get(name)
-        if isinstance(node, Unknown):
-            lost[name] = node
-        else:
-            kind = before.kind if isinstance(before, Group) else _kind(wire, node)
-            found[name] = Listed(name, kind, "", "", node)
-    return found, lost
+    before = previous.groups.items
+    found, lost = _found(wire, sorted((before.keys() | previous.groups.absent.keys()) - listed.keys()))
+    kinds = {name: group.kind for name in found if isinstance(group := before.get(name), Group)}
+    return {n: Listed(n, kinds.get(n) or _kind(wire, node), "", "", node) for n, node in found.items()}, lost
+
+
+def _found(wire: Wire, names: Sequence[str]) -> tuple[dict[str, int], dict[str, Unknown]]:
+    """Each one's coordinator, and why it is not told."""
+    told = find_coordinators(wire, names) if names else {}
+    lost = {name: node for name, node in told.items() if isinstance(node, Unknown)}
+    return {name: node for name, node in told.items() if not isinstance(node, Unknown)}, lost
 
 
 def _kind(wire: Wire, node: int) -> str:
@@ -59,10 +59,10 @@ def _kind(wire: Wire, node: int) -> str:
     return "consumer" if wire.version(node, CONSUMER_GROUP_DESCRIBE) >= 0 else "classic"
 
 
-def topics_of(groups: Listing[Group], committed: Mapping[str, Committed | Unknown]) -> list[str]:
+def topics_of(groups: Iterable[Group | Unknown], committed: Iterable[Committed | Unknown]) -> list[str]:
     """What these groups read, as far as their offsets and their members tell."""
-    names = {topic for one in committed.values() if not isinstance(one, Unknown) for topic in one.topics}
-    for group in groups.items.values():
+    names = {topic for one in committed if not isinstance(one, Unknown) for topic in one.topics}
+    for group in groups:
         for member in () if isinstance(group, Unknown) or isinstance(group.members, Unknown) else group.members:
             names |= set(() if isinstance(member.assigned, Unknown) else member.assigned)
             names |= set(() if isinstance(member.subscribed, Unknown) else member.subscribed)
@@ -74,7 +74,7 @@ def nobodys(scope: Sequence[str], groups: Listing[Group]) -> Mapping[str, str]:
     unlisted = any(blind is not SCOPED and blind.why is not Why.OFF for blind in groups.blind)
     told = {}
     for name in scope:
-        if _GLOB.intersection(name):
+        if is_glob(name):
             there = unlisted or any(fnmatchcase(one, name) for one in groups.items)
         else:
             there = name not in groups.absent

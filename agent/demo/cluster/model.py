@@ -274,6 +274,8 @@ class Model:
     """Values by entity: pairs of kind (user, client-id, ip) and name, None: the default one."""
     topic_defaults: dict[str, Config] = field(default_factory=dict)
     auto_create_topics: bool = True
+    offsets_topic: bool = True
+    """Whether there is __consumer_offsets. It is told to who asks for it by name, and made for who asks for a coordinator."""
     rights: dict[str, Rights] = field(default_factory=dict)
     users: dict[str, str] = field(default_factory=dict)
     mechanisms: tuple[str, ...] = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")

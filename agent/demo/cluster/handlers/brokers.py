@@ -24,9 +24,10 @@ from agent.demo.cluster.handlers.call import (
     UNKNOWN_TOPIC_OR_PARTITION,
     Call,
 )
-from agent.demo.cluster.model import NOBODY, Broker, Topic
+from agent.demo.cluster.model import NOBODY, Broker, Partition, Topic
 
 _GROUP_KEY = 0
+_OFFSETS_TOPIC = "__consumer_offsets"
 _OLDEST_METADATA = 7
 
 
@@ -91,6 +92,9 @@ def _topics_asked_for(call: Call, request: Any) -> Iterator[Any]:
             yield _topic_error(TOPIC_AUTHORIZATION_FAILED, asked.name)
         elif asked.name in call.model.topics:
             yield _described_topic(call, request, call.model.topics[asked.name])
+        elif asked.name == _OFFSETS_TOPIC and call.model.offsets_topic:
+            one = Partition(call.broker, (call.broker,), (call.broker,))
+            yield _described_topic(call, request, Topic(_OFFSETS_TOPIC, [one], internal=True))
         elif request.allow_auto_topic_creation and call.model.auto_create_topics:
             call.model.add_topic(asked.name, partitions=1)
             yield _topic_error(LEADER_NOT_AVAILABLE, asked.name)
@@ -195,6 +199,8 @@ def describe_cluster(call: Call, request: Any) -> Any:
 
 
 def find_coordinator(call: Call, request: Any) -> Any:
+    if request.key_type == _GROUP_KEY:
+        call.model.offsets_topic = True
     if call.version < 4:
         error, broker = _coordinator(call, request.key, request.key_type)
         return FindCoordinatorResponse(
