@@ -85,6 +85,9 @@ def _joined(
         behind = np.flatnonzero(lag > 0)
         begin = np.maximum(rows.committed, start)[behind]
         since[behind], until[behind] = waited_from(snapshot.waits, ends, rows.log[behind], begin)
+        for i, (_, committed) in enumerate(known):
+            if committed.shared:  # what another group waits for at that very offset is not what this one does
+                since[rows.bounds[i] : rows.bounds[i + 1]] = until[rows.bounds[i] : rows.bounds[i + 1]] = NEVER
     ahead = _from_the_future(snapshot.lookups)
     lags: dict[str, Lag] = {}
     for i, ((group, committed), part) in enumerate(zip(known, parts, strict=True)):

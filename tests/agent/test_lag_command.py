@@ -72,9 +72,11 @@ def test_what_was_never_committed_is_no_lag_and_no_error(lag: Callable[..., Comp
         "lag": None,
         "lag_seconds": None,
         "lag_seconds_at_most": None,
+        "method": None,
         "timestamps_by": None,
         "members": 1,
         "error": None,
+        "reason": "nothing was committed",
     }
 
 
@@ -89,8 +91,9 @@ def test_what_could_not_be_read_is_not_called_never_committed(
         text, told = lag([cluster]), lag([cluster], "--format", "json")
         summed, counted = lag([cluster], "--by", "group"), lag([cluster], "--by", "group", "--format", "json")
     assert text.stdout.splitlines()[2].split()[5] == "?"
+    assert text.stderr == "mqcanary: LAG of app orders/1: offsets: TOPIC_AUTHORIZATION_FAILED\n"
     (row,) = [row for row in rows(told) if row["error"]]
-    assert (row["partition"], row["lag"]) == (1, None)
+    assert (row["partition"], row["lag"], row["reason"]) == (1, None, row["error"])
     assert "TOPIC_AUTHORIZATION_FAILED" in row["error"]
     assert cells(summed)[1][:5] == ["app", "3", ">=", "7", ">="], "at least what is known"
     (row,) = rows(counted)

@@ -116,3 +116,16 @@ def test_the_table_of_lag_is_as_wide_as_the_terminal_and_whole_in_a_pipe(
     assert [len(line) for line in wide] == [140, 140]
     assert "…" not in whole
     assert all(name in whole for name in (*model.topics, *model.groups))
+
+
+def test_the_table_of_lag_does_not_wrap_where_there_is_little_room(terminal: Terminal) -> None:
+    model = brokers(1)
+    model.add_topic("payments.settled.v1", 1).partitions[0].append(12_345_678, time.time() - 3900)
+    model.add_group("invoice-archiver-blue", {("payments.settled.v1", 0): 0})
+    with SimulatedCluster(model) as cluster:
+        text, _ = terminal("lag", "--kafka", cluster.bootstrap, columns=40)
+    assert max(map(len, text.splitlines())) == 40
+    assert text.splitlines()[:2] == [
+        "GROUP     TOPIC     P       LAG  WAITING",
+        "invo…lue  paym….v1  0  12345678     1h5m",
+    ]
