@@ -1,6 +1,9 @@
 """A cluster at work: records that keep coming, and members that keep reading and committing them, each on a thread of its own."""
 
+import json
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from tests.live import jars
 from tests.live.broker import java
 from tests.live.member import Member, after, epochs
-from tests.live.process import Process, free_port
+from tests.live.process import Process, free_port, until
 from tests.live.seed import Partition
 
 _EVERY = 0.05
@@ -106,29 +109,60 @@ def reading(member: Member, n: int = 20) -> Iterator[None]:
 
 @contextmanager
 def sinking(bootstrap: str, name: str, topic: str, folder: Path, tasks: int = 2) -> Iterator[Process]:
-    """A worker of Kafka Connect that writes a topic into a file: its tasks are the members of the group connect-NAME."""
-    converter = "org.apache.kafka.connect.storage.StringConverter"
-    worker = {
-        "bootstrap.servers": bootstrap,
-        "key.converter": converter,
-        "value.converter": converter,
-        "offset.storage.file.filename": str(folder / "offsets"),
-        "offset.flush.interval.ms": "500",
-        "plugin.path": str(jars.connectors()),
-        "plugin.discovery": "service_load",
-        "listeners": f"http://127.0.0.1:{free_port()}",
-    }
+    """A worker of Kafka Connect, distributed, that writes a topic into a file. Its tasks are the members of the group connect-NAME,
+    and it is itself the only one of the group NAME-workers, where workers share out connectors and tasks.
+    """
+    rest = f"http://127.0.0.1:{free_port()}"
+    file = folder / "worker.properties"
+    file.write_text("".join(f"{key}={value}\n" for key, value in _worker(bootstrap, f"{name}-workers", rest).items()))
     sink = {
-        "name": name,
         "connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
         "tasks.max": str(tasks),
         "topics": topic,
         "file": str(folder / "sunk"),
     }
-    files = []
-    for kind, properties in (("worker", worker), ("sink", sink)):
-        files.append(folder / f"{kind}.properties")
-        files[-1].write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
-    main = "org.apache.kafka.connect.cli.ConnectStandalone"
-    with Process("connect", java(main, *map(str, files), heap="128m"), folder / "connect.log") as process:
+    main = "org.apache.kafka.connect.cli.ConnectDistributed"
+    with Process("connect", java(main, str(file), heap="128m"), folder / "connect.log") as process:
+
+        def created() -> bool:
+            process.check()
+            return _put(f"{rest}/connectors/{name}/config", sink)
+
+        until(created, "the worker of Kafka Connect takes a connector", timeout=90, every=0.3)
         yield process
+
+
+def _worker(bootstrap: str, group: str, rest: str) -> dict[str, str]:
+    converter = "org.apache.kafka.connect.storage.StringConverter"
+    topics = {
+        f"{kind}.storage.{key}": value
+        for kind in ("config", "offset", "status")
+        for key, value in (("topic", f"{group}-{kind}"), ("replication.factor", "1"), ("partitions", "1"))
+        if (kind, key) != ("config", "partitions")  # which has one anyway
+    }
+    return {
+        "bootstrap.servers": bootstrap,
+        "group.id": group,
+        **topics,
+        "key.converter": converter,
+        "value.converter": converter,
+        "offset.flush.interval.ms": "500",
+        "plugin.path": str(jars.connectors()),
+        "plugin.discovery": "service_load",
+        "listeners": rest,
+    }
+
+
+def _put(url: str, body: Mapping[str, str]) -> bool:
+    """Whether it was taken: while it starts nobody listens, and while workers share out their work it says 409."""
+    head = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), head, method="PUT")  # noqa: S310 - http, to 127.0.0.1
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+            return bool(answer.status in (200, 201))
+    except urllib.error.HTTPError as error:
+        if error.code in (404, 409, 500, 503):  # not yet
+            return False
+        raise RuntimeError(f"Kafka Connect does not take the connector: {error.read().decode()}") from None
+    except OSError:
+        return False

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from agent.collect.kafka.collector import Choice, KafkaCollector, KafkaSettings
 from checks import all_checks
-from checks.facts import NEVER, Group, History, KafkaSnapshot, Lag, Unknown, facts_of
+from checks.evaluate import evaluate
+from checks.facts import NEVER, Group, History, KafkaSnapshot, Lag, Unknown, Why, facts_of
 from checks.limits import Limits
 from checks.questions import Questions
 from tests.live import load, referee, seed
@@ -110,6 +111,28 @@ def epochs(looks: Looks, *newer: str) -> None:
             assert lag.epoch.tolist() == lag.leader_epoch.tolist(), name
 
 
+def worker_group(looks: Looks, name: str) -> None:
+    """Workers of Kafka Connect are a group of another protocol: it is seen, and nothing is said of partitions that it does not read."""
+    snapshot = looks.last
+    assert snapshot is not None
+    group, address = snapshot.groups.items[name], snapshot.address.under("groups", name)
+    assert isinstance(group, Group)
+    assert (group.state, group.protocol_type, group.settled) == ("Stable", "connect", True)
+    assert isinstance(group.members, tuple)
+    (member,) = group.members
+    assert (member.host, bool(member.id)) == ("/127.0.0.1", True)
+    for of in (member.assigned, member.subscribed):
+        assert isinstance(of, Unknown)
+        assert of.detail == "members of a connect group have a protocol of their own"
+    lag = facts_of(snapshot, History()).get(Lag, address)
+    assert isinstance(lag, Lag)
+    assert lag.lag.size == 0
+    report = evaluate(facts_of(snapshot, History()), all_checks(), Limits())
+    assert not [mark for mark in report.findings if mark.address == address]
+    whys = {gap.unknown.why for (_, of), gap in report.gaps.items() if of == address}
+    assert whys <= {Why.UNSUPPORTED, Why.YOUNG}, "nothing of it was denied or lost"
+
+
 @contextmanager
 def groups_of_every_kind(kafka: KafkaCluster, name: str, folder: Path) -> Iterator[tuple[Member, ...]]:
     words = ("--bootstrap-server", kafka.bootstrap, "--topic", name, "--group", f"{name}-share")
@@ -139,6 +162,7 @@ def test_lag_is_kafkas_own_for_every_kind_of_group(kafka: KafkaCluster, fresh: s
     seed.create_topics(kafka.bootstrap, {fresh: seed.TopicSpec(4)})
     kinds = {f"{fresh}-{kind}": "classic" for kind in ("classic", "static", "alone")}
     kinds |= {f"{fresh}-newer": "consumer", f"{fresh}-share": "share", f"connect-{fresh}-sink": "classic"}
+    workers = f"{fresh}-sink-workers"  # of Kafka Connect, which commit nothing
     share = f"{fresh}-share"
     groups = sorted(kinds.keys() - {share})
     looks = Looks(kafka, fresh)
@@ -171,7 +195,8 @@ def test_lag_is_kafkas_own_for_every_kind_of_group(kafka: KafkaCluster, fresh: s
                     sound(later)
                     around(before, theirs, later)
                     before = later
-                assert looks.kinds() == kinds
+                assert looks.kinds() == kinds | {workers: "classic"}
+                worker_group(looks, workers)
                 epochs(looks, f"{fresh}-newer", f"{fresh}-share")
                 assert all(later[place].end > row.end for place, row in first.items()), "nothing came"
                 moved = {place for place, row in first.items() if later[place].committed > row.committed}
