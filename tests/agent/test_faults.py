@@ -4,7 +4,7 @@ Broker N leads topic tN and coordinates group gN, which lags there: so it shows 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -114,40 +114,120 @@ def whole(seen: Look) -> None:
     assert closable(seen) == {}
 
 
-def only(seen: Look, good: Look, *names: str) -> None:
-    """Nothing is said that is not so, and what is not said any more is a gap, of these names alone."""
+_WHOLE = (
+    "ends",
+    "lookups",
+    "waits",
+    "newest",
+    "transactions",
+    "eligible",
+    "storage",
+    "reassignments",
+    "quorum",
+    "features",
+    "quotas",
+)
+"""What a snapshot knows in one piece, or not."""
+
+
+def known(snapshot: KafkaSnapshot) -> frozenset[str]:
+    """All that a snapshot knows, whether or not a check asks for it: `group g2`, `log t2`, `quorum`."""
+    parts: dict[str, Mapping[str, object]] = {
+        "topic": snapshot.topics.items,
+        "config": snapshot.topic_configs,
+        "settings": snapshot.broker_configs,
+        "group": snapshot.groups.items,
+        "offsets": snapshot.committed,
+        "disks": {} if isinstance(snapshot.storage, Unknown) else snapshot.storage,
+    }
+    told = {
+        f"{kind} {name}" for kind, items in parts.items() for name, one in items.items() if not isinstance(one, Unknown)
+    }
+    told |= {name for name in _WHOLE if not isinstance(getattr(snapshot, name), Unknown)}
+    if not isinstance(ends := snapshot.ends, Unknown):
+        told |= {f"log {topic}" for topic in ends.topics if not ends.error[ends.rows[topic]].any()}
+    for part in (snapshot.lookups, snapshot.waits):
+        if not isinstance(part, Unknown):
+            told |= {f"time {part.topics[topic]}" for topic in part.topic[part.error == 0].tolist()}
+            told -= {f"time {part.topics[topic]}" for topic in part.topic[part.error != 0].tolist()}
+    return frozenset(told)
+
+
+def only(seen: Look, good: Look, *names: str, broker: int = 0) -> None:
+    """Nothing is said that is not so; what is not said any more is a gap, of these names alone; and nothing else is unknown,
+    but what `broker` says of itself, and of the cluster where it leads that: broker 1 does.
+    """
     assert seen.found <= good.found
     gaps = closable(seen)
     unlisted = ("", "groups") in gaps
-    silent = {
-        mark for mark in good.found - seen.found - gaps.keys() if not unlisted or mark[1] in seen.snapshot.groups.items
-    }
-    assert silent == set(), "a finding went without a word"
+    for mark in good.found - seen.found - gaps.keys():
+        assert unlisted, f"{mark} went without a word"
+        assert mark[1] in names, f"{mark} went without a word"
+        assert mark[1] not in seen.snapshot.groups.items, f"{mark} went without a word"
     assert {name for _, name in gaps} <= {*names, "groups"}
+    lost = known(good.snapshot) - known(seen.snapshot)
+    # Nobody asks since when records wait for a group of which it is not known where it stands.
+    asked = {f"time t{name[1:]}" for name in names if name.startswith("g")}
+    led = {"quorum", "reassignments"} if "disks 1" in lost else set()
+    assert {one for one in lost - asked - led if one.rpartition(" ")[2] not in {*names, str(broker)}} == set()
 
 
 # ── a broker ──
 
 
-@pytest.mark.parametrize("fault", [{"drop": True}, {"cut": 6}, {"stall": True}], ids=["dropped", "cut", "stalled"])
-@pytest.mark.parametrize("api", [LIST_OFFSETS, METADATA, OFFSET_FETCH, DESCRIBE, LIST, VERSIONS, CONFIGS])
-@pytest.mark.parametrize("broker", [1, 2], ids=["the way in", "another"])
+UNLISTED: Mark = ("", "groups")
+
+
+def of_group(name: str, *checks: str) -> set[Mark]:
+    return {(f"kafka/{check}", name) for check in checks}
+
+
+def gaps_of(api: int, broker: int, *, known: bool) -> set[Mark]:
+    """Where a broker no longer answers from that question on; `known`: its group was seen before."""
+    group, unread = f"g{broker}", ("dlq-missing", "group-lagging")
+    if api in (METADATA, LIST, VERSIONS):  # before it has listed its groups
+        return {UNLISTED} | (of_group(group, *unread, "idle-members") if known else set())
+    if api == (DESCRIBE_CONSUMER if broker == 3 else DESCRIBE):
+        return of_group(group, *unread, "idle-members")
+    return of_group(group, "group-lagging") if api == CONFIGS else of_group(group, *unread)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"drop": True}, {"drop": True, "reset": True}, {"cut": 6}, {"cut": 6, "reset": True}, {"stall": True}],
+    ids=["dropped", "dropped by a reset", "cut", "cut by a reset", "stalled"],
+)
+@pytest.mark.parametrize(
+    ("broker", "api"),
+    [
+        *(
+            (broker, api)
+            for broker in (1, 2)
+            for api in (LIST_OFFSETS, METADATA, OFFSET_FETCH, DESCRIBE, LIST, VERSIONS, CONFIGS)
+        ),
+        *((3, api) for api in (LIST_OFFSETS, OFFSET_FETCH, DESCRIBE_CONSUMER, LIST)),
+    ],
+)
 def test_what_a_broker_owned_is_lost_with_it_and_nothing_else(
     cluster: Cluster, broker: int, api: int, fault: dict[str, Any]
 ) -> None:
+    """Broker 1 is the way in, and broker 3 has a group of the newer protocol."""
     good = look(cluster)
     whole(good)
     with cluster.fault(api=api, broker=broker, **fault):
         bad = look(cluster)
         again = look(cluster, good.snapshot)
     for seen in (bad, again):
-        only(seen, good, f"g{broker}", f"t{broker}")
+        only(seen, good, f"g{broker}", f"t{broker}", broker=broker)
+        assert closable(seen).keys() == gaps_of(api, broker, known=seen is again)
         assert ("kafka/group-lagging", f"g{broker}") not in seen.found, "the fault was not met"
         assert seen.found >= UNSAFE, "any broker knows the topics' configurations"
         assert seen.seconds < DEADLINE
     assert set(again.snapshot.groups.items) == {"g1", "g2", "g3"}, "what was seen before is asked for by name"
     assert not again.snapshot.groups.absent
-    whole(look(cluster, again.snapshot))
+    after = look(cluster, again.snapshot)
+    whole(after)
+    assert known(after.snapshot) == known(good.snapshot)
 
 
 def test_all_brokers_stalled_end_at_the_deadline(cluster: Cluster) -> None:
@@ -253,7 +333,7 @@ def test_a_leader_that_moves_on_and_on_is_a_gap_of_who_reads_there(cluster: Clus
     still = lambda: None  # noqa: E731 - the three questions of the first round
     cluster.on(asks(LIST_OFFSETS, "t2"), lambda: move("t2", 0, 3), still, still, lambda: move("t2", 0, 1))
     seen = look(cluster)
-    only(seen, good, "g2")
+    only(seen, good, "g2", "t2")
     assert closable(seen)["kafka/group-lagging", "g2"] is Why.UNREACHABLE
     whole(look(cluster, seen.snapshot))
 
@@ -301,7 +381,7 @@ def test_an_item_that_is_refused_is_a_gap_of_its_own(
         seen = look(cluster)
         again = look(cluster, good.snapshot)
     assert closable(seen) == dict.fromkeys(marks, why)
-    only(seen, good, *(name for _, name in marks))
+    only(seen, good, "g2", "t2")
     assert not again.snapshot.groups.absent
     assert "t2" not in again.snapshot.topics.absent
     whole(look(cluster, again.snapshot))

@@ -1,10 +1,11 @@
 """One client's connection to one simulated broker: frames in, answers out, in order, one at a time."""
 
 import asyncio
+import socket
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from kafka.protocol.metadata import ApiVersionsResponse
 
@@ -16,6 +17,8 @@ from agent.demo.cluster.sasl import Authentication, user_in
 
 _HEADER = struct.Struct(">hhi")
 _LENGTH = struct.Struct(">i")
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER, on and without a second: closing resets the connection."""
 _LONGEST = 100 * 1024 * 1024
 _BEFORE_AUTHENTICATION = (API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE)
 
@@ -122,12 +125,12 @@ class Connection(asyncio.Protocol):
         if self._host.model.users and self._authentication.principal is None and api not in _BEFORE_AUTHENTICATION:
             raise _HangupError
         faults = self._host.faults_for(api, self.broker)
-        await _endure(faults)
+        await _endure(transport, faults)
         answer = self._host.answer(lambda: self._answer(request, api, version, correlation, faults))
         cut = next((fault.cut for fault in faults if fault.cut is not None), None)
         transport.write(answer[:cut])
         if cut is not None:
-            raise _HangupError
+            _hang_up(transport, faults)
         if throttle := _throttle(faults, api):
             await asyncio.sleep(throttle / 1000)  # nothing more is read from it for so long, as a real broker does
 
@@ -167,9 +170,17 @@ def _throttle(faults: list[Fault], api: int) -> int:
     return 0 if api in _BEFORE_AUTHENTICATION else max((fault.throttle_ms for fault in faults), default=0)
 
 
-async def _endure(faults: list[Fault]) -> None:
+def _hang_up(transport: asyncio.Transport, faults: list[Fault]) -> NoReturn:
+    """What was written has gone out before: an answer that a fault cuts is short."""
+    if any(fault.reset for fault in faults):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()
+    raise _HangupError
+
+
+async def _endure(transport: asyncio.Transport, faults: list[Fault]) -> None:
     if any(fault.drop for fault in faults):
-        raise _HangupError
+        _hang_up(transport, faults)
     if any(fault.stall for fault in faults):
         await asyncio.get_running_loop().create_future()  # until the client goes away
     delay = sum(fault.delay for fault in faults)

@@ -13,9 +13,9 @@ class Fault:
     `error` is a Kafka error code: said of the one `group`, `topic` (with `partition`: of that one), `resource` (type and
     name, as in DescribeConfigs) or in FindCoordinator of the group `coordinator`; with none of these, of everything in the
     response. `delay` is in seconds; requests behind it on the connection wait too. `stall` never answers and leaves the
-    connection open. `drop` closes the connection instead of an answer, `cut` after so many bytes of one. `throttle_ms` is
-    what the response says of quotas; for so long nothing more is read from the connection. `times` requests are hit, then no
-    more (None: all).
+    connection open. `drop` closes the connection instead of an answer, `cut` after so many bytes of one. With `reset` these end it
+    by a reset (RST), as a process that is killed or a firewall does, instead of an orderly end. `throttle_ms` is what the response
+    says of quotas; for so long nothing more is read from the connection. `times` requests are hit, then no more (None: all).
 
     Works as a context manager that ends with `off()`.
     """
@@ -32,6 +32,7 @@ class Fault:
     stall: bool = False
     drop: bool = False
     cut: int | None = None
+    reset: bool = False
     throttle_ms: int = 0
     times: int | None = None
     active: bool = True

@@ -152,6 +152,17 @@ def test_an_answer_that_breaks_off(cluster: SimulatedCluster, wire: Callable[...
     assert len(received) == count
 
 
+@pytest.mark.parametrize("fault", [{"cut": 9}, {"drop": True}])
+def test_a_connection_that_is_reset(cluster: SimulatedCluster, wire: Callable[..., Any], fault: dict[str, Any]) -> None:
+    cluster.fault(api=LIST_GROUPS, reset=True, **fault)
+    broken = wire()
+    broken.send(groups_asked(), 5)
+    kept = fault.get("cut", 0)
+    assert len(broken.socket.recv(kept, socket.MSG_WAITALL)) == kept
+    with pytest.raises(ConnectionResetError):
+        broken.socket.recv(1)
+
+
 def test_a_throttled_answer(cluster: SimulatedCluster, ask: Callable[..., Any]) -> None:
     cluster.fault(throttle_ms=250, api=LIST_GROUPS)
     assert ask(groups_asked(), 5).throttle_time_ms == 250
