@@ -127,6 +127,8 @@ def test_what_is_denied_or_away_is_not_said_to_be_nobody(cluster: SimulatedClust
     holes = look(cluster, "xyz*").groups
     assert len(holes.blind) > 1
     assert not nobodys(("xyz*",), holes)
+
+
 def test_nobody_is_asked_for_a_coordinator_where_that_would_make_the_topic_of_offsets(
     cluster: SimulatedCluster,
 ) -> None:
