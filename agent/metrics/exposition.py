@@ -15,7 +15,7 @@ from agent.metrics.held import Span
 from agent.metrics.kafka import KafkaKept, kafka_chunks
 from agent.metrics.own import finding_lines, gap_lines, target_lines, view_lines
 from agent.metrics.sqs import SqsKept, sqs_lines
-from agent.metrics.text import Chunk, Chunks, Family, packed, series
+from agent.metrics.text import Chunk, Chunks, Family, Text, length, packed, plain, series
 from agent.view import Good, TargetView, View
 from checks.evaluate import Report
 from checks.facts import Address, Facts, Group, KafkaSnapshot, Lag, Snapshot, Topic, Unknown
@@ -70,8 +70,8 @@ class _Lazy:
 class Exposition:
     """The same bytes for every scraper. Safe to read from any thread."""
 
-    parts: tuple[bytes, ...]
-    """Text format 0.0.4 in UTF-8, one after another: shared with the next Exposition, a few for each group."""
+    parts: tuple[Text, ...]
+    """Text format 0.0.4 in UTF-8, one after another, long ones deflated: shared with the next Exposition, a few for each group."""
     dropped: Mapping[str, int]
     """Name of each family that has series, to how many were left out because of the cap."""
     options: Options
@@ -81,17 +81,17 @@ class Exposition:
     @property
     def size(self) -> int:
         """Bytes of all parts."""
-        return sum(map(len, self.parts))
+        return sum(map(length, self.parts))
 
     @property
     def text(self) -> bytes:
-        return b"".join(self.parts)
+        return b"".join(map(plain, self.parts))
 
     def blocks(self) -> Iterator[bytes]:
         """The text in pieces to be sent."""
         waiting: list[bytes] = []
         size = 0
-        for part in self.parts:
+        for part in map(plain, self.parts):
             waiting.append(part)
             size += len(part)
             if size >= _BLOCK:
@@ -123,7 +123,7 @@ def exposition(view: View, now: float, options: Options, former: Exposition | No
                 table[family] += some
     for family, some in packed(view_lines(view), options.cap).items():
         table[family] += some
-    parts: list[bytes] = []
+    parts: list[Text] = []
     dropped: dict[str, int] = {}
     for family in FAMILIES:
         if family in table:

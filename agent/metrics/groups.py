@@ -21,7 +21,7 @@ from agent.metrics.families import (
 )
 from agent.metrics.held import Span
 from agent.metrics.rows import Places, Presence, Row, aged, by_topic, places_of, read_places
-from agent.metrics.text import Chunk, Family, escape, joined
+from agent.metrics.text import Chunk, Family, Text, escape, joined, small
 from checks.facts import NEVER, Facts, Group, KafkaSnapshot, Lag, Unknown
 
 Partitions = Literal["off", "lagging", "all"]
@@ -49,7 +49,7 @@ class GroupText(NamedTuple):
     """As it was last seen."""
     lag: Lag | None
     """None: it could not be seen."""
-    texts: tuple[bytes, ...]
+    texts: tuple[Text, ...]
     """Of each of `OF_GROUPS`: a hundred thousand series are kept like this, and no series by itself."""
     counts: tuple[int, ...]
     """How many series each of them has."""
@@ -111,9 +111,10 @@ def group_texts(
             continue
         old = known.rows() if known is not None else None
         places = _places(facts, name, lag, old, span, topics)
-        texts = _texts(f'{target},group="{escape(name)}"', group, places, partitions, topics, seen)
+        lines = _lines(f'{target},group="{escape(name)}"', group, places, partitions, topics, seen)
         kept = None if lag is not None and lag.read else places
-        counts = tuple(text.count(b"\n") for text in texts)
+        texts = tuple(small(joined(lines[family])) if lines[family] else b"" for family in OF_GROUPS)
+        counts = tuple(len(lines[family]) for family in OF_GROUPS)
         made[name] = GroupText(group, lag, texts, counts, kept, seen)
     return made
 
@@ -135,9 +136,9 @@ def group_chunks(texts: GroupTexts) -> dict[Family, list[Chunk]]:
     return {family: some for family, some in chunks.items() if some}
 
 
-def _texts(
+def _lines(
     head: str, group: Group, places: Places | None, partitions: Partitions, topics: Presence, seen: float
-) -> tuple[bytes, ...]:
+) -> Collected:
     lines: Collected = defaultdict(list)
     kind, state = escape(group.kind), escape(group.state)
     lines[GROUP_STATE].append(f'{GROUP_STATE.name}{{{head},kind="{kind}",state="{state}"}} 1')
@@ -154,7 +155,7 @@ def _texts(
     oldest = min(seen, places.oldest if places is not None else inf)
     if isfinite(oldest):
         lines[GROUP_LAST].append(f"{GROUP_LAST.name}{{{head}}} {oldest!r}")
-    return tuple(joined(lines[family]) if lines[family] else b"" for family in OF_GROUPS)
+    return lines
 
 
 def _add_lag(lines: Collected, place: str, rows: Sequence[Row]) -> None:

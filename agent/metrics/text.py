@@ -2,6 +2,7 @@
 
 import math
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,10 +28,40 @@ class Family:
         return f"# HELP {self.name} {self.help}\n# TYPE {self.name} {self.kind}\n".encode()
 
 
+class Small(NamedTuple):
+    """A text that is kept deflated: of a big cluster it is the same words a hundred thousand times."""
+
+    data: bytes
+    size: int
+    """Bytes of the text."""
+
+
+Text = bytes | Small
+
+_WORTH = 1024
+"""Bytes from which on a text is kept deflated."""
+
+
+def small(text: bytes) -> Text:
+    if len(text) < _WORTH:
+        return text
+    # A short window: setting up the usual one would cost more than the work itself.
+    deflating = zlib.compressobj(1, zlib.DEFLATED, 11, 4)
+    return Small(deflating.compress(text) + deflating.flush(), len(text))
+
+
+def plain(text: Text) -> bytes:
+    return zlib.decompress(text.data, bufsize=text.size) if isinstance(text, Small) else text
+
+
+def length(text: Text) -> int:
+    return text.size if isinstance(text, Small) else len(text)
+
+
 class Chunk(NamedTuple):
     """Series of one family, ready to be sent."""
 
-    text: bytes
+    text: Text
     kept: int
     dropped: int
 
@@ -38,7 +69,7 @@ class Chunk(NamedTuple):
         """At most the first `room` series."""
         if self.kept <= room:
             return self
-        lines = self.text.split(b"\n", room)[:room]
+        lines = plain(self.text).split(b"\n", room)[:room]
         return Chunk(b"".join(line + b"\n" for line in lines), room, self.dropped + self.kept - room)
 
 
@@ -54,7 +85,7 @@ def packed(lines: Lines, cap: int) -> Chunks:
         if rows:
             dropped = max(0, len(rows) - cap)
             del rows[cap:]
-            chunks[family] = (Chunk(joined(rows), len(rows), dropped),)
+            chunks[family] = (Chunk(small(joined(rows)), len(rows), dropped),)
     return chunks
 
 
