@@ -250,17 +250,21 @@ def found(snapshots: Sequence[Snapshot], check: str) -> dict[tuple[str, str], st
     return {(mark.check, mark.address.name): f.summary for mark, f in one.report.findings.items()}
 
 
-@pytest.mark.parametrize("left_out", [False, True])
-def test_kafkas_own_topics_are_judged_where_nobody_leads_them(mqcanary: Run, tmp_path: Path, *, left_out: bool) -> None:
+@pytest.mark.parametrize(
+    ("topics", "judged"),
+    [("", True), (", topics: {exclude: ['__*']}", False), (", topics: {include: ['orders']}", False)],
+)
+def test_kafkas_own_topics_are_judged_where_nobody_leads_them(
+    mqcanary: Run, tmp_path: Path, topics: str, *, judged: bool
+) -> None:
     made = model()
     made.add_topic("__consumer_offsets", 3, 3).internal = True
     made.topics["__consumer_offsets"].partitions[1].leader = -1
     made.add_topic("__amazon_msk_canary", 1, 3).partitions[0].leader = -1
     config = tmp_path / "mqcanary.yaml"
     with SimulatedCluster(made) as running:
-        chosen = ", topics: {exclude: ['__*']}" if left_out else ""
-        config.write_text(f"kafka: [{{bootstrap: '{running.bootstrap}'{chosen}}}]\n")
+        config.write_text(f"kafka: [{{bootstrap: '{running.bootstrap}'{topics}}}]\n")
         report = json.loads(mqcanary("audit", "--config", str(config), "--format", "json").stdout)
     found = [(f["check"], f["resource"].rpartition("/")[2]) for f in report["findings"]]
     own = [check for check, name in found if name.startswith("__")]
-    assert own == ([] if left_out else ["kafka/offline-partition"]), found
+    assert own == (["kafka/offline-partition"] if judged else []), found

@@ -80,7 +80,11 @@ def test_a_group_that_may_not_be_described_says_so(lag: Lag, cluster: SimulatedC
     cluster.model.rights = {ANONYMOUS: Rights(groups=all_but("app"), cluster=False)}
     done = lag("app")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "mqcanary: group app: coordinator of app: GROUP_AUTHORIZATION_FAILED\n"
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(
+        "mqcanary: group app: coordinator of app: GROUP_AUTHORIZATION_FAILED: grant DESCRIBE on group app: "
+    )
+    assert said.endswith("--add --allow-principal User:NAME --operation Describe --group app")
     assert lag("newer").stderr == "", "that the list may be short is no matter of one that is there"
 
 

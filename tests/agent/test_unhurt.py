@@ -235,7 +235,7 @@ def test_a_quota_of_one_broker_takes_its_own_away_and_nothing_else(cluster: Clus
     with cluster.fault(throttle_ms=30_000, broker=2):
         seen = look(cluster)
     assert seen.seconds < DEADLINE
-    only(seen, good, "g2", "t2")
+    only(seen, good, "g2", "t2", broker=2)
     assert "throttled by broker 2 for" in str(seen.snapshot.groups.blind)
     whole(look(cluster, seen.snapshot))
 

@@ -74,9 +74,9 @@ class Choice:
         return "*" in self.include and not self._made(name)
 
     def judges(self, name: str, topic: Topic | Unknown) -> bool:
-        """As `has`; Kafka's own topics as well, which only a few checks look at, unless `exclude` names them."""
-        own = not isinstance(topic, Unknown) and topic.internal and not _any_of(self.exclude).match(name)
-        return own or self.has(name)
+        """As `has`; where all are, Kafka's own topics as well, which only a few checks look at, unless `exclude` names them."""
+        own = "*" in self.include and not isinstance(topic, Unknown) and topic.internal
+        return (own and not _any_of(self.exclude).match(name)) or self.has(name)
 
     def without(self, names: Iterable[str]) -> frozenset[str]:
         """Those of `names` that are left out by choice, not as what the platform itself makes."""
