@@ -28,6 +28,7 @@ class Listed:
     name: str
     kind: str
     state: str
+    """Empty before Kafka 2.6 (KIP-518): every look describes the group then, which tells its state as well."""
     protocol_type: str
     broker: int
 
