@@ -83,6 +83,11 @@ QUEUE_LAST: Final = Family(
     "gauge",
     "When what is served of a queue was observed; no series where that is the last look.",
 )
+UNTIMED: Final = Family(
+    "mqcanary_untimed_offsets",
+    "gauge",
+    "Committed offsets with unread records of which look-ups by time have not told, to a second or a fiftieth, since when they wait.",
+)
 BROKERS: Final = Family("mqcanary_brokers", "gauge", "Brokers of a cluster that are up.")
 BROKER_BYTES: Final = Family(
     "mqcanary_broker_log_bytes", "gauge", "Bytes of all replicas in the log directories of a broker."
@@ -175,6 +180,7 @@ FAMILIES: Final = (
     FINDINGS,
     GAPS,
     ALERTS,
+    UNTIMED,
     BROKERS,
     BROKER_BYTES,
     GROUP_LAST,

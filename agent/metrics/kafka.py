@@ -3,13 +3,16 @@
 from math import inf
 from typing import NamedTuple
 
-from agent.metrics.families import BROKER_BYTES, BROKERS
+import numpy as np
+
+from agent.metrics.families import BROKER_BYTES, BROKERS, UNTIMED
 from agent.metrics.groups import GroupTexts, Partitions, group_chunks, group_texts, lagging
 from agent.metrics.held import Span
 from agent.metrics.rows import Presence
 from agent.metrics.text import Chunks, Lines, packed, series
 from agent.metrics.topics import TopicsKept, topic_chunks
-from checks.facts import Facts, KafkaSnapshot, Topic, Unknown
+from checks.facts import Facts, KafkaSnapshot, Topic, Unknown, Waits
+from checks.facts.lag import near
 
 
 class KafkaKept(NamedTuple):
@@ -36,7 +39,7 @@ def kafka_chunks(
     behind = lagging(groups) if partitions == "lagging" else frozenset()
     kept = before.topics if before is not None else None
     of_topics, kept = topic_chunks(facts, snapshot, partitions, behind, cap, kept, span, topics)
-    chunks = {**group_chunks(groups), **of_topics, **packed(_broker_lines(str(facts.address), snapshot), cap)}
+    chunks = {**group_chunks(groups), **of_topics, **packed(_cluster_lines(str(facts.address), snapshot), cap)}
     return chunks, KafkaKept(groups, kept)
 
 
@@ -52,7 +55,7 @@ def _anew(new: KafkaSnapshot, old: KafkaSnapshot) -> frozenset[str]:
     )
 
 
-def _broker_lines(target: str, snapshot: KafkaSnapshot) -> Lines:
+def _cluster_lines(target: str, snapshot: KafkaSnapshot) -> Lines:
     lines: Lines = {}
     if not isinstance(snapshot.cluster, Unknown):
         lines[BROKERS] = [series(BROKERS, len(snapshot.cluster.brokers), target=target)]
@@ -62,4 +65,11 @@ def _broker_lines(target: str, snapshot: KafkaSnapshot) -> Lines:
             for broker, told in sorted(snapshot.storage.items(), key=lambda item: item[0])
             if not isinstance(told, Unknown) and not any(isinstance(volume, Unknown) for volume in told.dirs)
         ]
+    if not isinstance(snapshot.waits, Unknown):
+        lines[UNTIMED] = [series(UNTIMED, _untimed(snapshot.waits), target=target)]
     return lines
+
+
+def _untimed(waits: Waits) -> int:
+    least, most = (np.maximum(0.0, waits.at - ends / 1000) for ends in (waits.until, waits.since))
+    return int(((waits.since < 0) | ~near(least, most)).sum())

@@ -73,12 +73,14 @@ def test_one_poll_knows_it_where_brokers_were_asked() -> None:
     found = seen(waiting(orders(AT, 200, 150), AT - 400.5, AT - 399.5))
     assert of(found, "group_lag_seconds", "topic") == of(found, "group_lag_at_least_seconds", "topic")
     assert of(found, "group_lag_seconds", "topic") == {"orders": pytest.approx(400)}
+    assert of(found, "untimed_offsets", "target") == {"kafka://prod": 0}
 
 
 def test_two_ends_far_apart_prove_the_nearer_one() -> None:
     found = seen(waiting(orders(AT, 200, 150), AT - 400, AT - 100))
     assert not of(found, "group_lag_seconds")
     assert of(found, "group_lag_at_least_seconds", "topic") == {"orders": 100}
+    assert of(found, "untimed_offsets", "target") == {"kafka://prod": 1}
 
 
 def test_the_time_of_an_event_is_not_that_of_its_record() -> None:

@@ -44,6 +44,7 @@ def looks() -> list[KafkaSnapshot]:
             [group(name, [member("m", {"orders": (0,)})]) for name in names],
             committed={name: {("orders", 0): 90} for name in names},
             ends={("orders", 0): 80 + 20 * k, ("orders", 1): 100 + 3 * k},
+            waits={("orders", 0, 90): (20.0, 20.0)},
             storage={"1": disk(sizes={("orders", 0): 9, ("mails", 0): 7}), "2": disk(sizes={("orders", 1): 8})},
             at=AT + 30 * (k - 2),
         )
