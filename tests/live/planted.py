@@ -316,8 +316,8 @@ ROWS = (
     ),
     Row(
         "kafka/uncompressed",
-        {"bad-records-large": keyed(8, size=2000, by="singles")},
-        {"fine-records-small": keyed(8, size=200, by="singles")},
+        {"bad-records-large": keyed(12, size=2000, by="singles")},  # two of three partitions are enough to judge by
+        {"fine-records-small": keyed(12, size=200, by="singles")},
     ),
     # ── a broker is dead, and with it the controller that it is too ──
     Row(
