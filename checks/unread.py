@@ -36,7 +36,7 @@ def late(lag: Lag, age: timedelta, among: Rows, progress: Progress | Unknown) ->
     rows = asked.rows[progress.bound[asked.rows] >= age.total_seconds()]
     if asked.unknown is None or lag.shared:
         return rows, asked.unknown
-    there = progress.least[asked.open] >= age.total_seconds()
+    there = progress.least[asked.open] >= age.total_seconds()  # of what is deleted nothing is open
     left = asked.open[~there & (progress.bound[asked.open] >= age.total_seconds())]
     found: Rows = np.sort(np.append(rows, asked.open[there]))
     return found, lag.why_open(left, age.total_seconds()) if left.size else None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from agent.metrics.families import DROPPED, FAMILIES, TOPIC_SKEW
 from agent.metrics.groups import Partitions
 from agent.metrics.held import Span
-from agent.metrics.kafka import KafkaKept, kafka_chunks
+from agent.metrics.kafka import KafkaKept, cluster_lines, kafka_chunks
 from agent.metrics.own import finding_lines, gap_lines, target_lines, view_lines
 from agent.metrics.sqs import SqsKept, sqs_lines
 from agent.metrics.text import Chunk, Chunks, Family, Text, length, packed, plain, series
@@ -22,6 +22,8 @@ from checks.facts import Address, Facts, Group, KafkaSnapshot, Lag, Snapshot, To
 
 _BLOCK = 1 << 16
 """Bytes, at least, of what is sent at once."""
+
+_COLUMNS = ("start", "end", "stable", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,11 @@ def _still(good: Good | None, before: _Rendered) -> bool:
     new, old = good.snapshot, before.snapshot
     if not isinstance(new, KafkaSnapshot) or not isinstance(old, KafkaSnapshot):
         return False
-    if isinstance(new.ends, Unknown) or isinstance(old.ends, Unknown) or new.ends.end is not old.ends.end:
+    if isinstance(new.ends, Unknown) or isinstance(old.ends, Unknown):
+        return False
+    if any(getattr(new.ends, column) is not getattr(old.ends, column) for column in _COLUMNS):
+        return False  # also where nothing is written retention deletes
+    if new.storage is not old.storage or cluster_lines("", new) != cluster_lines("", old):
         return False
     follows = good.facts.former is before.facts.look and all(good.facts.same(kind) for kind in (Topic, Group, Lag))
     return follows and TOPIC_SKEW not in before.bulk  # that one speaks of the last minutes

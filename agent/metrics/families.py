@@ -86,7 +86,7 @@ QUEUE_LAST: Final = Family(
 UNTIMED: Final = Family(
     "mqcanary_untimed_offsets",
     "gauge",
-    "Committed offsets with unread records of which look-ups by time have not told, to a second or a fiftieth, since when they wait.",
+    "Committed offsets with unread records, and beginnings of transactions that stay open, of which look-ups by time have not told, to a second or a fiftieth, since when they wait.",
 )
 BROKERS: Final = Family("mqcanary_brokers", "gauge", "Brokers of a cluster that are up.")
 BROKER_BYTES: Final = Family(

@@ -39,7 +39,7 @@ def kafka_chunks(
     behind = lagging(groups) if partitions == "lagging" else frozenset()
     kept = before.topics if before is not None else None
     of_topics, kept = topic_chunks(facts, snapshot, partitions, behind, cap, kept, span, topics)
-    chunks = {**group_chunks(groups), **of_topics, **packed(_cluster_lines(str(facts.address), snapshot), cap)}
+    chunks = {**group_chunks(groups), **of_topics, **packed(cluster_lines(str(facts.address), snapshot), cap)}
     return chunks, KafkaKept(groups, kept)
 
 
@@ -55,7 +55,8 @@ def _anew(new: KafkaSnapshot, old: KafkaSnapshot) -> frozenset[str]:
     )
 
 
-def _cluster_lines(target: str, snapshot: KafkaSnapshot) -> Lines:
+def cluster_lines(target: str, snapshot: KafkaSnapshot) -> Lines:
+    """What is told of the cluster as a whole."""
     lines: Lines = {}
     if not isinstance(snapshot.cluster, Unknown):
         lines[BROKERS] = [series(BROKERS, len(snapshot.cluster.brokers), target=target)]

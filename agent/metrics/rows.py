@@ -157,21 +157,19 @@ def _rows_in(old: Places, now: Places, rows: Rows) -> Rows:
 
 def _proven(facts: Facts, lag: Lag, told: Floats, least: Floats) -> Floats:
     """`told`, and where that is not known what look-ups by time and the span of history prove, NaN if nothing."""
-    late = np.flatnonzero(np.isnan(told) & (lag.lag > 0))
+    late = np.flatnonzero(np.isnan(told) & (lag.lag > 0) & ~lag.gone)
     if not late.size or lag.shared:
         return told
     proven = least[late]
     for age, offsets in lag.answers.items():
-        answer = offsets[late]
-        older = (answer == NEVER) | ((answer > NEVER) & (answer > lag.committed[late]))
-        proven = np.where(older, np.fmax(proven, age), proven)
+        proven = np.where(lag.older(offsets[late], age, late), np.fmax(proven, age), proven)
     places = lag.topic[late]
     for topic in np.unique(places).tolist():
         arrivals = facts.get(Arrivals, facts.address.under("topics", lag.topics[topic]))
         if not isinstance(arrivals, Arrivals):
             continue
         mine = np.flatnonzero(places == topic)
-        before = lag.committed[late[mine]] < arrivals.ends[0][lag.partition[late[mine]]]
+        before = lag.first[late[mine]] < arrivals.ends[0][lag.partition[late[mine]]]
         proven[mine] = np.where(before, np.fmax(proven[mine], arrivals.at[-1] - arrivals.at[0]), proven[mine])
     told = told.copy()
     told[late] = proven

@@ -191,7 +191,7 @@ def merged(rows: list[Row], by: str) -> list[Row]:
 def _total(rows: Sequence[Row]) -> Row:
     unknown = [row for row in rows if row["error"]]
     told = [row for row in rows if row["lag"] is not None]  # never committed: there is no lag to add
-    nothing = bool(unknown) and not told
+    nothing = not told
     whose = {row["timestamps_by"] for row in rows}
     least = None if nothing else _greatest(told, "lag_seconds")
     most = None if unknown else _greatest(told, "lag_seconds_at_most")
@@ -206,7 +206,9 @@ def _total(rows: Sequence[Row]) -> Row:
         "timestamps_by": whose.pop() if len(whose) == 1 else None,
         "members": rows[0]["members"],
         "error": unknown[0]["error"] if unknown else None,
-        "reason": next((row["reason"] for row in rows if row["reason"] and (row["error"] or row["lag"])), None),
+        "reason": next(
+            (row["reason"] for row in rows if row["reason"] and (nothing or row["error"] or row["lag"])), None
+        ),
     }
 
 

@@ -337,6 +337,7 @@ def _says_where(alert: Alert) -> bool:
 _LABELS = {
     "committed": "Committed offset of {}",
     "end": "Log end of {}",
+    "stable": "Last stable offset of {}",
     "in_flight": "In flight",
     "isr": "In-sync replicas of {}",
     "leader": "Leader of {}",

@@ -40,8 +40,8 @@ class KafkaFrame:
     """Group to state, likewise."""
     free: Mapping[str, int] = field(default_factory=dict)
     """Broker and log directory, as `free_key` writes them, to the bytes that are left on its volume; likewise."""
-    away: Mapping[str, Committed] = field(init=False, default_factory=dict)
-    """What groups that this poll did not see had committed when they were last seen."""
+    away: Mapping[str, tuple[float, Committed]] = field(init=False, default_factory=dict)
+    """When groups that this poll did not see were last seen, within `SPAN`, and what they had committed then."""
     back: frozenset[str] = field(init=False, default=frozenset())
     """The groups some offset of which is lower than when they were last seen."""
 
@@ -57,8 +57,10 @@ class KafkaFrame:
         free = before.free if before.free == self.free else self.free
         made = KafkaFrame(self.at, ends, committed, ids, states, free)
         if committed is not old or before.away:
-            seen = {**before.away, **old} if before.away else old
-            object.__setattr__(made, "away", {name: seen[name] for name in seen.keys() - committed.keys()})
+            away = {name: one for name, one in before.away.items() if one[0] >= self.at - SPAN}
+            seen = {**{name: one for name, (_, one) in away.items()}, **old} if away else old
+            away |= {name: (before.at, old[name]) for name in old.keys() - committed.keys()}
+            object.__setattr__(made, "away", {name: away[name] for name in away.keys() - committed.keys()})
             object.__setattr__(made, "back", _back(committed, seen))
         return made
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,8 @@ class Lag:
     remote: Rows
     """Rows on topics with remote storage, where no look-up by time is made."""
     at: float
+    asked: float
+    """When those ages were asked for, seconds since the epoch."""
     shared: bool
     """Of a share group: `committed` is the first record that it has not finished, `lag` how many those are, here and there behind
     it. Brokers keep that offset back for long (seen on Kafka 4.3), so that it says neither how old they are nor how fast it moves.
@@ -106,6 +108,18 @@ class Lag:
         leaders = self.leader_epoch if isinstance(self.leader_epoch, Unknown) else self.leader_epoch.copy()
         kept: dict[str, Any] = {"start": self.start.copy(), "end": end, "stable": stable, "lag": lag, "error": error}
         return replace(self, **kept, leader_epoch=leaders, since=never, until=never, answers={})
+
+    @property
+    def first(self) -> Ints:
+        """Where what is unread begins: what was deleted before it was read waits no more."""
+        first: Ints = np.maximum(self.committed, self.start)
+        return first
+
+    @property
+    def gone(self) -> Flags:
+        """Rows all of whose unread records are deleted."""
+        gone: Flags = (self.lag > 0) & (self.end <= self.first)
+        return gone
 
     def place(self, row: int) -> tuple[str, int]:
         """Topic and partition of a row."""
@@ -154,32 +168,42 @@ class Lag:
     def waited(self) -> tuple[Floats, Floats]:
         """For each row how many seconds its first unread record is there, by look-ups by time: at least, and at most.
 
-        0 where all is read; infinite at most where it may be of any age; NaN where nothing of it is known.
+        0 where all is read or deleted; infinite at most where it may be of any age; NaN where nothing of it is known.
         """
         looked = (self.lag > 0) & (self.until >= 0)
         least = np.where(looked, np.maximum(0.0, self.at - self.until / 1000), np.nan)
         most = np.where(looked & (self.since >= 0), np.maximum(least, self.at - self.since / 1000), np.inf)
-        read = self.lag == 0
-        return np.where(read, 0.0, least), np.where(read, 0.0, np.where(looked, most, np.nan))
+        none = (self.lag == 0) | self.gone
+        return np.where(none, 0.0, least), np.where(none, 0.0, np.where(looked, most, np.nan))
+
+    def older(self, answer: Ints, age: float, rows: Rows) -> Flags:
+        """For each of `rows`, whether its `answer` to `age` proves an unread record that is older than `age` seconds.
+
+        It does where one surely lies before the answer. A single offset may be a transaction's marker, as `surely()` has
+        it; and where the search for the first record has found that nothing was left of what lies there (compaction), the
+        first that is there is younger.
+        """
+        first, until = self.first[rows], self.until[rows]
+        before = np.where(answer == NEVER, self.end[rows], answer) - first
+        younger = (until >= 0) & (until > (self.asked - age) * 1000)
+        proven: Flags = (answer >= NEVER) & ((before > 1) | ((before == 1) & (first == 0))) & ~younger
+        return proven
 
     def older_than(self, age: float, among: Rows) -> Late:
         """Which of the rows `among` hold an unread record that is older than `age` seconds.
 
         An answer for a longer age also proves a shorter one, and the reverse for "no".
         """
-        lagging = among[(self.lag[among] > 0)]
+        lagging = among[((self.lag > 0) & ~self.gone)[among]]
         if not lagging.size:
             return Late(lagging, None, lagging)
         if self.shared:
             return Late(lagging[:0], OUT_OF_ORDER, lagging)
-        first = np.maximum(self.committed, self.start)[lagging]  # what was deleted before it was read waits no more
-        left = self.end[lagging] > first
         late = np.zeros(lagging.size, dtype=bool)
         timely = np.zeros(lagging.size, dtype=bool)
         for asked, offsets in self.answers.items():
             answer = offsets[lagging]
-            answered = answer >= NEVER
-            older = answered & np.where(answer == NEVER, left, answer > first)
+            answered, older = answer >= NEVER, self.older(answer, asked, lagging)
             if asked >= age:
                 late |= older
             if asked <= age:
@@ -218,6 +242,22 @@ OUT_OF_ORDER = Unknown(
 )
 
 
+class Trend(NamedTuple):
+    """Records per second over some rows of a group."""
+
+    consumed: float
+    """By which its committed offsets moved."""
+    produced: float
+    """That arrived."""
+    span: float
+    """Seconds between the two polls that say so."""
+
+    @property
+    def gaining(self) -> bool:
+        """Less is unread than was before."""
+        return self.consumed > self.produced
+
+
 class Progress(Lazy):
     """How a group moves, from the history of its target.
 
@@ -234,18 +274,6 @@ class Progress(Lazy):
         """Seconds between the first poll used and the last."""
         self.asked += 1
         return float(self._times[-1] - self._times[0])
-
-    @property
-    def produced(self) -> float:
-        """Records per second that arrived on its partitions."""
-        self.asked += 1
-        return float(np.where(self._both, self._lag.end - self._first, 0).sum() / self.span)
-
-    @property
-    def consumed(self) -> float:
-        """Records per second by which its committed offsets moved."""
-        self.asked += 1
-        return float(np.where(self._both, self._lag.committed - self._offsets, 0).sum() / self.span)
 
     @property
     def seconds(self) -> Floats:
@@ -265,20 +293,17 @@ class Progress(Lazy):
         self.asked += 1
         return self._ages[2]
 
-    @property
-    def shrinking(self) -> bool:
-        """The lag fell between the first poll and the last."""
-        self.asked += 1
-        before = np.where(self._both, self._first - self._offsets, 0).sum()
-        return bool(np.where(self._both, self._lag.lag, 0).sum() < before)
-
-    def draining(self) -> bool | Unknown:
-        """Whether the group is late but gaining."""
-        if self.span < DRAIN_SPAN:
+    def trend(self, rows: Rows | None = None) -> "Trend | Unknown":
+        """How these rows moved between the first poll and the last, or all of them."""
+        seconds = self.span
+        if seconds < DRAIN_SPAN:
             return Unknown(
-                Why.YOUNG, f"{self.span:.0f} s of history; a trend needs {DRAIN_SPAN:.0f} s", "--samples 3 --every 30s"
+                Why.YOUNG, f"{seconds:.0f} s of history; a trend needs {DRAIN_SPAN:.0f} s", "--samples 3 --every 30s"
             )
-        return self.shrinking and self.consumed > self.produced
+        rated = self._both if rows is None else np.intersect1d(np.flatnonzero(self._both), rows)
+        read = int((self._lag.committed - self._offsets)[rated].sum())
+        written = int((self._lag.end - self._first)[rated].sum())
+        return Trend(read / seconds, written / seconds, seconds)
 
     @cached_property
     def _polls(self) -> Rows:
@@ -291,7 +316,7 @@ class Progress(Lazy):
     @cached_property
     def _first(self) -> Ints:
         """Where the logs of the Lag's rows ended at the first poll."""
-        ends: Ints = self._logs.told[self._polls[0], log_rows(self._lag, self._logs.ends)]
+        ends: Ints = self._logs.likely[self._polls[0], log_rows(self._lag, self._logs.ends)]
         return ends
 
     @cached_property
@@ -309,8 +334,8 @@ class Progress(Lazy):
 
     @cached_property
     def _ages(self) -> tuple[Floats, Floats, Floats]:
-        ends = self._logs.told[np.ix_(self._polls, log_rows(self._lag, self._logs.ends))]
-        return _ages(self._lag.committed, ends, self._times)
+        ends = self._logs.likely[np.ix_(self._polls, log_rows(self._lag, self._logs.ends))]
+        return _ages(self._lag.first, ends, self._times)
 
 
 def near(least: Floats, most: Floats) -> Flags:
@@ -328,7 +353,7 @@ def waits_of(lag: Lag, progress: Progress | Unknown) -> tuple[Floats, Floats]:
         return told, least
     # A timestamp is the producer's, and may tell of an event long before its record was written: what was seen to
     # arrive is younger than any such time.
-    seen, bound = np.where(lag.lag == 0, 0.0, progress.seconds), progress.bound
+    seen, bound = np.where((lag.lag == 0) | lag.gone, 0.0, progress.seconds), progress.bound
     told = np.where(np.isnan(told) | (told > bound), seen, told)
     return told, np.where(least > bound, seen, least)
 

@@ -109,6 +109,7 @@ def _joined(
             answers={age: column[mine] for age, column in told.items()},
             remote=_rows_on(remote, part[0], part[1]),
             at=ends.at,
+            asked=ends.at if isinstance(snapshot.lookups, Unknown) else snapshot.lookups.at,
             shared=committed.shared,
             read=bool(unread[i] == unread[i + 1]),
             ahead=ahead,
@@ -211,6 +212,16 @@ def remote_topics(configs: Mapping[str, TopicConfig | Unknown]) -> frozenset[str
 def _is_remote(config: object) -> bool:
     setting = config.settings.get("remote.storage.enable") if isinstance(config, TopicConfig) else None
     return setting is not None and setting.value == "true"
+
+
+def sparse_topics(names: Iterable[str], configs: Mapping[str, TopicConfig | Unknown]) -> frozenset[str]:
+    """Of these topics those that may be compacted, as far as is known: their logs have holes."""
+    return frozenset(name for name in names if _may_be_compacted(configs.get(name)))
+
+
+def _may_be_compacted(config: TopicConfig | Unknown | None) -> bool:
+    policy = config.value("cleanup.policy") if isinstance(config, TopicConfig) else None
+    return not isinstance(policy, str) or "compact" in policy
 
 
 def _rows_on(remote: frozenset[str], topics: tuple[str, ...], topic: Ints) -> Rows:

@@ -111,6 +111,11 @@ class Logs:
         return self._of_now(self.told)
 
     @cached_property
+    def likely(self) -> Ints:
+        """As `told`, NEVER where it is known to have been another topic: what can't be told apart is taken for the same."""
+        return np.where(self.replaced, NEVER, self.told) if self.replaced.any() else self.told
+
+    @cached_property
     def start(self) -> Ints:
         """Log start offsets, as `end`."""
         return self._of_now(self._stacked([ends.start for ends in self._ends]))

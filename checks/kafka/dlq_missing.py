@@ -80,8 +80,8 @@ def _stuck(lag: Lag | Unknown, progress: Progress | Unknown) -> bool | Unknown:
         return False
     if isinstance(progress, Unknown):
         return progress
-    draining = progress.draining()  # the same span of history is needed to call it still
-    return draining if isinstance(draining, Unknown) else progress.consumed == 0
+    trend = progress.trend()
+    return trend if isinstance(trend, Unknown) else trend.consumed == 0
 
 
 def _problem(

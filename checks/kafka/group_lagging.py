@@ -4,8 +4,10 @@ from datetime import timedelta
 import numpy as np
 
 from checks import reconciling, throttled
-from checks.check import Fix, Kind, Problem, Severity, check, minutes
+from checks.check import Fix, Kind, Problem, Seen, Severity, check, minutes
 from checks.facts import Group, Lag, Progress, Quotas, Unknown, known
+from checks.facts.commits import NOBODY
+from checks.facts.lag import Trend
 from checks.facts.offsets import Rows
 from checks.unread import Wait, late, oldest, surely, unread
 from checks.wording import count, listed, rate, shell, shown, span
@@ -25,12 +27,13 @@ def group_lagging(
         group is gaining (then it is only info) comes from the polls before. Whose epoch is behind the assignment's (KIP-848)
         is named: what that member is to give up goes to nobody before. A quota that its client ids have, or all have by
         default (consumer_byte_rate), is told where DESCRIBE_CONFIGS on the cluster and Kafka 2.6 tell it (KIP-546): whoever is
-        held up by one does not catch up with more members of the same id.
+        held up by one does not catch up with more members of the same id. Who stands right at the last stable offset, with more
+        behind it, waits for an open transaction, and not for its members: that is told, with where it begins.
     Limits: `slo`, 3 minutes by default; clears below 0.8 of it. Told after 15 minutes. Records are never a limit.
     Silent when: the topic is idle and read to its end; a stable group has nobody assigned to the topic any more (an
         old subscription); history shows that the records arrived later than their timestamps say (backfills,
-        mirrors); a partition's last offset alone is unread, if it is one record alone that waits: behind a transaction its
-        marker stays there for ever, and without reading nobody can tell it from a record; the next record is told with it.
+        mirrors); a single offset alone is so old: behind a transaction its marker stays there for ever, and without reading
+        nobody can tell it from a record; it is told with the next record that waits so long.
         On topics with remote storage no look-up is made: a Gap.
     Source: KIP-32 and KIP-79 (offsets by timestamp); article S494-496: consumer lag is the metric to watch.
     """
@@ -44,8 +47,7 @@ def group_lagging(
     if rows.size:
         wait = oldest(lag, rows, slo, progress)
         yield _problem(group, lag, rows, slo, wait, quotas)
-        draining = known(known(progress).draining())
-        yield _problem(group, lag, rows, slo, wait, quotas, draining, known(progress))
+        yield _problem(group, lag, rows, slo, wait, quotas, known(known(progress).trend(rows)))
     for hole in (untold, lag.unknown()):
         if hole is not None:
             known(hole)
@@ -58,31 +60,31 @@ def _problem(
     slo: timedelta,
     wait: Wait,
     quotas: Quotas | Unknown,
-    draining: bool | None = None,
-    progress: Progress | None = None,
+    trend: Trend | None = None,
 ) -> Problem:
     topics, by_quota = lag.named(rows), throttled.allowed(group, quotas)
     records = int(lag.lag[rows].sum())
-    trend = ""
-    if draining is not None and progress is not None:
-        rates = (
-            f"{rate(progress.consumed)} records/s read, {rate(progress.produced)} written, over {span(progress.span)}"
-        )
-        trend = f"; gaining ({rates})" if draining else f"; not gaining ({rates})"
-        if draining:
-            trend += f", caught up in about {span(records / (progress.consumed - progress.produced))}"
+    moves, held = "", rows[(lag.committed[rows] == lag.stable[rows]) & (lag.stable[rows] < lag.end[rows])]
+    if trend is not None:
+        rates = f"{rate(trend.consumed)} records/s read, {rate(trend.produced)} written, over {span(trend.span)}"
+        moves = f"; gaining ({rates})" if trend.gaining else f"; not gaining ({rates})"
+        if trend.gaining:
+            moves += f", caught up in about {span(records / (trend.consumed - trend.produced))}"
     return Problem(
         summary=f"group {shown(group.name)} is {wait} behind on {listed(topics)}: "
-        f"{count(records, 'unread record')} in {count(rows.size, 'partition')}{trend}{reconciling.waiting(group)}"
+        f"{count(records, 'unread record')} in {count(rows.size, 'partition')}{moves}{_held(lag, held)}{reconciling.waiting(group)}"
         f"{by_quota.words}",
         evidence=(
             *wait.seen,
             *by_quota.seen,
             *(seen for row in _worst(lag, rows) for seen in unread(lag, row, slo)),
+            *(_stable(lag, row) for row in held[:1].tolist()),
             *reconciling.seen(group),
         ),
-        severity=Severity.INFO if draining else None,
-        fix=Fix(
+        severity=Severity.INFO if trend is not None and trend.gaining else None,
+        fix=_ends_it(lag, held)
+        if held.size == rows.size and group.state not in NOBODY
+        else Fix(
             "No member is running: start the consumers of this group."
             if group.state == "Empty"
             else reconciling.MEND
@@ -91,6 +93,32 @@ def _problem(
             "are busy, add members up to the number of partitions." + (throttled.MEND if by_quota.words else ""),
             f"kafka-consumer-groups.sh --bootstrap-server $BOOTSTRAP --describe --group {shell(group.name)}",
         ),
+    )
+
+
+def _held(lag: Lag, held: Rows) -> str:
+    """That an open transaction keeps the group where it is, to follow a summary; empty where none does."""
+    if not held.size:
+        return ""
+    topic, partition = lag.place(int(held[0]))
+    more = f" (and {count(held.size - 1, 'more partition')})" if held.size > 1 else ""
+    return (
+        f"; an open transaction holds back {shown(topic)}/{partition} from offset {int(lag.stable[held[0]]):,} on{more} from "
+        "readers of committed records"
+    )
+
+
+def _stable(lag: Lag, row: int) -> Seen:
+    topic, partition = lag.place(row)
+    return Seen(f"stable[{partition}]", int(lag.stable[row]), "offset", ("topics", topic))
+
+
+def _ends_it(lag: Lag, held: Rows) -> Fix:
+    topic, partition = lag.place(int(held[0]))
+    return Fix(
+        "Its members have read all that they may: what is behind belongs to a transaction that is still open, or waits behind "
+        "it. See whether its producer still lives, and restart it: it then aborts what it left.",
+        f"kafka-transactions.sh --bootstrap-server $BOOTSTRAP describe-producers --topic {shell(topic)} --partition {partition}",
     )
 
 

@@ -31,7 +31,7 @@ def group_stopped(
         Where the members were seen to leave, they must be gone for as long. For jobs that run now and then, raise `grace`.
     Silent when: everything is read, or what waits is young; nobody ever joined the group (Flink, assign(), MirrorMaker 2),
         or its offsets move with nobody in it: such a group is judged by its lag alone; in the hour of history the
-        group was away for longer and came back (a batch job); a partition's last offset alone is unread, if it is one
+        group was away for longer and came back (a batch job); a single offset alone is so old, if it is one
         record alone that waits: behind a transaction its marker stays there, and without reading nobody can tell it from a
         record. On topics with remote storage no look-up is made: a Gap.
     Source: Apache Kafka documentation, consumer groups: Empty is a group without members that still has offsets; KIP-32

@@ -37,7 +37,7 @@ def lag_near_retention(
         looked at: how many bytes are unread is not told. Info where nobody is in the group, nothing of it moves, and
         `near` comes to a day or more (an abandoned group).
     Silent when: what waits is young; the topic deletes nothing by age (retention.ms -1, or compaction alone); what was
-        unread is deleted already (kafka/records-lost); a partition's last offset alone is unread, if it is one record alone:
+        unread is deleted already (kafka/records-lost); a single offset alone is so old, if it is one record alone:
         behind a transaction its marker stays there. On topics with remote storage no look-up is made: a Gap.
     Source: Apache Kafka documentation, retention.ms and log.segment.bytes; KIP-32 and KIP-79 (offsets by timestamp).
     """

@@ -23,13 +23,15 @@ def records_lost(
         retention.bytes.
     Limits: none. Info where nobody was in the group and nothing of it moved in all of history (an abandoned group), or
         where the topic deletes nothing by age or size, so that somebody deleted these records (DeleteRecords).
-    Silent when: everything from the committed offset on is still there; nothing was ever committed; it is a share group.
+    Silent when: everything from the committed offset on is still there; nothing was ever committed; it is a share group;
+        one offset alone is gone, which behind a transaction is its marker (the very first of a log is surely a record).
         A group that goes on between two polls is not seen: kafka/lag-near-retention speaks before.
     Source: Apache Kafka documentation, log retention and auto.offset.reset; KIP-107, DeleteRecords moves the log start.
     """
     if lag.read or lag.shared:  # most of them: nothing is below the log start, nothing failed
         return
-    lost = np.flatnonzero((lag.error == 0) & (lag.committed >= 0) & (lag.committed < lag.start))
+    gone = np.where(lag.committed >= 0, lag.start - lag.committed, 0)
+    lost = np.flatnonzero((lag.error == 0) & ((gone > 1) | ((gone == 1) & (lag.committed == 0))))
     if lost.size:
         before = known(commits.before())
         seen = lost[before.start[lost] > lag.committed[lost]]

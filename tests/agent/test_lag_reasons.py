@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.demo.cluster import Config, Model, Point, SimulatedCluster, brokers
+from agent.demo.cluster import Config, Member, Model, Point, SimulatedCluster, brokers
 from agent.report.lag import method_of
 from tests.agent.conftest import Run
 
@@ -34,6 +34,11 @@ def model() -> Model:
     ]
     read = {(name, 0): 500 for name in made.topics if name != "shared"}
     made.add_group("app", read | {("unordered", 0): 300})
+    made.add_topic("deleted", 1).partitions[0].append(1000, now - 90_000)
+    made.topics["deleted"].partitions[0].log_start = 1000
+    made.add_group("loser", {("deleted", 0): 500})
+    reader = Member("m", assignment={"plain": (0,)}, subscription=("plain",))
+    made.add_group("never", {}, state="Stable", members=[reader])
     made.add_group("twin", {("shared", 0): 400})
     made.add_group("sharer", {("shared", 0): 400}, kind="share", protocol_type="share")
     return made
@@ -72,6 +77,10 @@ def test_each_null_has_a_reason_and_each_number_a_method(lag: Lag, by: str) -> N
         assert row["error"] is None, "nothing is amiss"
     if by == "group":
         assert told["app", ""]["reason"]
+    never, gone = (next(row for (group, _), row in told.items() if group == name) for name in ("never", "loser"))
+    assert (never["lag"], never["lag_seconds"], never["reason"]) == (None, None, "nothing was committed")
+    assert (gone["lag"], gone["lag_seconds"], gone["method"]) == (500, 0, "exact"), "what is deleted waits no more"
+    if by == "group":
         return
     assert "remote storage" in told["app", "remote"]["reason"]
     assert "no timestamps" in told["app", "timeless"]["reason"]

@@ -6,14 +6,15 @@ before it, not older than that record. A record whose time lies before that of a
 look-up tells them apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from agent.collect.kafka.offsets import Answers, Places
-from checks.facts import NEVER, LogEnds, Topic
-from checks.facts.offsets import Codes, Ints, Rows
+from checks.facts import NEVER, LogEnds, Topic, Unknown
+from checks.facts.logs import Flags
+from checks.facts.offsets import Codes, Epochs, Ints, Rows
 
 TOLERANCE = 1000
 """Milliseconds within which an answer is narrow enough, or a hundredth of the wait if that is more."""
@@ -22,7 +23,8 @@ TOLERANCE = 1000
 class Search:
     """The bracket of each row: a record at or before the one sought, and a moment to which that is older. Times in ms."""
 
-    def __init__(self, row: Ints, offset: Ints, ends: LogEnds, now: int) -> None:
+    def __init__(self, row: Ints, offset: Ints, ends: LogEnds, now: int, sparse: Flags | None = None) -> None:
+        """`sparse`: rows on topics that may be compacted, where offsets may be missing. Elsewhere one at most may hold nothing."""
         size = row.size
         self.row, self.offset = row, offset
         self.low = np.full(size, NEVER, dtype=np.int64)
@@ -41,7 +43,7 @@ class Search:
         self._timeless = np.zeros(size, dtype=np.bool_)
         self._stuck = np.zeros(size, dtype=np.bool_)
         """The last answer took away less than half."""
-        self._now = now
+        self._now, self._sparse = now, np.zeros(size, dtype=np.bool_) if sparse is None else sparse
         self._left: Rows = np.arange(size)
         """Those that may still be too wide: a bracket never grows."""
 
@@ -51,16 +53,22 @@ class Search:
     def _enough(self, k: Rows) -> Ints:
         return np.maximum(TOLERANCE, (self._now - self.high[k]) // 100)
 
-    def _doubtful(self, k: Rows) -> Any:
-        """The next record is right behind the place sought, which may hold none: compaction leaves holes."""
-        return (self.high_offset[k] - self.offset[k] == 1) & (self.low_offset[k] != self.offset[k])
+    def _until(self, k: Rows) -> Ints:
+        """The latest that it may have been written: where the places up to the next record may hold none, when that was."""
+        holes = self.high_offset[k] - self.offset[k]
+        hole = (holes == 1) | (self._sparse[k] & (self.after[k] >= 0))  # the newest record of a log is never taken away
+        after = np.where(self.after[k] < 0, self._now, self.after[k])
+        high = self.high[k] - 1
+        return np.where(hole & (self.low_offset[k] != self.offset[k]), np.maximum(after, high), high)
+
+    def _span(self, k: Rows) -> Ints:
+        return self._until(k) - np.maximum(self.low[k], 0)
 
     def open(self) -> Rows:
         """The rows that another answer would make narrower, and that are not narrow enough."""
         k = self._left
-        width = self._width(k)
-        wide = (self.low[k] < 0) | (width > self._enough(k)) | self._doubtful(k)
-        self._left = k[~self._over[k] & (width > 0) & wide]
+        wide = (self.low[k] < 0) | (self._span(k) > self._enough(k))
+        self._left = k[~self._over[k] & (self._width(k) > 0) & wide]
         return self._left
 
     def widest(self, among: Rows) -> Rows:
@@ -74,7 +82,7 @@ class Search:
 
     def urgency(self, k: Rows) -> Any:
         """How many times too wide."""
-        return self._width(k) / self._enough(k)
+        return self._span(k) / self._enough(k)
 
     def guesses(self, k: Rows) -> Ints:
         """The moment to ask for each: evenly between what is known of the offsets; in the middle where that led nowhere; and
@@ -86,9 +94,10 @@ class Search:
         guess = low + (np.where(self._stuck[k], 0.5, share) * (high - low)).astype(np.int64)
         guess = np.where(guess - low < enough, low + enough, guess)
         guess = np.where(high - guess < enough, high - enough, guess)
+        # The next record, whenever it came: where it is the one sought, and where there may be none before it.
         width = self._width(k)
-        guess = np.where(self._doubtful(k) & (width <= enough), low + width // 2, guess)
-        guess = np.where(ahead == 1, low + 1, guess)  # the next record, whenever it came
+        guess = np.where(width <= enough, np.where(self._stuck[k], low + width // 2, low + 1), guess)
+        guess = np.where(ahead == 1, low + 1, guess)
         return np.where(low < 0, 0, np.clip(guess, low + 1, high - 1))
 
     def hear(self, rows: Ints, moments: Ints, told: Answers) -> None:
@@ -133,16 +142,13 @@ class Search:
 
     def found(self) -> tuple[Ints, Ints]:
         """Not earlier and not later than what; NEVER where that is not known."""
-        k = np.arange(self.row.size)
-        after = np.where(self.after < 0, self._now, self.after)
-        until = np.where(self._doubtful(k), np.maximum(after, self.high - 1), self.high - 1)
-        return self.low, np.where(self._timeless, NEVER, until)
+        return self.low, np.where(self._timeless, NEVER, self._until(np.arange(self.row.size)))
 
 
 class Points:
     """What one look has learned of some partitions: answers to moments that it need not ask about again."""
 
-    def __init__(self, places: Places, topics: Mapping[str, Topic], search: Search) -> None:
+    def __init__(self, places: Places, topics: Mapping[str, Topic], ends: LogEnds, search: Search) -> None:
         low = np.flatnonzero(search.low >= 0)
         high = np.flatnonzero((search.error == 0) | (search.low >= 0) | (search.after >= 0))
         self._names, self._ids = places.names, {name: topics[name].id for name in places.names}
@@ -158,19 +164,54 @@ class Points:
         row, self._moment, self._offset, self._at = row[new], moment[new], offset[new], at[new]
         self._topic = places.topics(row)
         self._partition = row - places.first[self._topic]
+        self._end, self._epoch = ends.end[row], epochs(ends)[row]
 
-    def tell(self, search: Search, places: Places, topics: Mapping[str, Topic]) -> None:
-        """Of each row the last answer at or before it, and the first one behind it."""
+    def tell(
+        self,
+        search: Search,
+        places: Places,
+        topics: Mapping[str, Topic],
+        ends: LogEnds,
+        ask: Callable[[Ints, Ints], Answers],
+    ) -> None:
+        """Of each row the last answer at or before it, and the first one behind it. Nothing of a log that is another one."""
         same = [name in topics and topics[name].id == self._ids[name] for name in self._names]
         left = np.flatnonzero(np.array(same, dtype=np.bool_)[self._topic])
         names = [self._names[i] for i in self._topic[left].tolist()]
         row = places.rows(names, np.ones(left.size, dtype=np.int64), self._partition[left])
-        left, row = left[row >= 0], row[row >= 0]
+        shorter = np.append(ends.end, NEVER)[row] < self._end[left]
+        left, row = left[(row >= 0) & ~shorter], row[(row >= 0) & ~shorter]
+        if (cut := self._cut(left, row, epochs(ends), ask)).size:
+            left, row = left[~np.isin(row, cut)], row[~np.isin(row, cut)]
         records = self._at[left] >= 0
         for answers, rows, behind in ((left[records], row[records], 0), (left, row, 1)):
             k, which = _beside(search.row, search.offset, rows, self._offset[answers], behind)
             answer = answers[which]
             search.learn(k, self._moment[answer], self._offset[answer], self._at[answer])
+
+    def _cut(self, left: Rows, row: Ints, epoch: Epochs, ask: Callable[[Ints, Ints], Answers]) -> Ints:
+        """Partitions with another leader epoch, of which an unclean election may have cut what was there: those that give no
+        longer the answer that was farthest in the log.
+        """
+        moved = epoch[row] != self._epoch[left]
+        left, row = left[moved], row[moved]
+        if not left.size:
+            return row
+        every = np.unique(row)
+        left, row = left[self._at[left] >= 0], row[self._at[left] >= 0]
+        order = np.lexsort((self._offset[left], row))
+        last = order[np.append(row[order][1:] != row[order][:-1], np.ones(min(1, row.size), dtype=np.bool_))]
+        left, row = left[last], row[last]
+        told = ask(row, self._moment[left])
+        kept = (
+            (told.error[row] == 0) & (told.offset[row] == self._offset[left]) & (told.timestamp[row] == self._at[left])
+        )
+        return np.setdiff1d(every, row[kept])
+
+
+def epochs(ends: LogEnds) -> Epochs:
+    """That of each partition's leader; NEVER where none is told."""
+    return np.full(ends.end.size, NEVER, dtype=np.int32) if isinstance(ends.epoch, Unknown) else ends.epoch
 
 
 def _beside(row: Ints, offset: Ints, rows: Ints, offsets: Ints, behind: int) -> tuple[Rows, Rows]:

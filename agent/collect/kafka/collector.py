@@ -52,7 +52,7 @@ from checks.facts import (
     unseen_kafka,
 )
 from checks.facts.lag import log_rows
-from checks.facts.lags import lags_of, remote_topics
+from checks.facts.lags import lags_of, remote_topics, sparse_topics
 from checks.facts.offsets import Rows
 from checks.platform import GROUPS, TOPICS
 from checks.questions import Asked, Questions
@@ -378,7 +378,8 @@ class KafkaCollector:
         lookups = read_lookups(wire, topics, wanted.ages, wanted.unread, self._clock())
         last = None if previous is None or isinstance(previous.ends, Unknown) else previous.ends
         held = standing(ends, last, remote_topics(snapshot.topic_configs))
-        waits = self._waiting.read(wire, topics, ends, wanted.all(ends).beside(held))
+        unread, sparse = wanted.all(ends).beside(held), sparse_topics(topics, snapshot.topic_configs)
+        waits = self._waiting.read(wire, topics, ends, unread, sparse, lookups)
         opened = read_open(wire, topics, list(map(int, snapshot.broker_configs)), held, ends, waits)
         return replace(snapshot, lookups=lookups, waits=waits, transactions=opened)
 
@@ -394,7 +395,7 @@ class _Wanted:
         self._lags: list[tuple[Lag, Rows]] = []
 
     def add(self, lag: Lag, topics: Mapping[str, Topic], asked: Asked) -> None:
-        rows = np.setdiff1d(np.flatnonzero(lag.lag > 0), lag.remote)
+        rows = np.setdiff1d(np.flatnonzero((lag.lag > 0) & ~lag.gone), lag.remote)
         self._lags.append((lag, rows))
         if not any(asked):
             return

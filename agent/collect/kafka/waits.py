@@ -4,15 +4,17 @@ DESCRIBE is enough, and no history is needed (ListOffsets by time, KIP-79).
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from agent.collect.kafka.brackets import Points, Search
-from agent.collect.kafka.offsets import Places, ask
+from agent.collect.kafka.offsets import Answers, Places, ask, unanswered
 from agent.collect.kafka.wire import Wire
-from checks.facts import LogEnds, Topic, Unknown, Waits, Why
+from checks.facts import LogEnds, Lookups, Topic, Unknown, Waits, Why
 from checks.facts.offsets import Ints, Rows
 
 FIRST = 40
@@ -72,18 +74,31 @@ class Waiting:
         self._points = None
         self._paused.clear()
 
-    def read(self, wire: Wire, topics: Mapping[str, Topic], ends: LogEnds, unread: Unread) -> Waits:
+    def read(
+        self,
+        wire: Wire,
+        topics: Mapping[str, Topic],
+        ends: LogEnds,
+        unread: Unread,
+        sparse: AbstractSet[str] = frozenset(),
+        lookups: Lookups | None = None,
+    ) -> Waits:
+        """`sparse`: topics that may be compacted; `lookups`: answers that there are already."""
         at = self._clock()
         places, unread = Places(topics), unread.once(ends)
-        search = Search(unread.row, unread.offset, ends, int(at * 1000))
+        topic = places.topics(unread.row)
+        missing = np.array([name in sparse for name in places.names], dtype=np.bool_)[topic]
+        search = Search(unread.row, unread.offset, ends, int(at * 1000), missing)
+        if lookups is not None:
+            for rows, moments, told in _answers(places, lookups):
+                search.hear(rows, moments, told)
         self._paused = {broker: until for broker, until in self._paused.items() if at < until}
         if self._points is None:
             hole = self._ask(wire, places, search, at, FIRST, None)
         else:
-            self._points.tell(search, places, topics)
+            self._points.tell(search, places, topics, ends, partial(ask, wire, places))
             hole = self._ask(wire, places, search, at, ROUNDS, MOST)
-        self._points = Points(places, topics, search)
-        topic = places.topics(unread.row)
+        self._points = Points(places, topics, ends, search)
         since, until = search.found()
         return Waits(
             topics=places.names,
@@ -133,6 +148,20 @@ class Waiting:
             f"a look-up by time took over {SLOW} s: brokers {brokers} are not asked for {PAUSE / 60:.0f} min",
             "what was known of its partitions stays; see what its disks and request handlers are busy with",
         )
+
+
+def _answers(places: Places, lookups: Lookups) -> Iterator[tuple[Ints, Ints, Answers]]:
+    """Look-ups as `Search.hear` takes them: each partition once in each."""
+    names = [lookups.topics[i] for i in lookups.topic.tolist()]
+    row = places.rows(names, np.ones(len(names), dtype=np.int64), lookups.partition)
+    left = np.flatnonzero((row >= 0) & (lookups.error == 0))
+    left = left[np.argsort(row[left], kind="stable")]
+    while left.size:
+        rows, which = np.unique(row[left], return_index=True)
+        some, told = left[which], unanswered(places.leader.size)
+        told.offset[rows], told.timestamp[rows] = lookups.offset[some], lookups.timestamp[some]
+        yield rows, ((lookups.at - lookups.age[some]) * 1000).astype(np.int64), told
+        left = np.delete(left, which)
 
 
 def _within(chosen: Rows, leader: Ints, urgency: Ints, room: Ints) -> tuple[Rows, bool]:

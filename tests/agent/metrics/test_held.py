@@ -135,6 +135,30 @@ def test_a_group_that_stood_still_is_as_old_as_the_look_before() -> None:
     assert of(found, "group_lag_records", "group")["idle"] == 0
 
 
+def test_what_retention_deletes_shows_also_where_nothing_is_written() -> None:
+    """Of a topic that nobody reads, at looks between which only log starts, sizes or brokers change."""
+
+    def quiet(seconds: float, start: int = 0, size: int = 7, up: int = 3) -> Series:
+        seen = kafka(
+            [topic("orders", topic_id="t1"), topic("mails", topic_id="t2")],
+            [group("app", [member("m", {"orders": (0,)})])],
+            committed={"app": {("orders", 0): 100}},
+            starts={("mails", 0): start},
+            storage={"1": disk(sizes={("orders", 0): 5, ("mails", 0): size})},
+            brokers=up,
+            at=AT + seconds,
+        )
+        return served.look(same(seen, served.snapshot))
+
+    served = Served()
+    quiet(0)
+    quiet(30)
+    assert of(quiet(60, 90), "topic_partition_log_start_offset", "topic") == {"mails": 90, "orders": 0}
+    assert of(quiet(90, 90, 3), "topic_log_bytes", "topic") == {"mails": 3, "orders": 5}
+    assert of(quiet(120, 90, 4), "broker_log_bytes", "broker_id") == {"1": 9}
+    assert of(quiet(150, 90, 4, 2), "brokers") == {(): 2}
+
+
 def test_a_group_that_is_gone_has_no_series_at_once() -> None:
     served = Served()
     served.look(orders(0))

@@ -69,6 +69,20 @@ def waiting(look: KafkaSnapshot, since: float, until: float) -> KafkaSnapshot:
     return replace(look, waits=Waits(("orders",), one, one, offset, begins, ends, one.astype(np.int16), look.at))
 
 
+def test_what_is_deleted_waits_no_more() -> None:
+    """Everything that was unread: it is counted as Kafka's own command counts it."""
+    gone = kafka(
+        [topic("orders")],
+        [group("app")],
+        committed={"app": {("orders", 0): 5}},
+        starts={("orders", 0): 100},
+        lookups={("orders", 0, 180.0): NEVER},
+    )
+    found = seen(gone)
+    assert of(found, "group_lag_records") == {(): 95}
+    assert of(found, "group_lag_seconds") == of(found, "group_lag_at_least_seconds") == {(): 0}
+
+
 def test_one_poll_knows_it_where_brokers_were_asked() -> None:
     found = seen(waiting(orders(AT, 200, 150), AT - 400.5, AT - 399.5))
     assert of(found, "group_lag_seconds", "topic") == of(found, "group_lag_at_least_seconds", "topic")

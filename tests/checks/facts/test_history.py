@@ -42,6 +42,19 @@ def test_what_did_not_change_is_the_same_object_in_every_poll() -> None:
     assert [int(frame.visible[0]) for frame in (before, after)] == [0, 30]
 
 
+def test_groups_that_come_and_go_are_forgotten_after_an_hour() -> None:
+    history = History()
+    for k in range(100):
+        name = f"console-consumer-{k}"
+        seen = kafka([topic("orders")], [group(name)], committed={name: {("orders", 0): 7}}, at=AT + 600 * k)
+        history.append(seen)
+    newest = history.kafka("prod")[-1]
+    assert set(newest.away) == {f"console-consumer-{k}" for k in range(93, 99)}
+    name = "console-consumer-95"
+    history.append(kafka([topic("orders")], [group(name)], committed={name: {("orders", 0): 6}}, at=AT + 60_000))
+    assert history.kafka("prod")[-1].back == {"console-consumer-95"}
+
+
 def test_a_restored_history_is_the_history() -> None:
     lived, restored = History(), History()
     for seconds, read in enumerate((7, 7, 8, 8)):

@@ -98,6 +98,15 @@ FIRING = (
     ),
 )
 SILENT = (
+    Example("a marker before a record that has just come", (poll(0, 98, 101, 99),)),  # type: ignore[arg-type]
+    Example(
+        "compaction left nothing between the committed offset and a young record",
+        (
+            kafka(
+                T, [APP], committed=LATE, lookups={("orders", 0, 180.0): 60}, waits={("orders", 0, 40): (60.0, 7200.0)}
+            ),
+        ),
+    ),
     Example("the marker of a transaction", (poll(0, 99, 100, NEVER),)),  # type: ignore[arg-type]
     Example("read to the end", (kafka(T, [APP], committed={"app": {("orders", 0): 100, ("orders", 1): 100}}),)),
     Example(
@@ -122,6 +131,69 @@ def test_the_first_poll_says_how_long_by_the_time_of_the_first_unread_record() -
     assert exact.summary == "group app is 12 min 35 s behind on orders: 60 unread records in 1 partition"
     assert between.summary.startswith("group app is more than 1 h behind on orders")
     assert [e.field for e in exact.evidence] == ["waits[0@40]", "committed[orders/0]", "end[0]", "lookups[0@180]"]
+
+
+def test_an_open_transaction_is_named_and_not_the_members() -> None:
+    """They have read all that they may."""
+    tx = [
+        kafka(
+            T,
+            [APP],
+            committed=LATE,
+            ends={("orders", 0): end},
+            stable={("orders", 0): 40},
+            lookups={("orders", 0, 180.0): 60},
+            waits={("orders", 0, 40): (240.0, 240.0)},
+            at=AT + seconds,
+        )
+        for seconds, end in ((0, 100), (90, 300))
+    ]
+    finding = only(judge(check, Example("held", tuple(tx))))
+    assert finding.summary == (
+        "group app is 4 min behind on orders: 260 unread records in 1 partition; not gaining (0.0 records/s read, 2.2 "
+        "written, over 1 min 30 s); an open transaction holds back orders/0 from offset 40 on from readers of committed records"
+    )
+    assert finding.fix.command is not None
+    assert finding.fix.command.endswith("describe-producers --topic orders --partition 0")
+    assert ("stable[0]", 40) in [(e.field, e.value) for e in finding.evidence]
+
+
+def test_a_topic_that_is_read_fast_says_nothing_of_the_one_that_is_late() -> None:
+    app = group("app", [member("m1", {"orders": (0, 1), "fast": (0,)})])
+    polls = [
+        kafka(
+            [*T, topic("fast")],
+            [app],
+            committed={"app": {**LATE["app"], ("fast", 0): 10 * seconds}},
+            ends={("fast", 0): 10_000 + seconds},
+            lookups={("orders", 0, 180.0): 60, ("fast", 0, 180.0): 10 * seconds},
+            at=AT + seconds,
+        )
+        for seconds in (0, 60, 120)
+    ]
+    finding = only(judge(check, Example("two topics", tuple(polls))))
+    assert finding.severity is Severity.WARNING
+    assert "behind on orders: 60 unread records in 1 partition; not gaining (0.0 records/s read, 0.0" in finding.summary
+
+
+def test_a_topic_created_anew_is_not_as_old_as_the_former_one() -> None:
+    """Its log has outgrown the former one's already; history alone says how old records are."""
+    polls = [
+        kafka(
+            [topic("orders", topic_id=name, config={"remote.storage.enable": "true"})],
+            [group("app", [member("m1", {"orders": (0,)})])],
+            committed={"app": {("orders", 0): read}},
+            ends={("orders", 0): end},
+            at=AT + seconds,
+        )
+        for seconds, name, read, end in (
+            (0, "a", 100, 100),
+            (1200, "a", 100, 100),
+            (1230, "b", 20, 400),
+            (1260, "b", 40, 430),
+        )
+    ]
+    assert not judge(check, Example("anew", tuple(polls))).findings
 
 
 def test_what_was_seen_to_arrive_is_not_older_for_its_timestamp() -> None:

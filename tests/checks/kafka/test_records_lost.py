@@ -37,6 +37,7 @@ FIRING = (
         "read without members (Flink, assign())",
         (look(0, 20, who=NOBODY), look(1, 30, who=NOBODY), look(2, 30, who=NOBODY)),
     ),
+    Example("a log's only record", (look(0, 0, 1), look(1, 0, 1))),
     Example("abandoned", ABANDONED),
     Example("deleted by size", (look(0, set_so=BY_SIZE), look(1, set_so=BY_SIZE))),
     Example("deleted by hand", (look(0, set_so=FOREVER), look(1, set_so=FOREVER))),
@@ -48,6 +49,7 @@ SILENT = (
     Example("a member ahead of what it had committed", (look(0, 40, 30), look(1, 40, 60), look(2, 80, 60))),
     Example("the segment it reads is deleted between two answers", (look(0, 40, 30), look(1, 40, 60))),
     Example("it went on where the log begins", (look(0), look(1), look(2, 60))),
+    Example("the marker of a transaction is deleted with its segment", (look(0, 99, 100), look(1, 99, 100))),
 )
 
 
@@ -66,10 +68,10 @@ def test_it_says_how_many_and_where() -> None:
 
 
 def test_an_abandoned_group_and_records_deleted_by_hand_are_info() -> None:
-    assert [severity(example) for example in FIRING] == [Severity.CRITICAL] * 4 + [
+    assert [severity(example) for example in FIRING] == [Severity.CRITICAL] * 5 + [
         Severity.INFO, Severity.CRITICAL, Severity.INFO, Severity.INFO
     ]  # fmt: skip
-    assert only(judge(check, FIRING[4])).summary.endswith(
+    assert only(judge(check, FIRING[5])).summary.endswith(
         "; nobody has been in it for at least 3 min, and nothing of it moves"
     )
     assert only(judge(check, FIRING[6])).summary.endswith(

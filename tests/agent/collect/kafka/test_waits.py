@@ -16,7 +16,7 @@ from agent.collect.kafka.offsets import Answers, Places, unanswered
 from agent.collect.kafka.waits import ROUNDS, SLOW, Unread, Waiting
 from agent.collect.kafka.wire import Wire
 from agent.demo.cluster import Config, SimulatedCluster, brokers
-from checks.facts import NEVER, History, Lag, LogEnds, Topic, Waits, Why, facts_of
+from checks.facts import NEVER, History, Lag, LogEnds, Lookups, Topic, Waits, Why, facts_of
 from checks.facts.offsets import Ints
 from checks.limits import Limits
 from checks.questions import Questions
@@ -37,6 +37,9 @@ class Logs:
         self.leaders = (1,) * len(logs)
         self.slow: dict[int, float] = {}
         """Seconds that a leader takes for an answer."""
+        self.holes: set[int] = set()
+        """Offsets that compaction took away, of each partition."""
+        self.epoch = 1
 
     def topics(self, name: str = "id") -> dict[str, Topic]:
         n = len(self.logs)
@@ -45,9 +48,13 @@ class Logs:
     def ends(self) -> LogEnds:
         n = len(self.logs)
         end = np.array([log.size for log in self.logs])
-        return LogEnds(
-            ("t",), np.array([0, n]), np.full(n, self.start), end, end, np.zeros(n, dtype=np.int16), NOW / 1000
-        )
+        error, epoch = np.zeros(n, dtype=np.int16), np.full(n, self.epoch, dtype=np.int32)
+        return LogEnds(("t",), np.array([0, n]), np.full(n, self.start), end, end, error, NOW / 1000, epoch)
+
+    def there(self, row: int) -> Any:
+        """Which offsets of a partition hold a record."""
+        offsets = np.arange(self.logs[row].size)
+        return (offsets >= self.start) & ~np.isin(offsets, list(self.holes))
 
     def answer(
         self, _: Wire, places: Places, rows: Ints, moments: Ints, *, arrived: dict[int, list[float]] | None = None
@@ -63,7 +70,7 @@ class Logs:
             if self.refused:
                 told.error[row] = self.refused
                 continue
-            found = np.flatnonzero((self.logs[row] >= moment) & (np.arange(self.logs[row].size) >= self.start))
+            found = np.flatnonzero((self.logs[row] >= moment) & self.there(row))
             if found.size:
                 told.offset[row], told.timestamp[row] = found[0], self.logs[row][found[0]]
         return told
@@ -79,8 +86,8 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def look(logs: Logs, rows: Sequence[int], offsets: Sequence[int], waiting: Waiting | None = None) -> Waits:
-    waiting = waiting or Waiting(lambda: NOW / 1000)
-    found = waiting.read(WIRE, logs.topics(), logs.ends(), Unread(np.array(rows), np.array(offsets)))
+    waiting, sparse = waiting or Waiting(lambda: NOW / 1000), {"t"} if logs.holes else set[str]()
+    found = waiting.read(WIRE, logs.topics(), logs.ends(), Unread(np.array(rows), np.array(offsets)), sparse)
     assert isinstance(found, Waits)
     return found
 
@@ -104,6 +111,51 @@ def test_the_truth_is_between_the_two_ends_and_they_are_near(data: st.DataObject
         # Where only the record behind it can be told apart, the place may as well hold none.
         alone = offset > 0 and log[offset - 1] == truth and (offset + 1 == log.size or log[offset + 1] > truth)
         assert alone or until - since <= max(1000, (NOW - truth) / 99)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_what_compaction_took_away_does_not_wait(data: st.DataObject) -> None:
+    gaps = st.one_of(st.integers(0, 2), st.integers(0, 5_000), st.integers(0, 40_000_000))
+    logs = Logs(NOW - np.cumsum(data.draw(st.lists(gaps, min_size=2, max_size=60)))[::-1])
+    (log,) = logs.logs
+    logs.holes = data.draw(st.sets(st.integers(0, log.size - 2), min_size=1))
+    offset = data.draw(st.integers(0, log.size - 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "ask", logs.answer)
+        found = look(logs, [0], [offset])
+    truth = log[np.flatnonzero(logs.there(0) & (np.arange(log.size) >= offset))[0]]
+    assert found.since[0] <= truth <= found.until[0]
+
+
+def test_a_log_that_was_cut_and_grew_again_is_asked_anew(ask: Any) -> None:
+    """An unclean election: the topic is the same, and longer than before."""
+    waiting, old = Waiting(lambda: NOW / 1000), np.arange(NOW - 7_200_000, NOW - 3_600_000, 36_000)
+    logs = ask(Logs(old, old, old))
+    assert look(logs, [0, 1, 2], [60, 60, 60], waiting).since.tolist() == [old[60]] * 3
+    new = np.concatenate([old[:40], np.arange(NOW - 50_000, NOW, 500)])
+    logs = ask(Logs(new, old, new[:90]))
+    logs.epoch = 2
+    found = look(logs, [0, 1, 2], [60, 60, 60], waiting)
+    assert (found.since <= [new[60], old[60], new[60]]).all()
+    assert ([new[60], old[60], new[60]] <= found.until).all()
+    assert (found.until - found.since <= 1000).all()
+    assert logs.asked[0].tolist() == [0, 1], "of the third it shows in its end"
+    logs.asked.clear()
+    look(logs, [0, 1, 2], [60, 60, 60], waiting)
+    assert logs.asked == []
+
+
+def test_what_the_checks_asked_is_not_asked_again(ask: Any) -> None:
+    log = np.arange(NOW - 4_000_000, NOW, 1000)
+    logs, unread = ask(Logs(log)), Unread(np.array([0]), np.array([2000]))
+    at = NOW / 1000
+    rows, errors = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int16)
+    exact = Lookups(
+        ("t",), rows, rows, np.array([2000.0, 1999.0]), np.array([2000, 2001]), log[[2000, 2001]], errors, at
+    )
+    found = Waiting(lambda: at).read(WIRE, logs.topics(), logs.ends(), unread, lookups=exact)
+    assert (found.since[0], found.until[0], logs.asked) == (log[2000], log[2000], [])
 
 
 def test_few_questions_do_for_most(ask: Any) -> None:
