@@ -84,6 +84,10 @@ def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: st
     assert isinstance(live, Group)
     assert isinstance(live.members, tuple)
     assert (live.kind, live.state, live.members[0].assigned) == ("classic", "Stable", {fresh: (0, 1)})
+    scoped = KafkaSettings(older.endpoints, scope=(f"{fresh}-late", f"{fresh}-nobody"))
+    named = KafkaCollector(scoped, Questions((), Limits())).collect(None, 60).groups
+    assert isinstance(named.items[f"{fresh}-late"], Group)
+    assert set(named.absent) == {f"{fresh}-nobody"}
     lag = facts_of(snapshot, History()).get(Lag, snapshot.address.under("groups", f"{fresh}-late"))
     assert isinstance(lag, Lag)
     theirs = referee.offsets(older.bootstrap, f"{fresh}-late")

@@ -18,7 +18,7 @@ from agent.collect.kafka.exchange import Memos
 from agent.collect.kafka.features import FeatureLevels
 from agent.collect.kafka.groups import GroupList, Listed, describe, fetch_committed, list_groups
 from agent.collect.kafka.idle import Idle
-from agent.collect.kafka.lockout import Lockout
+from agent.collect.kafka.lockout import Doors, Lockout
 from agent.collect.kafka.metadata import TOPIC_LIST_BLIND, Metadata, read_metadata
 from agent.collect.kafka.missing import Missing
 from agent.collect.kafka.newest import Recency
@@ -139,6 +139,7 @@ class KafkaCollector:
         self._newest = Recency(questions)
         self._calm = Calm(clock)
         self._lockout = Lockout(settings.security.secrets, clock)
+        self._doors = Doors(settings.security.secrets, clock)
         self._asked: dict[Address, tuple[Group, tuple[str, ...]]] = {}
         self._read: _Read | None = None
         self._cluster = ""
@@ -167,7 +168,7 @@ class KafkaCollector:
         try:
             self._memos.turn()
             to, security = self._settings.bootstrap, self._settings.security
-            with wired(to, security, deadline, self.calls, self._memos, self._idle) as wire:
+            with wired(to, security, deadline, self.calls, self._memos, self._idle, self._doors) as wire:
                 self._lockout.entered()
                 return self._look(wire, previous)
         except UnreachableError as error:
@@ -182,14 +183,14 @@ class KafkaCollector:
     def _look(self, wire: Wire, previous: KafkaSnapshot | None) -> KafkaSnapshot:
         at = self._clock()
         scope = self._settings.scope
-        metadata = self._begin(wire, previous)
+        metadata = self._begin(wire)
         if isinstance(metadata, Unknown):
             return self.unseen(metadata)
         cluster = metadata.cluster
         wire.know({b.id: (b.host, b.port) for b in cluster.brokers})
         target = self._settings.name or cluster.id or self.place
         address = Address("kafka", target)
-        if previous is not None and previous.target != target:
+        if previous is not None and not self._is_of(previous, target, wire, metadata):
             previous = None  # what another cluster had is not gone from this one
         if cluster.id != self._cluster:
             self._cluster = cluster.id
@@ -198,7 +199,6 @@ class KafkaCollector:
 
         chosen, groups, committed = self._groups(wire, metadata, previous, at)
         if (nobody := wire.nobody()) is not None:
-            self._lockout.refused(nobody)
             return unseen_kafka(target, at, nobody)
         if scope:
             read_too = read_metadata(wire, topics_of(groups.items.values(), committed.values()))
@@ -252,11 +252,21 @@ class KafkaCollector:
         topics = {name: topic for name, topic in wanted.items() if name in judged}
         return replace(snapshot, samples=self._sampler.look(wire, topics, ends))
 
-    def _begin(self, wire: Wire, previous: KafkaSnapshot | None) -> Metadata | Unknown:
-        """Of a scope only which brokers there are, and whether there is a group at all."""
-        if not self._settings.scope:
-            return read_metadata(wire)
-        return read_metadata(wire, () if previous is not None and previous.groups.items else (OFFSETS_TOPIC,))
+    def _begin(self, wire: Wire) -> Metadata | Unknown:
+        """Of a scope only which brokers there are, and whether there can be a group at all."""
+        return read_metadata(wire, (OFFSETS_TOPIC,)) if self._settings.scope else read_metadata(wire)
+
+    def _is_of(self, previous: KafkaSnapshot, target: str, wire: Wire, metadata: Metadata) -> bool:
+        """Whether it may be a look at this cluster, and whoever was in it may be asked for by name: where nobody ever was in a
+        group that would have a broker make the offsets topic.
+        """
+        known = self._cluster or ("" if isinstance(previous.cluster, Unknown) else previous.cluster.id)
+        if previous.target != target or (known and known != metadata.cluster.id):
+            return False
+        if self._cluster or not previous.groups.items or OFFSETS_TOPIC in metadata.topics:
+            return True
+        named = read_metadata(wire, (OFFSETS_TOPIC,))
+        return isinstance(named, Unknown) or OFFSETS_TOPIC not in named.absent
 
     def _groups(
         self, wire: Wire, metadata: Metadata, previous: KafkaSnapshot | None, at: float

@@ -13,7 +13,12 @@ Row = tuple[int, int, int, int, int]
 def of_rows(topics: Mapping[str, Iterable[Row]], at: float, *, shared: bool = False) -> Committed:
     """Those with an offset or an error, sorted by topic and partition; as of `at`."""
     names = sorted(topics)
-    rows = [(i, *row) for i, name in enumerate(names) for row in sorted(topics[name]) if row[1] >= 0 or row[4]]
+    rows = [
+        (i, *row)
+        for i, name in enumerate(names)
+        for row in sorted(topics[name])
+        if row[0] >= 0 and (row[1] >= 0 or row[4])
+    ]
     table = np.array(rows, dtype=np.int64).reshape(len(rows), 6)
     topic, partition, offset, epoch, left, error = (column.copy() for column in table.T)
     more = {"left": left} if shared else {}

@@ -13,8 +13,8 @@ from agent.collect.kafka.exchange import (
     Framed,
     LateError,
     Memos,
+    OddError,
     Written,
-    decoded,
     made,
     understood,
 )
@@ -55,12 +55,13 @@ class Patience:
     def __init__(self, seconds: float, each: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.end = clock() + seconds
+        self._half = self.end - seconds / 2
         self.each = each
         self._request_end = self.end
 
-    def another(self) -> "Patience":
-        """Of the same cycle, for a request beside this one."""
-        return Patience(self.end - self._clock(), self.each, self._clock)
+    def another(self, each: float | None = None) -> "Patience":
+        """Of the same cycle, for a request beside this one; `each`: one that may take so many seconds."""
+        return Patience(self.end - self._clock(), self.each if each is None else each, self._clock)
 
     def begin(self) -> None:
         self._request_end = min(self.end, self._clock() + self.each)
@@ -74,6 +75,16 @@ class Patience:
     @property
     def over(self) -> bool:
         return self._clock() >= self.end
+
+    @property
+    def left(self) -> float:
+        """Seconds, of the cycle; 0 when it is over."""
+        return max(0.0, self.end - self._clock())
+
+    @property
+    def halved(self) -> bool:
+        """Half of the cycle is over."""
+        return self._clock() >= self._half
 
     @property
     def scarce(self) -> bool:
@@ -156,11 +167,13 @@ class Connection:
 
         def finish(asked: bytes, body: bytes) -> Any:
             self.throttled += told(key, version, body, flexible=flexible)
-            if memos is None:
-                return question.make(decoded(request.request, body))
-            if question.once:
-                return understood(body, request, make, raw=by_hand)
-            return made(asked, body, request, make, memos, whom, raw=by_hand)
+            try:
+                if memos is None or question.once:
+                    return understood(body, request, make, raw=by_hand)
+                return made(asked, body, request, make, memos, whom, raw=by_hand)
+            except OddError:
+                name, place = kind.__name__.removesuffix("Request"), f"{self.endpoint[0]}:{self.endpoint[1]}"
+                return Unknown(Why.UNREACHABLE, f"{place} gave a strange answer to {name}")
 
         return Prepared(request, finish)
 

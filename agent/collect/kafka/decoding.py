@@ -129,7 +129,8 @@ class _Columns:
         partition, offset = (rows[name].astype(np.int64) for name in ("partition", "offset"))
         errors, epoch = rows["error"].astype(np.int16), rows["epoch"].astype(np.int32)
         order = np.lexsort((partition, topic, group))
-        order = order[(offset[order] >= 0) | (errors[order] != 0)]
+        # A partition below 0 is none, and would be taken for one from the end.
+        order = order[((offset[order] >= 0) | (errors[order] != 0)) & (partition[order] >= 0)]
         columns = (topic[order], partition[order], offset[order], errors[order], epoch[order])
         bounds = np.searchsorted(group[order], np.arange(len(self._heads) + 1)).tolist()
         held: dict[tuple[int, bytes], npt.NDArray[Any]] = {}

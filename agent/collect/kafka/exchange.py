@@ -41,6 +41,10 @@ class StrangeError(Exception):
         self.head = head[:64]
 
 
+class OddError(Exception):
+    """An answer in Kafka's protocol that tells what no broker should: what is answered after it is none the worse."""
+
+
 def countdown(seconds: float, clock: Callable[[], float]) -> Left:
     end = clock() + seconds
 
@@ -263,8 +267,17 @@ def made(
 
 
 def understood(body: bytes, request: Framed, make: Callable[[Any], T], *, raw: bool = False) -> T:
-    """As `made`, of an answer of which nothing is kept."""
-    return _read(make, body) if raw else make(decoded(request.request, body))
+    """As `made`, of an answer of which nothing is kept.
+
+    Raises:
+        StrangeError, OddError: the bytes are no such answer; or `make` can't do with it, whatever it raises.
+    """
+    try:
+        return _read(make, body) if raw else make(decoded(request.request, body))
+    except (StrangeError, OddError):
+        raise
+    except Exception as error:  # what brokers say is not for us to foresee
+        raise OddError from error
 
 
 def _read(make: Callable[[bytes], T], body: bytes) -> T:

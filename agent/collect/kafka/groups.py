@@ -1,8 +1,11 @@
 """Consumer groups: which there are, who is in them, and what they have committed."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
+from sys import intern
 from typing import Any
 
 from agent.collect.kafka import share, streams
@@ -12,14 +15,30 @@ from agent.collect.kafka.decoding import GroupOffsets, offset_fetch
 from agent.collect.kafka.rights import DESCRIBE_GROUP
 from agent.collect.kafka.wire import Wire
 from checks.facts import NEVER, Committed, Group, Member, Unknown, Why
-from checks.facts.codes import COORDINATOR_NOT_AVAILABLE, GROUP_DENIED, GROUP_NOT_FOUND, NOT_COORDINATOR, refused
+from checks.facts.codes import (
+    COORDINATOR_LOADING,
+    COORDINATOR_NOT_AVAILABLE,
+    GROUP_DENIED,
+    GROUP_NOT_FOUND,
+    NOT_COORDINATOR,
+    UNSUPPORTED_VERSION,
+    refused,
+)
 
 CONSUMER_GROUP_DESCRIBE = 69
 _BATCH = 100
 _MOVED = {NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE}
 _GONE = "gone"
+_LOADING = "loading"
+_PAUSE = 0.3
+"""Seconds."""
 _NOT_HERE = {"", "Dead", "Unknown"}
 """States of a group that a broker lists and does not coordinate."""
+_LATER = Unknown(
+    Why.DEADLINE,
+    "half of the look's time did not do to find all coordinators",
+    "raise --deadline, or wait for the next look",
+)
 _NO_ASSIGNMENT = Unknown(Why.UNSUPPORTED, "a classic group shows its assignments only while it is Stable")
 
 
@@ -48,24 +67,23 @@ def list_groups(wire: Wire, brokers: Iterable[int]) -> GroupList:
     holes: list[Unknown] = []
     both: set[str] = set()
     asked = list(brokers)
-    answers = wire.put_all(
-        [
-            (
-                broker,
-                Question(
-                    ListGroupsRequest, 5, lambda: {"states_filter": [], "types_filter": []}, partial(_listed, broker)
-                ),
-            )
-            for broker in asked
-        ]
-    )
+
+    def lists(of: Iterable[int]) -> list[Any]:
+        filters: dict[str, Any] = {"states_filter": [], "types_filter": []}
+        return wire.put_all([(b, Question(ListGroupsRequest, 5, lambda: filters, partial(_listed, b))) for b in of])
+
+    answers = lists(asked)
+    if loading := [i for i, told in enumerate(answers) if isinstance(told, Unknown) and told.last is _LOADING]:
+        _pause(wire)
+        for i, told in zip(loading, lists(asked[i] for i in loading), strict=True):
+            answers[i] = told
     for broker, told in zip(asked, answers, strict=True):
         if isinstance(told, Unknown):
             holes.append(Unknown(told.why, f"groups of broker {broker} are not listed: {told.detail}", told.close))
             continue
         for listed in told:
             known = groups.get(listed.name)
-            if known is not None and not {known.state, listed.state} & _NOT_HERE:
+            if known is not None and (known.state == listed.state == "" or not {known.state, listed.state} & _NOT_HERE):
                 both.add(listed.name)
             if known is None or known.state in _NOT_HERE:
                 groups[listed.name] = listed
@@ -88,10 +106,11 @@ def _decided(wire: Wire, doubtful: Mapping[str, Listed], answers: Sequence[Any])
 
 def _listed(broker: int, answer: Any) -> list[Listed] | Unknown:
     if answer.error_code:
-        return refused(answer.error_code, f"the groups of broker {broker}")
+        unknown = refused(answer.error_code, f"the groups of broker {broker}")
+        return replace(unknown, last=_LOADING) if answer.error_code == COORDINATOR_LOADING else unknown
     return [
         Listed(
-            group.group_id,
+            intern(group.group_id),  # which raises for null, as the others here do
             (getattr(group, "group_type", None) or "classic").lower(),
             getattr(group, "group_state", None) or "",
             group.protocol_type or "",
@@ -104,9 +123,7 @@ def _listed(broker: int, answer: Any) -> list[Listed] | Unknown:
 def describe(wire: Wire, listed: Iterable[Listed]) -> tuple[dict[str, Group | Unknown], frozenset[str]]:
     """The groups with their members, and the names that their coordinator says do not exist."""
     groups = list(listed)
-    told = _at_coordinators(
-        wire, [group for group in groups if group.kind == "consumer"], partial(_newer_questions, "consumer")
-    )
+    told = _at_coordinators(wire, [g for g in groups if g.kind == "consumer"], partial(_newer_questions, "consumer"))
     # A group that was another kind when it was listed answers GROUP_ID_NOT_FOUND or Dead there.
     classic = [group for group in groups if group.kind == "classic" or told.get(group.name) is _GONE]
     told |= _at_coordinators(wire, classic, _classic_questions)
@@ -144,19 +161,27 @@ def find_coordinators(wire: Wire, names: Sequence[str]) -> dict[str, int | Unkno
 
     found: dict[str, int | Unknown] = {}
     if wire.version(None, FindCoordinatorRequest.API_KEY) >= 4:
-        answer = wire.ask(None, FindCoordinatorRequest, 4, key_type=0, coordinator_keys=list(names))
-        if isinstance(answer, Unknown):
-            return dict.fromkeys(names, answer)
-        for entry in answer.coordinators:
-            found[entry.key] = _node(entry, entry.key)
-        return found
-    for name in names:
-        answer = wire.ask(None, FindCoordinatorRequest, 3, key=name, key_type=0)
-        if isinstance(answer, Unknown):
-            found[name] = answer
-        else:
-            found[name] = _node(answer, name)
+        told = wire.made(_nodes, None, FindCoordinatorRequest, 4, key_type=0, coordinator_keys=list(names))
+        if isinstance(told, Unknown):
+            return dict.fromkeys(names, told)
+        missing = Unknown(Why.UNREACHABLE, "a broker gave a strange answer to FindCoordinator: without this group")
+        return {name: told.get(name, missing) for name in names}
+    for start in range(0, len(names), _BATCH):  # before Kafka 3.0 each has a question of its own
+        some = names[start : start + _BATCH]
+        if wire.patience.halved:
+            found |= dict.fromkeys(some, _LATER)
+            continue
+        asked: list[tuple[int | None, Question]] = []
+        for name in some:
+            fields: Callable[[], dict[str, Any]] = partial(dict, key=name, key_type=0)
+            question = Question(FindCoordinatorRequest, 3, fields, partial(_node, name=name), once=True)
+            asked.append((None, question))
+        found |= zip(some, wire.put_all(asked), strict=True)
     return found
+
+
+def _nodes(answer: Any) -> dict[str, int | Unknown]:
+    return {entry.key: _node(entry, entry.key) for entry in answer.coordinators}
 
 
 def _node(answer: Any, name: str) -> int | Unknown:
@@ -181,6 +206,9 @@ def _at_coordinators(
     """Asks each broker about its groups; those it no longer coordinates are looked up once and asked again."""
     groups = {group.name: group for group in listed}
     told = _asked(wire, groups.values(), parts)
+    if loading := [groups[name] for name, one in told.items() if isinstance(one, Unknown) and one.last is _LOADING]:
+        _pause(wire)
+        told |= _asked(wire, loading, parts)
     moved = sorted(name for name, one in told.items() if isinstance(one, Unknown) and isinstance(one.last, _Moved))
     if moved:
         again: list[Listed] = []
@@ -193,12 +221,18 @@ def _at_coordinators(
     return {name: Unknown(r.why, r.detail, r.close) if isinstance(r, Unknown) else r for name, r in told.items()}
 
 
+def _pause(wire: Wire) -> None:
+    """For coordinators that load what they have just got: they are asked once more."""
+    time.sleep(min(_PAUSE, wire.patience.left))
+
+
 def _asked(
     wire: Wire, listed: Iterable[Listed], parts: Callable[[Wire, int, Sequence[Listed]], Iterable[Part]]
 ) -> dict[str, Any]:
     questions: list[tuple[int | None, Question]] = []
     readings: list[Callable[[Any], Mapping[str, Any]]] = []
-    for broker, groups in _by_broker(listed).items():
+    by_broker = _by_broker(listed)
+    for broker, groups in by_broker.items():
         for start in range(0, len(groups), _BATCH):
             for question, reading in parts(wire, broker, groups[start : start + _BATCH]):
                 questions.append((broker, question))
@@ -206,7 +240,8 @@ def _asked(
     told: dict[str, Any] = {}
     for reading, answer in zip(readings, wire.put_all(questions), strict=True):
         told |= reading(answer)
-    return told
+    asked = {group.name for groups in by_broker.values() for group in groups}
+    return {name: one for name, one in told.items() if name in asked}  # a broker may say what nobody asked for
 
 
 def _of_each(names: Sequence[str], answer: Any) -> Mapping[str, Any]:
@@ -223,7 +258,8 @@ def _by_broker(listed: Iterable[Listed]) -> dict[int, list[Listed]]:
 
 def _failed(code: int, what: str, name: str) -> Unknown:
     unknown = refused(code, what, DESCRIBE_GROUP.remedy(name) if code == GROUP_DENIED else "")
-    return Unknown(unknown.why, unknown.detail, unknown.close, last=_Moved() if code in _MOVED else None)
+    last = _Moved() if code in _MOVED else _LOADING if code == COORDINATOR_LOADING else None
+    return Unknown(unknown.why, unknown.detail, unknown.close, last=last)
 
 
 def _classic_questions(_: Wire, broker: int, listed: Sequence[Listed]) -> Iterator[Part]:
@@ -296,15 +332,18 @@ def _newer_questions(kind: str, _: Wire, broker: int, listed: Sequence[Listed]) 
     }[kind]
     names = [group.name for group in listed]
     fields = {"group_ids": names, "include_authorized_operations": False}
-    yield Question(request, version, lambda: fields, partial(_newer, kind, broker)), partial(_of_each, names)
+    unlisted = frozenset(group.name for group in listed if not group.state)
+    yield Question(request, version, lambda: fields, partial(_newer, kind, broker, unlisted)), partial(_of_each, names)
 
 
-def _newer(kind: str, broker: int, answer: Any) -> dict[str, Any]:
+def _newer(kind: str, broker: int, unlisted: AbstractSet[str], answer: Any) -> dict[str, Any]:
     """They are all described alike but for the members of streams groups."""
     told: dict[str, Any] = {}
     for group in answer.groups:
         name = group.group_id
-        if group.error_code == GROUP_NOT_FOUND:
+        # A broker that knows the question and has that kind switched off: one that no list has is none of that kind.
+        off = group.error_code == UNSUPPORTED_VERSION and name in unlisted
+        if group.error_code == GROUP_NOT_FOUND or off:
             told[name] = _GONE
         elif group.error_code:
             told[name] = _failed(group.error_code, f"group {name}", name)
@@ -325,14 +364,14 @@ def _member(member: Any) -> Member:
         member.client_host or "",
         instance,
         assigned,
-        tuple(sorted(member.subscribed_topic_names or ())),
+        tuple(sorted(map(intern, member.subscribed_topic_names or ()))),
         member.member_epoch,
         None if target == assigned else target,
     )
 
 
 def _places(assignment: Any) -> dict[str, tuple[int, ...]]:
-    return {t.topic_name: tuple(sorted(t.partitions)) for t in assignment.topic_partitions}
+    return {intern(t.topic_name): tuple(sorted(t.partitions)) for t in assignment.topic_partitions}
 
 
 def _share_offset_questions(

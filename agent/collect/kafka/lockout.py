@@ -1,5 +1,6 @@
 """Who was refused tries again later and later: servers lock an account after some wrong passwords, for everybody who uses it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -42,3 +43,24 @@ class Lockout:
 
     def entered(self) -> None:
         self._times, self._why = 0, None
+
+    @property
+    def times(self) -> int:
+        """Refusals since it was let in."""
+        return self._times
+
+
+class Doors:
+    """The same for each broker of a cluster: one of them may refuse what the others take."""
+
+    def __init__(self, secrets: Callable[[], bytes], clock: Callable[[], float] = time.time) -> None:
+        self._secrets, self._clock = secrets, clock
+        self._known: dict[tuple[str, int], Lockout] = {}
+
+    def of(self, endpoint: tuple[str, int]) -> Lockout:
+        return self._known.setdefault(endpoint, Lockout(self._secrets, self._clock))
+
+    def refusals(self, endpoint: tuple[str, int]) -> int:
+        """How often it has refused since it let us in: who did is tried behind the others."""
+        known = self._known.get(endpoint)
+        return known.times if known is not None else 0

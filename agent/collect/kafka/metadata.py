@@ -71,12 +71,13 @@ def _of_answer(answer: Any) -> Metadata:
     found: dict[str, Topic | Unknown] = {}
     absent: set[str] = set()
     for topic in answer.topics:
+        name = intern(topic.name)  # which raises for null
         if topic.error_code == UNKNOWN_TOPIC:
-            absent.add(topic.name)
+            absent.add(name)
         elif topic.error_code and not topic.partitions:
-            found[topic.name] = _refused(topic.error_code, topic.name)
+            found[name] = _refused(topic.error_code, name)
         else:
-            found[topic.name] = _topic(topic)
+            found[name] = _topic(topic)
     brokers = [Broker(b.node_id, b.host, b.port, b.rack or None) for b in answer.brokers]
     cluster = _cluster(answer.cluster_id, answer.controller_id, brokers, answer.authorized_operations)
     return Metadata(cluster, found, frozenset(absent))

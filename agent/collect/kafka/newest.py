@@ -14,13 +14,13 @@ import numpy as np
 from agent.collect.kafka.offsets import Places, ask
 from agent.collect.kafka.wire import Wire
 from checks.facts import NEVER, Address, KafkaSnapshot, Newest, Topic, Unknown
+from checks.facts.codes import UNSUPPORTED_VERSION
 from checks.facts.lags import remote_topics
 from checks.facts.offsets import Codes, Ints
 from checks.questions import Questions
 
 _NEWEST = -3
 _LIST_OFFSETS, _SINCE = 2, 7
-_UNSUPPORTED_VERSION = 35
 _COLUMNS = ("topic", "partition", "offset", "timestamp", "error")
 
 
@@ -108,7 +108,7 @@ def _ask(wire: Wire, places: Places, rows: Ints, error: Codes, offset: Ints, tim
     leader = places.leader[rows]
     brokers = [broker for broker in np.unique(leader).tolist() if broker >= 0]
     old = np.isin(leader, [broker for broker in brokers if 0 <= wire.version(broker, _LIST_OFFSETS) < _SINCE])
-    error[rows[old]] = _UNSUPPORTED_VERSION
+    error[rows[old]] = UNSUPPORTED_VERSION
     able = rows[~old]
     if able.size:
         told = ask(wire, places, able, _NEWEST)

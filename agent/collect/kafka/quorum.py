@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agent.collect.kafka.exchange import OddError
 from agent.collect.kafka.storage import GRANT, denied
 from agent.collect.kafka.wire import Wire
 from checks.facts import Cluster, Quorum, Unknown, Voter, Why
@@ -31,7 +32,10 @@ def read_quorum(wire: Wire, cluster: Cluster) -> Quorum | Unknown | None:
 def _quorum(answer: Any) -> Quorum | Unknown:
     if answer.error_code:
         return refused(answer.error_code, "the quorum", GRANT if answer.error_code == CLUSTER_DENIED else "")
-    ((log,),) = (topic.partitions for topic in answer.topics)
+    logs = [log for topic in answer.topics for log in topic.partitions]
+    if len(logs) != 1:
+        raise OddError
+    (log,) = logs
     if log.error_code:
         return refused(log.error_code, "the quorum")
     hosts = {node.node_id: node.listeners[0].host for node in getattr(answer, "nodes", None) or () if node.listeners}

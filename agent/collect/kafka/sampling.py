@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from agent.collect.kafka.batches import Batch, Record, UnreadableError, batches, records
+from agent.collect.kafka.connection import Question
 from agent.collect.kafka.offsets import Places, ask
 from agent.collect.kafka.rights import READ_TOPIC
 from agent.collect.kafka.wire import Wire
@@ -232,41 +234,54 @@ class Sampler:
         ]
         limits, before = {p: size for p, _, size in asked}, seen.size
         # Version 12 is the last that names topics. Epoch -1: no session, nothing is kept for us by the broker.
-        answer = wire.ask(
-            leader,
-            FetchRequest,
-            12,
-            replica_id=-1,
-            max_wait_ms=0,
-            min_bytes=0,
-            max_bytes=max(most, _LEAST),
-            isolation_level=0,
-            session_id=0,
-            session_epoch=-1,
-            topics=[topic_kind(topic=name, partitions=wanted)],
-            forgotten_topics_data=[],
-            rack_id="",
-        )
-        if isinstance(answer, Unknown):
-            seen.failure = answer
+        fields = {
+            "replica_id": -1,
+            "max_wait_ms": 0,
+            "min_bytes": 0,
+            "max_bytes": max(most, _LEAST),
+            "isolation_level": 0,
+            "session_id": 0,
+            "session_epoch": -1,
+            "topics": [topic_kind(topic=name, partitions=wanted)],
+            "forgotten_topics_data": [],
+            "rack_id": "",
+        }
+        told = wire.put(Question(FetchRequest, 12, lambda: fields, partial(_told, name), once=True), leader)
+        if isinstance(told, Unknown):
+            seen.failure = told
             return
-        if answer.error_code:
-            seen.failure = refused(answer.error_code, f"records of {name}")
-            return
-        for partition in (p for told in answer.responses for p in told.partitions):
-            data = bytes(partition.records or b"")
+        for index, error, data in told:
             seen.size += len(data)
+            limit = limits.pop(index, None)
+            if limit is None:
+                continue  # a broker may say what nobody asked for, or say it twice
             # A broker fills what it may send to the last byte and cuts a batch for it, or leaves out one that is too large.
-            seen.cut |= not 0 < len(data) < limits[partition.partition_index] or seen.size - before >= most
-            if partition.error_code:
+            seen.cut |= not 0 < len(data) < limit or seen.size - before >= most
+            if error:
                 close = f"{READ_TOPIC.close(name)}: {_GRANT} --topic {shell(name)}"
-                denied = partition.error_code == TOPIC_DENIED
-                seen.failure = refused(partition.error_code, f"records of topic {name}", close if denied else "")
+                seen.failure = refused(error, f"records of topic {name}", close if error == TOPIC_DENIED else "")
                 continue
             try:
-                _read(name, partition.partition_index, data, seen)
-            except UnreadableError as error:
-                seen.failure = Unknown(Why.UNSUPPORTED, f"records of topic {name}: {error}")
+                _read(name, index, data, seen)
+            except UnreadableError as unreadable:
+                seen.failure = Unknown(Why.UNSUPPORTED, f"records of topic {name}: {unreadable}")
+        if limits and seen.failure is None:
+            seen.failure = Unknown(
+                Why.UNREACHABLE,
+                f"broker {leader} gave a strange answer to Fetch: not all of topic {name} that was asked for",
+            )
+
+
+def _told(name: str, answer: Any) -> list[tuple[int, int, bytes]] | Unknown:
+    """Of each partition its number, its error and its batches."""
+    if answer.error_code:
+        return refused(answer.error_code, f"records of {name}")
+    return [
+        (p.partition_index, p.error_code, bytes(p.records or b""))
+        for told in answer.responses
+        if told.topic == name
+        for p in told.partitions
+    ]
 
 
 _NEVER = Reading(0.0, 0, Unknown(Why.YOUNG, "its turn to be sampled has not come", "more polls"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from sys import intern
 from typing import Any
 
 from checks.facts import Group, Member, Topic, Unknown, Why
@@ -16,8 +17,10 @@ def members(group: Any) -> tuple[Member, ...]:
     reads: Mapping[str, list[str]] | None = None
     subscribed: tuple[str, ...] | Unknown = _NO_TOPOLOGY
     if parts is not None:
-        reads = {p.subtopology_id: [*p.source_topics, *(t.name for t in p.repartition_source_topics)] for p in parts}
-        subscribed = tuple(sorted({topic for part in parts for topic in part.source_topics}))
+        reads = {
+            p.subtopology_id: [*p.source_topics, *(intern(t.name) for t in p.repartition_source_topics)] for p in parts
+        }
+        subscribed = tuple(sorted({intern(topic) for part in parts for topic in part.source_topics}))
     return tuple(_member(member, reads, subscribed) for member in group.members)
 
 

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, Any, Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from agent.collect.kafka.cause import Cause
@@ -20,6 +20,9 @@ from agent.secret import Secret
 
 _BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750; brokers refuse anything else
 _CODE: Final = re.compile(r"[a-z_]{1,40}")  # of RFC 6749; another text may quote what was sent
+_URL: Final = re.compile(r"[!-~]+")
+_HIDDEN: Final = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
+"""What may be secret in a URL: its user, and what it asks."""
 _SECONDS: Final = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
 _LARGEST: Final = 1024 * 1024
 _UNTOLD: Final = 60.0
@@ -55,25 +58,25 @@ class TokenSource(Protocol):
 
 
 class Kept:
-    """A token until shortly before its end."""
+    """A token until shortly before its end. Any thread may ask for it or forget it at any time."""
 
-    __slots__ = ("_clock", "_token", "_until")
+    __slots__ = ("_clock", "_kept")
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._token = ""
-        self._until = 0.0
+        self._kept = ("", 0.0)
 
     def get(self, fetch: Callable[[], tuple[str, float]]) -> str:
         """`fetch` gives a new token and for how many seconds it holds."""
-        if not self._token or self._clock() >= self._until:
+        token, until = self._kept  # read once, as another thread may change it meanwhile
+        if not token or self._clock() >= until:
             at = self._clock()
-            self._token, life = fetch()
-            self._until = at + life - min(_EARLY, life / 5)
-        return self._token
+            token, life = fetch()
+            self._kept = token, at + life - min(_EARLY, life / 5)
+        return token
 
     def forget(self) -> None:
-        self._token = ""
+        self._kept = ("", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,18 @@ class ClientCredentials:
     kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        place = urlsplit(self.url)
+        if not _URL.fullmatch(self.url):
+            raise ConfigError(
+                f"token endpoint {self._place} has spaces or letters that no URL has: write them as %XX, in a host as xn--"
+            )
+        try:
+            place = urlsplit(self.url)
+            _ = (place.hostname or "").encode("idna"), place.port  # as whoever connects will
+        except ValueError:  # where a password has a slash, what comes before @ is taken for a host and a port
+            raise ConfigError(
+                f"token endpoint {self._place.rpartition('@')[2]} has a host or port that can't be:"
+                " write https://HOST:PORT/PATH"
+            ) from None
         local = place.hostname in {"127.0.0.1", "::1", "localhost"}
         if not place.hostname or not (place.scheme == "https" or (place.scheme == "http" and local)):
             raise ConfigError(
@@ -126,8 +140,7 @@ class ClientCredentials:
     @property
     def _place(self) -> str:
         """Without what may be secret in it."""
-        place = urlsplit(self.url)
-        return f"{place.scheme}://{place.netloc.rpartition('@')[2]}{place.path}"
+        return _HIDDEN.sub("", self.url)
 
     @property
     def origin(self) -> str:
@@ -148,6 +161,7 @@ class ClientCredentials:
         self.kept.forget()
 
     def _fetch(self, seconds: float) -> tuple[str, float]:
+        end = time.monotonic() + seconds
         user, password = quote_plus(self.client_id), quote_plus(self.client_secret.reveal())
         basic = base64.b64encode(f"{user}:{password}".encode()).decode()
         asked = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
@@ -165,12 +179,16 @@ class ClientCredentials:
         opener = urllib.request.build_opener(*handlers)
         try:
             with opener.open(request, timeout=seconds) as answer:
-                told = _json(answer.read(_LARGEST))
+                told = _json(_read(answer, end))
         except urllib.error.HTTPError as error:
             with error:
-                raise self._refused(error.code, error) from None
+                raise self._refused(error, end) from None
         except (OSError, http.client.HTTPException) as error:
             raise self._away(error) from None
+        except ValueError:  # its own URL is checked above
+            raise ConfigError(
+                f"token endpoint {self._place} is behind a proxy whose URL can't be: write https_proxy=http://HOST:PORT"
+            ) from None
         token = told.get("access_token")
         if not isinstance(token, str) or not token:
             raise self._error(Cause.TOKEN_UNAVAILABLE, "answered without an access_token", "is it the token endpoint?")
@@ -180,9 +198,10 @@ class ClientCredentials:
     def _error(self, cause: Cause, what: str, mend: str) -> ConnectError:
         return ConnectError(f"token endpoint {self._place} {what}", mend, cause=cause)
 
-    def _refused(self, status: int, body: IO[bytes]) -> ConnectError:
+    def _refused(self, answer: urllib.error.HTTPError, end: float) -> ConnectError:
+        status = answer.code
         try:
-            code = _json(body.read(_LARGEST)).get("error")
+            code = _json(_read(answer, end)).get("error")
         except (OSError, http.client.HTTPException):
             code = None
         said = f" ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else ""
@@ -215,10 +234,22 @@ class ClientCredentials:
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """A redirection would take the secret to somebody else."""
+    """A redirection would take the secret to somebody else; it may not even be a URL."""
 
-    def redirect_request(self, *_: object, **__: object) -> None:
+    def http_error_302(self, *_: object, **__: object) -> None:
         return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def _read(answer: Any, end: float) -> bytes:
+    """In pieces, as the time-out of urllib is for each read: who drips would keep us for ever."""
+    raw = bytearray()
+    while piece := answer.read1(_LARGEST - len(raw)):
+        raw += piece
+        if time.monotonic() >= end:
+            raise TimeoutError
+    return bytes(raw)
 
 
 def _json(raw: bytes) -> dict[str, Any]:

@@ -134,22 +134,31 @@ def _owners(wire: Wire, brokers: Sequence[int], ids: list[int]) -> dict[int, tup
     from kafka.protocol.admin import DescribeTransactionsRequest, ListTransactionsRequest  # noqa: PLC0415 - as above
 
     fields = {"state_filters": [], "producer_id_filters": ids}
-    question = Question(ListTransactionsRequest, 0, lambda: fields)
+    question = Question(ListTransactionsRequest, 0, lambda: fields, _listed)
     listed = wire.put_all([(broker, question) for broker in brokers])
-    owned = {
-        broker: {one.producer_id: str(one.transactional_id) for one in told.transaction_states}
-        for broker, told in zip(brokers, listed, strict=True)
-        if not isinstance(told, Unknown) and not told.error_code and told.transaction_states
-    }
+    owned = {b: mine for b, mine in zip(brokers, listed, strict=True) if not isinstance(mine, Unknown) and mine}
     asked = {broker: {"transactional_ids": list(mine.values())} for broker, mine in owned.items()}
     answers = wire.put_all(
-        [(broker, Question(DescribeTransactionsRequest, 0, partial(dict, one))) for broker, one in asked.items()]
+        [
+            (broker, Question(DescribeTransactionsRequest, 0, partial(dict, one), _begun))
+            for broker, one in asked.items()
+        ]
     )
-    begun = {
+    begun = {name: at for told in answers if not isinstance(told, Unknown) for name, at in told.items()}
+    return {producer: (name, begun.get(name, NEVER)) for mine in owned.values() for producer, name in mine.items()}
+
+
+def _listed(answer: Any) -> dict[int, str]:
+    """The transactional id of each producer."""
+    if answer.error_code:
+        return {}
+    return {one.producer_id: str(one.transactional_id) for one in answer.transaction_states}
+
+
+def _begun(answer: Any) -> dict[str, int]:
+    """When each transaction began, where that is told."""
+    return {
         one.transactional_id: one.transaction_start_time_ms
-        for told in answers
-        if not isinstance(told, Unknown)
-        for one in told.transaction_states
+        for one in answer.transaction_states
         if not one.error_code and one.transaction_start_time_ms > 0
     }
-    return {producer: (name, begun.get(name, NEVER)) for mine in owned.values() for producer, name in mine.items()}

@@ -117,7 +117,8 @@ class Waiting:
     ) -> Unknown | None:
         """Why not everything was asked, if so. `most`: partitions that each broker may be asked about."""
         leader, hole = places.leader, None
-        spent: Ints = np.zeros(max(0, int(leader.max(initial=0))) + 1, dtype=np.int64)
+        leaders, which = np.unique(leader, return_inverse=True)
+        spent: Ints = np.zeros(leaders.size, dtype=np.int64)
         # Each offset of a partition needs questions of its own.
         for _ in range(rounds * int(np.bincount(search.row).max(initial=0))):
             wide = search.open()
@@ -125,7 +126,7 @@ class Waiting:
             hole = self._slow() if barred.any() else hole
             chosen = search.widest(wide[~barred])
             if most is not None:
-                chosen, left = _within(chosen, leader[search.row[chosen]], search.urgency(chosen), most - spent)
+                chosen, left = _within(chosen, which[search.row[chosen]], search.urgency(chosen), most - spent)
                 hole = _LATER if left else hole
             if not chosen.size:
                 break
@@ -136,7 +137,7 @@ class Waiting:
             rows, moments = rows[order], moments[order]
             begun, arrived = time.monotonic(), dict[int, list[float]]()
             search.hear(rows, moments, ask(wire, places, rows, moments, arrived=arrived))
-            spent += np.bincount(np.maximum(leader[rows], 0), minlength=spent.size)
+            spent += np.bincount(which[rows], minlength=spent.size)
             hard = [broker for broker, times in arrived.items() if max(np.diff([begun, *times])) > SLOW]
             self._paused |= dict.fromkeys(hard, at + PAUSE)
         return hole
@@ -165,9 +166,11 @@ def _answers(places: Places, lookups: Lookups) -> Iterator[tuple[Ints, Ints, Ans
 
 
 def _within(chosen: Rows, leader: Ints, urgency: Ints, room: Ints) -> tuple[Rows, bool]:
-    """Of these rows as many of each leader as there is room for, the most urgent ones, and whether some are left."""
+    """Of these rows as many of each leader as there is room for, the most urgent ones, and whether some are left. `leader`: an
+    index into `room`.
+    """
     order = np.lexsort((-urgency, leader))
-    leader = np.maximum(leader[order], 0)
+    leader = leader[order]
     starts = np.searchsorted(leader, leader, "left")
     fit = np.arange(leader.size) - starts < room[leader]
     return chosen[order[fit]], not fit.all()

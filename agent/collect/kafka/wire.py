@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from agent.collect.kafka.connection import Connection, Endpoint, Patience, Quest
 from agent.collect.kafka.exchange import ClosedError, LateError, Memos, StrangeError
 from agent.collect.kafka.fanout import Line, converse
 from agent.collect.kafka.idle import Idle
+from agent.collect.kafka.lockout import Doors
 from agent.collect.kafka.security import Security
 from agent.collect.kafka.throttle import LEAST
 from agent.collect.targets import Calls
@@ -37,7 +38,9 @@ class Wire:
         calls: Calls | None = None,
         memos: Memos | None = None,
         idle: Idle | None = None,
+        doors: Doors | None = None,
     ) -> None:
+        self._doors = doors or Doors(security.secrets)
         self._calls = calls or Calls()
         self.memos = memos or Memos()
         self._idle = idle
@@ -61,12 +64,22 @@ class Wire:
         self._seed = self._first(bootstrap)
 
     def _first(self, bootstrap: Sequence[Endpoint]) -> Endpoint:
+        """Who lets us in first. Hosts that are silent leave time for those behind them, and for the look; what one has
+        refused is shown to no other in this look: accounts are locked after some wrong passwords.
+        """
         causes: list[Unknown] = []
-        for endpoint in bootstrap:
+        places = sorted(bootstrap, key=self._doors.refusals)
+        for i, endpoint in enumerate(places):
+            if (closed := self._doors.of(endpoint).closed()) is not None:
+                causes.append(closed)
+                continue
+            self._reach((endpoint,), min(self.patience.each, self.patience.left / (len(places) - i + 1)))
             link = self._link(endpoint)
             if not isinstance(link, Unknown):
                 return endpoint
             causes.append(link)
+            if link.why is Why.DENIED and self._security.protocol.sasl:
+                break
         # A refusal by a broker that answered says more than a host that does not.
         raise UnreachableError(min(causes, key=lambda cause: cause.why is not Why.DENIED))
 
@@ -111,7 +124,7 @@ class Wire:
     def _somebody(self) -> Endpoint:
         """The broker we came in by; once it has failed, another one that lets us in."""
         candidates = (self._seed, *self._endpoints.values(), *self._bootstrap)
-        return next((place for place in candidates if isinstance(self._link(place), Connection)), self._seed)
+        return next((place for place in candidates if isinstance(self._reached(place), Connection)), self._seed)
 
     def _told(self, asks: Sequence[tuple[Endpoint | None, int | None, Question]]) -> list[Any]:
         """The answers of whoever is at these places, for the node that was meant."""
@@ -183,21 +196,16 @@ class Wire:
         """Connects to several brokers at once: one that does not answer must not take the others' time."""
         self._reach(endpoint for node in nodes if (endpoint := self._endpoints.get(node)) is not None)
 
-    def _reach(self, endpoints: Iterable[Endpoint]) -> None:
+    def _reach(self, endpoints: Iterable[Endpoint], each: float | None = None) -> None:
+        """Each in a thread of its own: a host that is silent, or a name that nobody resolves, holds up no other, and not
+        the look. `each`: seconds for one.
+        """
         todo = [endpoint for endpoint in endpoints if endpoint not in self._links]
-        if len(todo) < 2:
-            return
-        left = list(todo)
-
-        def work() -> None:
-            while left:
-                with suppress(IndexError):  # another took the last one
-                    self._link(left.pop())
-
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, len(todo)))]
+        each = self.patience.each if each is None else each
+        threads = [threading.Thread(target=self._link, args=(endpoint, each), daemon=True) for endpoint in todo]
         for thread in threads:
             thread.start()
-        end = min(self.patience.end, time.monotonic() + self.patience.each)
+        end = min(self.patience.end, time.monotonic() + each + _GRACE)
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
         with self._lock:
@@ -265,17 +273,21 @@ class Wire:
 
     def link(self, node: int) -> Unknown | None:
         """Why a broker can't be used; None if it can."""
-        made = self._link(self._endpoints[node])
+        made = self._reached(self._endpoints[node])
         return made if isinstance(made, Unknown) else None
 
     def version(self, node: int | None, key: int) -> int:
         endpoint = self._somebody() if node is None else self._endpoints.get(node)
-        link = None if endpoint is None else self._link(endpoint)
+        link = None if endpoint is None else self._reached(endpoint)
         return link.version(key) if isinstance(link, Connection) else -1
 
-    def _link(self, endpoint: Endpoint) -> Connection | Unknown:
+    def _reached(self, endpoint: Endpoint) -> Connection | Unknown:
+        self._reach((endpoint,))
+        return self._link(endpoint)
+
+    def _link(self, endpoint: Endpoint, each: float | None = None) -> Connection | Unknown:
         if endpoint not in self._links:
-            made = self._kept(endpoint) or self._connected(endpoint)
+            made = self._kept(endpoint) or self._connected(endpoint, each or self.patience.each)
             with self._lock:
                 kept = self._links.setdefault(endpoint, _ENDED if self._over else made)
                 if isinstance(kept, Connection):
@@ -290,11 +302,16 @@ class Wire:
             link.resume(self.patience.another())
         return link
 
-    def _connected(self, endpoint: Endpoint) -> Connection | Unknown:
-        patience, ours = self.patience.another(), endpoint in self._bootstrap
-        made = connected(endpoint, self._security, patience, ours=ours)
+    def _connected(self, endpoint: Endpoint, each: float) -> Connection | Unknown:
+        door = self._doors.of(endpoint)
+        if (closed := door.closed()) is not None:
+            return closed
+        made = connected(endpoint, self._security, self.patience.another(each), ours=endpoint in self._bootstrap)
         if isinstance(made, Connection):
+            door.entered()
             self._held_up(made)
+        elif self._security.protocol.sasl:  # who shows no secret is refused by closing, as a broker that fails does it
+            door.refused(made)
         self._calls.add("Connect", made.why if isinstance(made, Unknown) else "ok")
         return made
 
@@ -311,8 +328,8 @@ class Wire:
 
 
 _ENDED = Unknown(Why.DEADLINE, "the look is over")
-_AT_ONCE = 32
-"""Connections that are made at the same time."""
+_GRACE = 0.2
+"""Seconds in which a connection that is late says why."""
 
 
 def _name(question: Question) -> str:
@@ -345,13 +362,15 @@ def wired(
     calls: Calls | None = None,
     memos: Memos | None = None,
     idle: Idle | None = None,
+    doors: Doors | None = None,
 ) -> Iterator[Wire]:
-    """Connections for one cycle of at most `seconds`; a request may take a third of it. With `idle` they outlive it.
+    """Connections for one cycle of at most `seconds`; a request may take a third of it. With `idle` they outlive it, and with
+    `doors` it is known who has refused what one comes in with.
 
     Raises:
         UnreachableError: no bootstrap broker can be used.
     """
-    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3), calls, memos, idle)
+    wire = Wire(bootstrap, security, Patience(seconds, seconds / 3), calls, memos, idle, doors)
     try:
         yield wire
     finally:

@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
         self._worker: asyncio.Task[None] | None = None
-        self._authentication = Authentication(host.model)
+        self._authentication = Authentication(host.model, refuses=host.model.brokers[broker].refuses)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (TCP or TLS: nothing else listens)

@@ -62,6 +62,8 @@ class Broker:
     port: int = 0
     rack: str | None = None
     fenced: bool = False
+    refuses: bool = False
+    """Credentials that are right elsewhere."""
     configs: dict[str, Config] = field(default_factory=dict)
     log_dir: str = "/var/lib/kafka/data"
     total_bytes: int = 500_000_000_000

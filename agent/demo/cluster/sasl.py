@@ -27,8 +27,9 @@ class _RefusedError(Exception):
 class Authentication:
     """`principal` is None until the connection has proved who it is; `failed` when it never will: then close it."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, refuses: bool = False) -> None:
         self._model = model
+        self._refuses = refuses
         self.mechanism: str | None = None
         self._scram: _Scram | None = None
         self._bearer_refused = False
@@ -47,6 +48,9 @@ class Authentication:
         if self.mechanism is None:
             self.failed = True
             return _refusal(ILLEGAL_SASL_STATE, "SaslHandshake must come first")
+        if self._refuses:
+            self.failed = True
+            return _refusal(SASL_AUTHENTICATION_FAILED, "Authentication failed: Invalid username or password")
         try:
             if self.mechanism == "PLAIN":
                 answer = self._plain(token)

@@ -93,3 +93,55 @@ def test_a_broker_that_is_away_is_tried_each_time(case: Case) -> None:
     case.cluster.start_broker(1)
     assert case.look() is not None
     assert case.tries == 1
+
+
+class Several(Case):
+    """Of three brokers, the first of which may refuse what the others take."""
+
+    @property
+    def tries(self) -> int:
+        return self.of(1) + self.of(2) + self.of(3)
+
+    def of(self, broker: int) -> int:
+        return sum(request.broker == broker for request in self.cluster.asked(SASL_AUTHENTICATE))
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Iterator[Several]:
+    model = brokers(3)
+    model.users = {"mq": "right"}
+    (tmp_path / "password").write_text("wrong\n")
+    with SimulatedCluster(model) as cluster:
+        yield Several(cluster, tmp_path / "password")
+
+
+def test_what_one_broker_refused_is_shown_to_no_other_in_that_look(several: Several) -> None:
+    for broker, wait in enumerate((*WAITS, 0), start=1):
+        refused = several.look()
+        assert refused is not None
+        assert (refused.why, several.tries) == (Why.DENIED, broker)
+        several.now += wait
+    assert sorted(map(several.of, (1, 2, 3))) == [1, 1, 2], "each time another one is asked first"
+
+
+def test_one_broker_that_refuses_is_come_in_past(several: Several) -> None:
+    several.file.write_text("right\n")
+    several.cluster.model.brokers[1].refuses = True
+    assert several.look() is not None
+    several.now += WAITS[0]
+    assert several.look() is None, "by another one"
+    for tried, wait in enumerate((*WAITS[1:], WAITS[-1]), start=2):
+        assert several.of(1) == tried
+        several.now += wait - 1
+        assert several.look() is None
+        assert several.look() is None
+        assert several.of(1) == tried, "later and later, though the others let us in"
+        several.now += 1
+        assert several.look() is None
+    several.cluster.model.brokers[1].refuses = False
+    several.now += WAITS[-1]
+    assert several.look() is None
+    refused = several.of(1)
+    several.now += 1
+    assert several.look() is None
+    assert several.of(1) == refused + 1, "who lets us in is come to in each look"

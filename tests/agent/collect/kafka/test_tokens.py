@@ -6,6 +6,7 @@ import ssl
 import threading
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -33,6 +34,9 @@ class Endpoint:
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answers: list[tuple[int, bytes]] = []
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.drip = 0.0  # seconds after each byte
+        self.over = threading.Event()
+        self.elsewhere = "/elsewhere"
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,10 +47,13 @@ class Endpoint:
                 status, body = outer.answers[0] if len(outer.answers) == 1 else outer.answers.pop(0)
                 self.send_response(status)
                 if status == 307:
-                    self.send_header("Location", f"{outer.url}/elsewhere")
+                    self.send_header("Location", outer.elsewhere)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(ConnectionError):  # who asked waits no longer
+                    for piece in (bytes([one]) for one in body) if outer.drip else (body,):
+                        self.wfile.write(piece)
+                        outer.over.wait(outer.drip)
 
             def log_message(self, *_: object) -> None:
                 """Says nothing."""
@@ -62,6 +69,7 @@ class Endpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.over.set()
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
@@ -116,6 +124,18 @@ def test_a_token_is_kept_until_shortly_before_its_end(endpoint: Endpoint) -> Non
     assert "t2" not in repr(bearing(tokens))
 
 
+def test_a_token_that_another_thread_forgets_meanwhile_is_still_one() -> None:
+    def clock() -> float:
+        kept.forget()  # between the look at what is kept and its use
+        return 0.0
+
+    kept = Kept(lambda: 0.0)
+    assert kept.get(lambda: ("t0", 300.0)) == "t0"
+    kept._clock = clock
+    assert kept.get(lambda: ("t1", 300.0)) == "t0"
+    assert kept.get(lambda: ("t1", 300.0)) == "t1"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "cause", "says"),
     [
@@ -156,6 +176,27 @@ def test_one_that_is_away_or_silent(endpoint: Endpoint) -> None:
     assert "can't be asked (Connection refused)" in refused(source(url), Cause.TOKEN_UNAVAILABLE)
 
 
+def test_one_that_drips_is_not_waited_for(endpoint: Endpoint) -> None:
+    endpoint.drip = 0.03  # each is soon enough, all take longer
+    endpoint.gives({"access_token": JWT})
+    assert "did not answer in time" in refused(source(endpoint.url), Cause.TOKEN_UNAVAILABLE, 0.3)
+    endpoint.gives({"error": "invalid_client", "error_description": "-" * 60}, status=401)
+    assert "answered HTTP 401: check client_id" in refused(source(endpoint.url), Cause.TOKEN_REFUSED, 1.0)
+
+
+def test_a_redirection_to_no_url(endpoint: Endpoint) -> None:
+    endpoint.gives(b"", status=307).elsewhere = "https://[::1/t"
+    assert "answered HTTP 307: check its URL" in refused(source(endpoint.url), Cause.TOKEN_UNAVAILABLE)
+
+
+def test_a_proxy_that_is_no_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://me:hunter2@proxy..example:3128")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(ConfigError, match="write https_proxy=") as caught:
+        source("https://idp.example").token(5.0)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_its_certificate_is_verified(authority: Authority, server_context: Callable[..., ssl.SSLContext]) -> None:
     with Endpoint(server_context()) as endpoint:
         endpoint.gives({"access_token": JWT})
@@ -171,6 +212,29 @@ def test_its_certificate_is_verified(authority: Authority, server_context: Calla
 def test_a_secret_goes_nowhere_in_the_clear(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         ClientCredentials(url, "mqcanary", Secret.literal("x"))
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        (
+            "https://höst/t",
+            "https://höst/t has spaces or letters that no URL has: write them as %XX, in a host as xn--",
+        ),
+        ("https://idp/tökén", "https://idp/tökén has spaces"),
+        ("https://me:hunter2@idp/a token?hunter2", "https://idp/a token has spaces"),
+        ("https://idp/t?k=ä", "https://idp/t has spaces"),
+        ("https://me:hunter2@[::1/t?hunter2", "https://[::1/t has a host or port that can't be: write https://HOST:"),
+        ("https://me:hunter2/@idp/t", "idp/t has a host or port"),
+        ("https://idp:99999/t", "https://idp:99999/t has a host or port"),
+        ("https://idp..example/t", "https://idp..example/t has a host or port"),
+    ],
+)
+def test_what_is_no_url_is_one_line(url: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ClientCredentials(url, "mqcanary", Secret.literal("x"))
+    assert str(caught.value).startswith(f"token endpoint {says}")
     assert "hunter2" not in str(caught.value)
 
 

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -119,9 +120,9 @@ def test_who_is_reached_after_the_look_is_let_go(
     made: list[Any] = []
     real = wire._connected
 
-    def late(endpoint: Any) -> Any:
+    def late(endpoint: Any, each: float) -> Any:
         wire.close()
-        made.append(real(endpoint))
+        made.append(real(endpoint, each))
         return made[0]
 
     monkeypatch.setattr(wire, "_connected", late)
@@ -146,3 +147,51 @@ def test_a_resolver_that_hangs_keeps_one_broker_from_being_seen_and_no_other(
         assert whys(wire.put_all([(node, question()) for node in (9, 2, 3, 4)])) == [Why.DEADLINE, 0, 0, 0]
     finally:
         go_on.set()
+
+
+def test_the_only_one_to_be_reached_may_have_a_name_that_hangs(
+    cluster: SimulatedCluster, connect: Callable[[float], Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, go_on = connect(1.5), threading.Event()
+    wire.know({1: cluster.endpoints[0], 9: ("silent.invalid", 9092)})
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *more: Any, **options: Any) -> Any:
+        if host == "silent.invalid":
+            go_on.wait(10)
+        return real("127.0.0.1" if host == "silent.invalid" else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    try:
+        assert whys(wire.put_all([(9, question()), (1, question())])) == [Why.DEADLINE, 0]
+    finally:
+        go_on.set()
+
+
+@pytest.fixture
+def silent() -> Iterator[Callable[[int], list[tuple[str, int]]]]:
+    """Hosts that accept and never say a word."""
+    with ExitStack() as stack:
+
+        def hosts(count: int) -> list[tuple[str, int]]:
+            made = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+            return [("127.0.0.1", one.getsockname()[1]) for one in made]
+
+        yield hosts
+
+
+def test_silent_bootstrap_hosts_leave_time_for_one_that_answers(
+    cluster: SimulatedCluster, silent: Callable[[int], list[tuple[str, int]]]
+) -> None:
+    with wired([*silent(4), cluster.endpoints[0]], Security(), 3.0) as wire:
+        assert whys(wire.put_all([(None, question())])) == [0]
+
+
+def test_many_silent_brokers_take_no_other_with_them(
+    cluster: SimulatedCluster, connect: Callable[[float], Wire], silent: Callable[[int], list[tuple[str, int]]]
+) -> None:
+    """As when a zone is cut off."""
+    wire, lost = connect(3.0), silent(60)
+    wire.know(dict(enumerate([*lost, *cluster.endpoints], start=1)))
+    told = whys(wire.put_all([(node, question()) for node in range(1, 65)]))
+    assert (set(told[:60]), told[60:]) == ({Why.DEADLINE}, [0, 0, 0, 0])
