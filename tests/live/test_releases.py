@@ -47,6 +47,14 @@ def look(kafka: KafkaCluster | ZooKeeperKafka) -> KafkaSnapshot:
     return KafkaCollector(KafkaSettings(kafka.endpoints), Questions(all_checks(), Limits())).collect(None, 60)
 
 
+def by_name(kafka: KafkaCluster | ZooKeeperKafka, fresh: str) -> None:
+    """3.9 has the question about KIP-848 groups and answers UNSUPPORTED_VERSION to it, as long as they are switched off."""
+    scoped = KafkaSettings(kafka.endpoints, scope=(f"{fresh}-late", f"{fresh}-nobody"))
+    groups = KafkaCollector(scoped, Questions((), Limits())).collect(None, 60).groups
+    assert isinstance(groups.items[f"{fresh}-late"], Group)
+    assert set(groups.absent) == {f"{fresh}-nobody"}
+
+
 def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: str) -> None:
     seed.create_topics(older.bootstrap, {fresh: seed.TopicSpec(2, 1, {"min.insync.replicas": "1"})})
     seed.produce(older.bootstrap, fresh, 10, partition=0, timestamp=int((time.time() - HOUR) * 1000))
@@ -84,10 +92,7 @@ def test_it_is_read_as_a_new_one(older: KafkaCluster | ZooKeeperKafka, fresh: st
     assert isinstance(live, Group)
     assert isinstance(live.members, tuple)
     assert (live.kind, live.state, live.members[0].assigned) == ("classic", "Stable", {fresh: (0, 1)})
-    scoped = KafkaSettings(older.endpoints, scope=(f"{fresh}-late", f"{fresh}-nobody"))
-    named = KafkaCollector(scoped, Questions((), Limits())).collect(None, 60).groups
-    assert isinstance(named.items[f"{fresh}-late"], Group)
-    assert set(named.absent) == {f"{fresh}-nobody"}
+    by_name(older, fresh)
     lag = facts_of(snapshot, History()).get(Lag, snapshot.address.under("groups", f"{fresh}-late"))
     assert isinstance(lag, Lag)
     theirs = referee.offsets(older.bootstrap, f"{fresh}-late")
