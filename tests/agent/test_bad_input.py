@@ -130,7 +130,12 @@ def test_a_name_that_is_none(kafka: Callable[..., Said]) -> None:
 
 def test_a_name_server_that_is_silent(kafka: Callable[..., Said], resolver: dict[str, str]) -> None:
     begun = time.monotonic()
-    seen_not(kafka("slow.invalid:9092", "--deadline", "2s", **resolver), "deadline", "slow.invalid:9092", "within 2 s")
+    seen_not(
+        kafka("slow.invalid:9092", "--deadline", "2s", **resolver),
+        "deadline",
+        "slow.invalid:9092",
+        "was not reached within",
+    )
     assert time.monotonic() - begun < 10
 
 

@@ -210,7 +210,8 @@ class Wire:
             thread.join(max(0.0, end - time.monotonic()))
         with self._lock:
             for host, port in todo:  # the resolver keeps nobody's time
-                self._links.setdefault((host, port), Unknown(Why.DEADLINE, f"{host}:{port} was not reached in time"))
+                late = f"{host}:{port} was not reached within {each:.2g} s"
+                self._links.setdefault((host, port), Unknown(Why.DEADLINE, late, _NAME_SERVER))
 
     def _lost(self, link: "Connection", question: Question, error: Exception) -> Unknown:
         """A broker that fails is not asked again in this cycle."""
@@ -328,6 +329,7 @@ class Wire:
 
 
 _ENDED = Unknown(Why.DEADLINE, "the look is over")
+_NAME_SERVER = "see whether its name resolves here in time"
 _GRACE = 0.2
 """Seconds in which a connection that is late says why."""
 

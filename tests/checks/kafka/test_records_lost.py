@@ -74,7 +74,7 @@ def test_an_abandoned_group_and_records_deleted_by_hand_are_info() -> None:
     assert only(judge(check, FIRING[5])).summary.endswith(
         "; nobody has been in it for at least 3 min, and nothing of it moves"
     )
-    assert only(judge(check, FIRING[6])).summary.endswith(
+    assert only(judge(check, FIRING[7])).summary.endswith(
         "; its topic deletes nothing by age or size, so somebody deleted them"
     )
 
