@@ -9,19 +9,14 @@ import numpy as np
 
 from checks.check import Seen
 from checks.facts import Lag, Progress, Unknown
-from checks.facts.lag import near, waits_of
+from checks.facts.lag import near, records, waits_of
 from checks.facts.offsets import NEVER, Rows
 from checks.wording import span
 
 
 def surely(lag: Lag) -> Rows:
-    """Rows that surely hold an unread record.
-
-    Behind a transaction its marker stays as the last offset; only a log's very first offset is surely a record. Offsets and
-    times tell no more: a marker has a timestamp, and is found by it, also as the newest (KIP-734); and one that nothing
-    precedes is written too, where a transaction took up a partition and wrote nothing to it.
-    """
-    return np.flatnonzero((lag.lag > 1) | ((lag.lag == 1) & (lag.committed == 0)))
+    """Rows that surely hold an unread record."""
+    return np.flatnonzero(records(lag.committed, lag.lag))
 
 
 def late(lag: Lag, age: timedelta, among: Rows, progress: Progress | Unknown) -> tuple[Rows, Unknown | None]:

@@ -42,6 +42,17 @@ class Late:
     """Those rows."""
 
 
+def records(first: Ints, offsets: Ints) -> Flags:
+    """Where so many offsets from `first` on surely hold a record.
+
+    Behind a transaction its marker stays as the last offset; only a log's very first offset is surely a record. Offsets and
+    times tell no more: a marker has a timestamp, and is found by it, also as the newest (KIP-734); and one that nothing
+    precedes is written too, where a transaction took up a partition and wrote nothing to it.
+    """
+    surely: Flags = (offsets > 1) | ((offsets == 1) & (first == 0))
+    return surely
+
+
 @lru_cache(maxsize=256)
 def _all(value: int, size: int, kind: type[np.signedinteger[Any]] = np.int64) -> npt.NDArray[Any]:
     """A column of one value, shared by all groups of this many rows."""
@@ -179,14 +190,13 @@ class Lag:
     def older(self, answer: Ints, age: float, rows: Rows) -> Flags:
         """For each of `rows`, whether its `answer` to `age` proves an unread record that is older than `age` seconds.
 
-        It does where one surely lies before the answer. A single offset may be a transaction's marker, as `surely()` has
-        it; and where the search for the first record has found that nothing was left of what lies there (compaction), the
-        first that is there is younger.
+        It does where one surely lies before the answer (`records()`), but not where the search for the first record has found
+        a younger one: compaction has left nothing before that.
         """
         first, until = self.first[rows], self.until[rows]
         before = np.where(answer == NEVER, self.end[rows], answer) - first
         younger = (until >= 0) & (until > (self.asked - age) * 1000)
-        proven: Flags = (answer >= NEVER) & ((before > 1) | ((before == 1) & (first == 0))) & ~younger
+        proven: Flags = (answer >= NEVER) & records(first, before) & ~younger
         return proven
 
     def older_than(self, age: float, among: Rows) -> Late:

@@ -5,6 +5,7 @@ import numpy as np
 from checks.check import Fix, Kind, Problem, Seen, Severity, check
 from checks.facts import Attendance, Commits, Group, Lag, TopicConfigs, Unknown, known
 from checks.facts.commits import NOBODY
+from checks.facts.lag import records
 from checks.facts.offsets import Rows
 from checks.wording import count, listed, shell, shown, span
 
@@ -31,7 +32,7 @@ def records_lost(
     if lag.read or lag.shared:  # most of them: nothing is below the log start, nothing failed
         return
     gone = np.where(lag.committed >= 0, lag.start - lag.committed, 0)
-    lost = np.flatnonzero((lag.error == 0) & ((gone > 1) | ((gone == 1) & (lag.committed == 0))))
+    lost = np.flatnonzero((lag.error == 0) & records(lag.committed, gone))
     if lost.size:
         before = known(commits.before())
         seen = lost[before.start[lost] > lag.committed[lost]]

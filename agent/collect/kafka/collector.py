@@ -388,7 +388,8 @@ class KafkaCollector:
         lookups = read_lookups(wire, topics, wanted.ages, wanted.unread, self._clock())
         last = None if previous is None or isinstance(previous.ends, Unknown) else previous.ends
         held = standing(ends, last, remote_topics(snapshot.topic_configs))
-        unread, sparse = wanted.all(ends).beside(held), sparse_topics(topics, snapshot.topic_configs)
+        unread = wanted.all(ends).beside(held)
+        sparse = sparse_topics(topics if unread.row.size else (), snapshot.topic_configs)
         waits = self._waiting.read(wire, topics, ends, unread, sparse, lookups)
         opened = read_open(wire, topics, list(map(int, snapshot.broker_configs)), held, ends, waits)
         return replace(snapshot, lookups=lookups, waits=waits, transactions=opened)

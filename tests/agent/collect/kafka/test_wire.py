@@ -130,8 +130,12 @@ def test_who_is_reached_after_the_look_is_let_go(
     assert made[0].exchange.sock.fileno() == -1
 
 
+@pytest.mark.parametrize("others", [(2, 3, 4), (1,)], ids=["beside others", "the only one to be reached"])
 def test_a_resolver_that_hangs_keeps_one_broker_from_being_seen_and_no_other(
-    cluster: SimulatedCluster, connect: Callable[[float], Wire], monkeypatch: pytest.MonkeyPatch
+    cluster: SimulatedCluster,
+    connect: Callable[[float], Wire],
+    monkeypatch: pytest.MonkeyPatch,
+    others: tuple[int, ...],
 ) -> None:
     wire, go_on = connect(1.5), threading.Event()
     wire.know({**dict(enumerate(cluster.endpoints, start=1)), 9: ("silent.invalid", 9092)})
@@ -144,26 +148,7 @@ def test_a_resolver_that_hangs_keeps_one_broker_from_being_seen_and_no_other(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     try:
-        assert whys(wire.put_all([(node, question()) for node in (9, 2, 3, 4)])) == [Why.DEADLINE, 0, 0, 0]
-    finally:
-        go_on.set()
-
-
-def test_the_only_one_to_be_reached_may_have_a_name_that_hangs(
-    cluster: SimulatedCluster, connect: Callable[[float], Wire], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wire, go_on = connect(1.5), threading.Event()
-    wire.know({1: cluster.endpoints[0], 9: ("silent.invalid", 9092)})
-    real = socket.getaddrinfo
-
-    def resolve(host: Any, *more: Any, **options: Any) -> Any:
-        if host == "silent.invalid":
-            go_on.wait(10)
-        return real("127.0.0.1" if host == "silent.invalid" else host, *more, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    try:
-        assert whys(wire.put_all([(9, question()), (1, question())])) == [Why.DEADLINE, 0]
+        assert whys(wire.put_all([(node, question()) for node in (9, *others)])) == [Why.DEADLINE, *[0] * len(others)]
     finally:
         go_on.set()
 
